@@ -1,0 +1,1 @@
+"""One ComponentResource a file: the parts that a platform is made of."""

@@ -1,0 +1,1 @@
+"""The `groundwork` command: what an operator does with an environment."""

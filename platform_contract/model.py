@@ -1,0 +1,128 @@
+"""The contract's sections as typed, immutable models."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+"""Raised only when a reader of the previous version could no longer understand the document.
+
+Adding a field is not such a change: readers ignore fields that they do not know.
+"""
+
+Arn = Annotated[str, Field(pattern=r"^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$")]
+S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9.\-]{3,63}(/.*)?$")]
+Name = Annotated[str, Field(min_length=1, max_length=63)]
+
+
+class Section(BaseModel):
+    """One document of the contract. Unknown fields are ignored, so that an older reader survives a newer platform."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Platform(Section):
+    """Which platform this is and where.
+
+    schema_version: version of the contract that the writer used (SCHEMA_VERSION).
+    environment: name of the environment, which is the Pulumi stack's name.
+    account_id: 12 digits. A client whose caller belongs to another account must refuse to act.
+    """
+
+    schema_version: int
+    environment: Name
+    account_id: Annotated[str, Field(pattern=r"^\d{12}$")]
+    region: str
+    partition: str
+
+
+class Network(Section):
+    """Where jobs and endpoints attach when they run inside the VPC."""
+
+    vpc_id: str
+    private_subnet_ids: tuple[str, ...]
+    job_security_group_id: str
+
+
+class Storage(Section):
+    """Buckets by purpose, and the key that encrypts what is written to them."""
+
+    data_bucket: str
+    artifact_bucket: str
+    log_bucket: str
+    kms_key_arn: Arn
+
+
+class Registry(Section):
+    """Container image repositories.
+
+    repositories: repository purpose (`training`, `serving`, …) to repository URL without a tag.
+    serving_image: full image URI that an endpoint uses when a job's spec names none.
+    """
+
+    repositories: dict[str, str]
+    serving_image: str
+
+
+class Cluster(Section):
+    """The Kubernetes cluster.
+
+    gpu_pools: name of each GPU node pool to the most GPUs that it may ever hold.
+    """
+
+    name: str
+    arn: Arn
+    gpu_pools: dict[str, int]
+
+
+class Tracking(Section):
+    """Experiment tracking.
+
+    uri: what an MLflow client takes as its tracking URI: the ARN of a tracking server managed by SageMaker, or an
+        HTTP(S) address.
+    artifact_uri: where runs keep their artifacts.
+    """
+
+    uri: str
+    artifact_uri: S3Uri
+
+
+class Training(Section):
+    """What holds for every managed job.
+
+    max_runtime_seconds: the longest time that a job may ask for.
+    use_vpc: whether jobs and endpoints attach to the platform's subnets.
+    """
+
+    max_runtime_seconds: Annotated[int, Field(ge=1)]
+    use_vpc: bool
+
+
+class Team(Section):
+    """One ML team's share of the platform.
+
+    namespace: its Kubernetes namespace.
+    execution_role_arn: role that its jobs and endpoints run with.
+    submit_role_arn: role that its members assume to submit and watch jobs.
+    data_uri, artifact_uri: the prefixes that belong to it alone; neither ends with a slash.
+    """
+
+    name: Name
+    namespace: str
+    execution_role_arn: Arn
+    submit_role_arn: Arn
+    data_uri: S3Uri
+    artifact_uri: S3Uri
+
+
+class PlatformContract(Section):
+    """The whole contract."""
+
+    platform: Platform
+    network: Network
+    storage: Storage
+    registry: Registry
+    cluster: Cluster
+    tracking: Tracking
+    training: Training
+    teams: dict[str, Team]
