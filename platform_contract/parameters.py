@@ -6,10 +6,32 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from platform_contract.model import SCHEMA_VERSION, PlatformContract, Team
+from platform_contract.model import (
+    SCHEMA_VERSION,
+    Cluster,
+    Network,
+    Platform,
+    PlatformContract,
+    Registry,
+    Section,
+    Storage,
+    Team,
+    Tracking,
+    Training,
+)
 
 STANDARD_PARAMETER_BYTES = 4096
-SECTIONS: tuple[str, ...] = tuple(name for name in PlatformContract.model_fields if name != "teams")
+_SECTION_MODELS: dict[str, type[Section]] = {
+    "platform": Platform,
+    "network": Network,
+    "storage": Storage,
+    "registry": Registry,
+    "cluster": Cluster,
+    "tracking": Tracking,
+    "training": Training,
+    "team": Team,
+}
+SECTIONS: tuple[str, ...] = tuple(name for name in _SECTION_MODELS if name != "team")
 
 
 class ContractError(ValueError):
@@ -37,12 +59,12 @@ def team_path(environment: str, team: str) -> str:
 
 
 def section_document(section: str, values: Mapping[str, Any]) -> str:
-    """The JSON text of one section (or of a team's document, section `team`), checked against its model.
+    """The JSON text of one section or of a team's document, checked against its model.
 
+    section: a name of SECTIONS, or `team`.
     Raises ContractError where a value does not fit the model or the text does not fit a standard parameter.
     """
-    model = Team if section == "team" else PlatformContract.model_fields[section].annotation
-    assert model is not None
+    model = _SECTION_MODELS[section]
     try:
         document = model.model_validate(dict(values)).model_dump_json()
     except ValidationError as error:
