@@ -1,0 +1,47 @@
+"""Tiers: the order in which they run, and what each took beside its budget of minutes."""
+
+from collections import defaultdict
+from collections.abc import Generator
+from time import monotonic
+
+import pytest
+
+TIER_BUDGET_MINUTES = {"unit": 2, "policy": 1, "e2e": 20, "local": 14, "ml": 12, "engine": 10}
+"""In running order. A newcomer's `make local` comes right after the quick tiers: with an empty cache it is what builds
+the engine and the API server that every later tier uses."""
+
+_seconds: dict[str, float] = defaultdict(float)
+
+
+def tier_of(item: pytest.Item) -> str:
+    """The tier that a test carries as its marker; a test without one is an error of its author."""
+    tiers = [tier for tier in TIER_BUDGET_MINUTES if item.get_closest_marker(tier)]
+    if len(tiers) != 1:
+        raise pytest.UsageError(f"{item.nodeid} needs exactly one tier marker of {', '.join(TIER_BUDGET_MINUTES)}.")
+    return tiers[0]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = list(TIER_BUDGET_MINUTES)
+    items.sort(key=lambda item: order.index(tier_of(item)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    started = monotonic()
+    try:
+        return (yield)
+    finally:
+        _seconds[tier_of(item)] += monotonic() - started
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _seconds:
+        return
+    terminalreporter.section("minutes per tier")
+    for tier, budget in TIER_BUDGET_MINUTES.items():
+        if tier in _seconds:
+            minutes = _seconds[tier] / 60
+            over = "   over its budget" if minutes > budget else ""
+            terminalreporter.write_line(f"{tier:<8}{minutes:6.1f} of {budget}{over}")
