@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 FIRST, LAST, BLOCK = 20000, 31999, 10
-"""Range to choose from: below the ports that Linux hands out by itself (32768 and up), so that a kept port stays ours."""
+"""Range to choose from: below those that Linux hands out by itself (32768 and up), so a kept port stays ours."""
 
 
 @dataclass(frozen=True)

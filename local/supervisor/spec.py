@@ -12,8 +12,8 @@ class ServiceSpec:
     name: how people and logs call it; unique in a stack.
     command: argument vector; the first entry is an absolute path.
     environment: added to the supervisor's own environment.
-    health: an http(s) URL that answers 200 when the service is ready (certificates are not checked: it is loopback), or a
-        function that says so; an exception counts as not ready.
+    health: an http(s) URL that answers 200 when the service is ready (certificates are not checked: it is loopback), or
+        a function that says so; an exception counts as not ready.
     address: what to show a user (`http://127.0.0.1:…`).
     log_file: receives stdout and stderr.
     depends_on: names of services that must be healthy before this one starts; they stop after it.
