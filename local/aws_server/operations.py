@@ -1,0 +1,201 @@
+"""What an overlay is written against: the registry of operations, the call that one gets, and its errors.
+
+An overlay is a function for one operation of one service, with the names of botocore's service model:
+
+    @operation("sagemaker", "CreateTrainingJob")
+    def create_training_job(call: Call) -> dict[str, Any]:
+        ...
+        return {"TrainingJobArn": arn}
+
+The members of the request are parsed into `call.params`, and those of the answer serialized, by that model. An
+operation without an overlay goes to moto; `call.forward()` does the same from inside an overlay.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import RLock
+from typing import Any, Protocol
+
+ACCOUNT_ID = "123456789012"
+REGION = "us-east-1"
+ADMIN_USER = "platform-admin"
+"""The identity that the local stack's own profile has."""
+
+
+class ServiceError(Exception):
+    """An error that the caller gets in the form of its protocol.
+
+    code: the error's name in the service model, e.g. `ResourceInUseException`.
+    status: HTTP status; where the service model gives one for this error, the client sees that one.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+@dataclass(frozen=True)
+class RawResponse:
+    """An answer that is sent as it is; `body` may be an iterable of chunks, sent as they come."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes | Iterable[bytes] = b""
+
+
+class Records(Protocol):
+    """Durable objects of overlays. What `put` and `delete` were given survives kill -9 once they have returned.
+
+    A value is anything that pickles. `lock` makes a check and the write that depends on it one step.
+    """
+
+    lock: RLock
+
+    def put(self, kind: str, key: str, value: Any) -> None: ...
+
+    def get(self, kind: str, key: str) -> Any: ...
+
+    def delete(self, kind: str, key: str) -> None: ...
+
+    def items(self, kind: str, prefix: str = "") -> list[tuple[str, Any]]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """How this process was started.
+
+    state_dir: what must survive lies here. run_dir: what the supervisor and this process tell each other.
+    url: this server's own address, without a trailing slash.
+    kubernetes_url, kubernetes_ca: the API server's address, and the file with its CA certificate (PEM).
+    mlflow_url: where the supervisor starts an MLflow server when one has been asked for.
+    """
+
+    state_dir: Path
+    run_dir: Path
+    url: str
+    kubernetes_url: str = ""
+    kubernetes_ca: Path | None = None
+    mlflow_url: str = ""
+    aws_config: Path | None = None
+    aws_credentials: Path | None = None
+
+
+class Server(Protocol):
+    """The running server, as overlays see it."""
+
+    settings: ServerSettings
+    records: Records
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        region: str = REGION,
+        access_key_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Runs an operation (an overlay's or moto's) in this process, without HTTP; raises ServiceError.
+
+        A streaming member, as the Body of s3 GetObject, comes back as bytes. access_key_id: who calls; left out, the
+        platform's admin.
+        """
+        ...
+
+    def forward(self, call: "Call", params: Mapping[str, Any] | None = None) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One request, parsed.
+
+    params: the request's members by the service model's names. A blob payload (InvokeEndpoint's Body) is bytes.
+    access_key_id: the key that signed the request, `""` for an unsigned one.
+    """
+
+    server: Server
+    service: str
+    operation: str
+    params: dict[str, Any]
+    region: str
+    access_key_id: str
+    account_id: str = ACCOUNT_ID
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+    method: str = "POST"
+    path: str = "/"
+    query_string: str = ""
+
+    def forward(self, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What moto answers to this request, or to this request with other params; raises ServiceError."""
+        return self.server.forward(self, params)
+
+    @property
+    def caller_arn(self) -> str:
+        """ARN of the IAM user or assumed role that signed the request."""
+        from local.aws_server.identity import caller_arn
+
+        return caller_arn(self.account_id, self.access_key_id)
+
+    def arn(self, resource: str) -> str:
+        """ARN of a resource of this call's service, account and region."""
+        return f"arn:aws:{self.service}:{self.region}:{self.account_id}:{resource}"
+
+
+Overlay = Callable[[Call], "dict[str, Any] | RawResponse | None"]
+
+_overlays: dict[tuple[str, str], Overlay] = {}
+_start_hooks: list[Callable[[Server], None]] = []
+_stop_hooks: list[Callable[[Server], None]] = []
+
+
+def operation(service: str, name: str) -> Callable[[Overlay], Overlay]:
+    """Registers an overlay for an operation; service and name as botocore's service model spells them."""
+
+    def register(overlay: Overlay) -> Overlay:
+        if (service, name) in _overlays:
+            raise ValueError(f"{service} {name} has two overlays.")
+        _overlays[service, name] = overlay
+        return overlay
+
+    return register
+
+
+def on_start(hook: Callable[[Server], None]) -> Callable[[Server], None]:
+    """Registers what runs once the state is loaded and before the first request is served."""
+    _start_hooks.append(hook)
+    return hook
+
+
+def on_stop(hook: Callable[[Server], None]) -> Callable[[Server], None]:
+    """Registers what runs at a clean stop, after the last request."""
+    _stop_hooks.append(hook)
+    return hook
+
+
+def overlay_for(service: str, name: str) -> Overlay | None:
+    """The overlay of an operation, None where moto has it all."""
+    return _overlays.get((service, name))
+
+
+def overlaid_services() -> tuple[str, ...]:
+    """Services that have an overlay, in the order of registration."""
+    return tuple(dict.fromkeys(service for service, _ in _overlays))
+
+
+def overlaid_operations() -> Iterator[tuple[str, str]]:
+    """Every (service, operation) that has an overlay."""
+    yield from sorted(_overlays)
+
+
+def start_hooks() -> tuple[Callable[[Server], None], ...]:
+    """Hooks of `on_start`."""
+    return tuple(_start_hooks)
+
+
+def stop_hooks() -> tuple[Callable[[Server], None], ...]:
+    """Hooks of `on_stop`, last registered first."""
+    return tuple(reversed(_stop_hooks))
