@@ -1,0 +1,181 @@
+"""AWS clients that are ready quickly.
+
+A `boto3.client(...)` is a botocore client; making one reads the service's whole model (SageMaker's has 3 MB of JSON, most of
+it documentation), which costs more than the calls that `ml train` makes. These clients are the same botocore clients, made
+from a copy of botocore's own models that holds only the operations below. The copy is written once a botocore version
+into the cache folder; where that is not possible, botocore's own files are read.
+"""
+
+import gzip
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore
+from botocore.config import Config
+from botocore.loaders import Loader
+from botocore.session import Session
+
+OPERATIONS: dict[str, tuple[str, ...]] = {
+    "ssm": ("GetParameters", "GetParametersByPath"),
+    "s3": ("HeadObject", "PutObject", "GetObject", "ListObjectsV2"),
+    "sagemaker": (
+        "AddTags",
+        "CreateEndpoint",
+        "CreateEndpointConfig",
+        "CreateModel",
+        "CreateTrainingJob",
+        "DescribeEndpoint",
+        "DescribeEndpointConfig",
+        "DescribeModel",
+        "DescribeTrainingJob",
+        "DeleteEndpoint",
+        "ListEndpoints",
+        "ListTrainingJobs",
+        "StopTrainingJob",
+        "UpdateEndpoint",
+    ),
+    "sagemaker-runtime": ("InvokeEndpoint",),
+    "logs": ("DescribeLogStreams", "GetLogEvents"),
+}
+"""Every operation that the `ml` command calls. A client made here has no other."""
+
+_SHARED_FILES = ("partitions.json", "sdk-default-configuration.json", "_retry.json")
+_LAYOUT = "1"
+
+
+class Clients:
+    """The AWS clients of one environment, each made when it is first asked for.
+
+    profile: name of the AWS profile, or None for the SDK's own search for credentials.
+    """
+
+    def __init__(self, profile: str | None):
+        self.session = Session(profile=profile)
+        trimmed = trimmed_models()
+        if trimmed is not None:
+            loader = Loader(extra_search_paths=[str(trimmed)], include_default_search_paths=False)
+            self.session.register_component("data_loader", loader)
+        self._clients: dict[str, Any] = {}
+
+    @property
+    def region(self) -> str | None:
+        """The region that the profile or the environment names."""
+        region: str | None = self.session.get_config_variable("region")
+        return region
+
+    def client(self, service: str) -> Any:
+        """The client of `service` (one of OPERATIONS). It retries throttling and connection errors four times."""
+        if service not in self._clients:
+            config = Config(
+                retries={"mode": "standard", "total_max_attempts": 5},
+                connect_timeout=10,
+                read_timeout=75,
+                user_agent_extra="groundwork-ml",
+            )
+            self._clients[service] = self.session.create_client(service, region_name=self.region, config=config)
+        return self._clients[service]
+
+
+def cache_folder() -> Path:
+    """Where Groundwork keeps what it can make again: $GROUNDWORK_CACHE, or groundwork/ in the user's cache folder."""
+    named = os.environ.get("GROUNDWORK_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "groundwork"
+
+
+def trimmed_models() -> Path | None:
+    """The folder of trimmed models for this botocore, made now where it is missing; None where it cannot be written."""
+    folder = cache_folder() / f"aws-models-{botocore.__version__}-{_LAYOUT}-{_operations_key()}"
+    if folder.is_dir():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".aws-models-") as scratch:
+            new = Path(scratch) / "models"
+            _write_trimmed(new)
+            # Whoever renames first wins; a loser's copy is the same and goes with its scratch folder.
+            if not folder.is_dir():
+                new.rename(folder)
+    except OSError:
+        return folder if folder.is_dir() else None
+    return folder
+
+
+def _operations_key() -> str:
+    from zlib import crc32
+
+    return f"{crc32(repr(OPERATIONS).encode()):08x}"
+
+
+def _write_trimmed(target: Path) -> None:
+    source = Path(botocore.__file__).parent / "data"
+    target.mkdir(parents=True)
+    for name in _SHARED_FILES:
+        (target / name).write_bytes((source / name).read_bytes())
+    endpoints = json.loads((source / "endpoints.json").read_bytes())
+    kept = {*OPERATIONS, "sts", "runtime.sagemaker", "api.sagemaker", "sso", "oidc"}
+    for partition in endpoints["partitions"]:
+        partition["services"] = {name: entry for name, entry in partition["services"].items() if name in kept}
+    (target / "endpoints.json").write_text(json.dumps(endpoints))
+    for service, operations in OPERATIONS.items():
+        _write_service(source, target, service, operations)
+    # Credentials of profiles that assume a role or come from IAM Identity Center are fetched through these, unchanged.
+    for service in ("sts", "sso", "sso-oidc", "signin"):
+        if (source / service).is_dir():
+            _write_service(source, target, service, None)
+
+
+def _write_service(source: Path, target: Path, service: str, operations: tuple[str, ...] | None) -> None:
+    version = max(entry.name for entry in (source / service).iterdir() if entry.is_dir())
+    folder = target / service / version
+    folder.mkdir(parents=True)
+    for path in (source / service / version).iterdir():
+        stem = path.name.removesuffix(".gz")
+        if stem.startswith(("examples-", "waiters-")):
+            continue
+        content = json.loads(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
+        if stem == "service-2.json" and operations is not None:
+            content = trim(content, operations)
+        (folder / stem).write_text(json.dumps(content, separators=(",", ":")))
+
+
+def trim(model: dict[str, Any], operations: tuple[str, ...]) -> dict[str, Any]:
+    """A service model with only these operations, the shapes that they reach, and no documentation."""
+    kept = {name: _without_documentation(model["operations"][name]) for name in operations}
+    shapes: dict[str, Any] = {}
+    waiting = [name for operation in kept.values() for name in _shape_names(operation)]
+    while waiting:
+        name = waiting.pop()
+        if name not in shapes:
+            shapes[name] = _without_documentation(model["shapes"][name])
+            waiting.extend(_shape_names(shapes[name]))
+    rest = {key: value for key, value in model.items() if key not in {"operations", "shapes", "documentation"}}
+    return {**rest, "operations": kept, "shapes": shapes}
+
+
+def _without_documentation(value: Any) -> Any:
+    if isinstance(value, dict):
+        # A structure may have a member called "documentation": that one is a mapping, the prose is a string.
+        return {
+            key: _without_documentation(entry)
+            for key, entry in value.items()  # pyright: ignore[reportUnknownVariableType]
+            if not (key == "documentation" and isinstance(entry, str))
+        }
+    return [_without_documentation(entry) for entry in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+
+
+def _shape_names(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, entry in value.items():  # pyright: ignore[reportUnknownVariableType]
+            if key == "shape" and isinstance(entry, str):
+                yield entry
+            else:
+                yield from _shape_names(entry)
+    elif isinstance(value, list):
+        for entry in value:  # pyright: ignore[reportUnknownVariableType]
+            yield from _shape_names(entry)
