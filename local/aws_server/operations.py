@@ -114,6 +114,7 @@ class Call:
 
     params: the request's members by the service model's names. A blob payload (InvokeEndpoint's Body) is bytes.
     access_key_id: the key that signed the request, `""` for an unsigned one.
+    headers: names in lower case. environ: the WSGI environment, None for a call made in this process.
     """
 
     server: Server
@@ -125,9 +126,7 @@ class Call:
     account_id: str = ACCOUNT_ID
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes = b""
-    method: str = "POST"
-    path: str = "/"
-    query_string: str = ""
+    environ: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def forward(self, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What moto answers to this request, or to this request with other params; raises ServiceError."""
