@@ -16,13 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import grpc
 import interpreter
 import packages
 import processes
-from google.protobuf import json_format
-from google.protobuf.empty_pb2 import Empty
-from protocol import SDK_FOLDER, language, language_grpc, plugin
+from protocol import SDK_FOLDER, Empty, grpc, json_format, language, language_grpc, plugin
 
 _PROGRAM = Path(__file__).with_name("program.py")
 _SHOWN_TO_THE_USER = 32  # the same as in program.py, which imports nothing of the host

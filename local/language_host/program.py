@@ -3,7 +3,8 @@
 argv: the program (a folder with __main__.py, or a file), then its own arguments. Everything else comes in
 GROUNDWORK_RUN, a JSON object with the keyword arguments of pulumi.runtime.Settings, and in PULUMI_CONFIG and
 PULUMI_CONFIG_SECRET_KEYS as the SDK reads them.
-Exit status: 0; 32 after an error that the user has been shown; 1 for pulumi.RunError; else what the program exits with.
+Exit status: 0; 32 after an error that the user has been shown (pulumi.RunError without a traceback); else what the
+program exits with.
 """
 
 from __future__ import annotations
@@ -27,10 +28,14 @@ def _user_traceback(error: BaseException, program: Path) -> str:
     """The traceback from the program's first own frame on: what lies above it is this file and runpy."""
     start: TracebackType | None = error.__traceback__
     folder = program if program.is_dir() else program.parent
-    while start is not None and not Path(start.tb_frame.f_code.co_filename).absolute().is_relative_to(folder):
+    while start is not None and not _is_within(start.tb_frame.f_code.co_filename, folder):
         start = start.tb_next
     shown = error.with_traceback(start) if start is not None else error
     return "".join(traceback.format_exception(shown))
+
+
+def _is_within(filename: str, folder: Path) -> bool:
+    return not filename.startswith("<frozen") and Path(filename).absolute().is_relative_to(folder)
 
 
 def _program_file(program: Path) -> Path | None:
@@ -71,7 +76,7 @@ def main() -> int:
         )
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
-        return 1
+        return SHOWN_TO_THE_USER
     except Exception as error:
         pulumi.log.error(f"Program failed with an unhandled exception:\n{_user_traceback(error, absolute)}")
         return SHOWN_TO_THE_USER

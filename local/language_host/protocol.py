@@ -36,7 +36,12 @@ _namespace("pulumi", SDK_FOLDER)
 _namespace("pulumi.runtime", SDK_FOLDER / "runtime")
 _namespace("pulumi.runtime.proto", SDK_FOLDER / "runtime" / "proto")
 
+import grpc  # noqa: E402
+from google.protobuf import json_format  # noqa: E402
+from google.protobuf.empty_pb2 import Empty  # noqa: E402
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2  # noqa: E402
+
+__all__ = ["SDK_FOLDER", "Empty", "grpc", "json_format", "language", "language_grpc", "plugin"]
 
 language: Any = language_pb2
 language_grpc: Any = language_pb2_grpc
