@@ -1,0 +1,190 @@
+"""The job spec as typed models. The limits are those of SageMaker's CreateTrainingJob where nothing else is said
+(https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html)."""
+
+import json
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+
+MAX_NAMES = 32
+"""Most characters of team and job name together: a job's name adds 22 (date, time, a random part) and a SageMaker model's
+name 9 more (a digest of what else it is made of), and both hold 63."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str):
+        match = re.fullmatch(r"(\d+)\s*([smhd])", value.strip())
+        if match is None:
+            raise ValueError("must be a number of seconds, or a number with s, m, h or d, such as 90m")
+        return int(match[1]) * _UNITS[match[2]]
+    return value
+
+
+Seconds = Annotated[
+    int,
+    BeforeValidator(_seconds),
+    Field(ge=1),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^\d+\s*[smhd]$"}]}),
+]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=MAX_NAMES)]
+Scalar = str | int | float | bool
+
+
+class SpecModel(BaseModel):
+    """Part of a spec: a field that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class Framework(SpecModel):
+    """One of AWS's own training containers."""
+
+    name: Literal["sklearn", "xgboost", "pytorch", "tensorflow"] = Field(description="The framework.")
+    version: str = Field(description='Its version as AWS names it, in quotes, such as "1.4-2".')
+
+
+class Instance(SpecModel):
+    """The machines that a job or an endpoint runs on."""
+
+    type: str = Field("ml.m5.xlarge", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", description="Instance type.")
+    count: int = Field(1, ge=1, le=100, description="How many.")
+    volume_gb: int = Field(30, ge=1, le=16384, description="Size of the disk of each, GB. Jobs only.")
+
+
+class EndpointInstance(SpecModel):
+    """The machines that an endpoint runs on."""
+
+    type: str = Field("ml.m5.large", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", description="Instance type.")
+    count: int = Field(1, ge=1, le=100, description="How many.")
+
+
+class Channel(SpecModel):
+    """One input of a job, found by the script in SM_CHANNEL_<NAME>.
+
+    Written as text alone, it is the source.
+    """
+
+    source: str = Field(
+        min_length=1,
+        description="s3://bucket/prefix; or a path that starts with ./, ../ or /, which is uploaded; or a path below the "
+        "team's data prefix.",
+    )
+    content_type: str | None = Field(None, description="MIME type of the files.")
+    mode: Literal["File", "FastFile", "Pipe"] = Field("File", description="How the files reach the job.")
+    distribution: Literal["FullyReplicated", "ShardedByS3Key"] = Field(
+        "FullyReplicated", description="Whether each machine gets all files or a share."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text_is_the_source(cls, value: Any) -> Any:
+        return {"source": value} if isinstance(value, str) else value
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the source is a path on this machine."""
+        return self.source.startswith(("./", "../", "/"))
+
+
+class Spot(SpecModel):
+    """Spare capacity at a lower price, which AWS may take back; the job then starts again."""
+
+    max_wait: Seconds = Field(description="Longest time from submission to end, waiting included.")
+    checkpoint: bool = Field(True, description="Keep /opt/ml/checkpoints between starts.")
+
+
+class Deployment(SpecModel):
+    """The endpoint that `ml deploy` puts the model behind."""
+
+    endpoint: Slug = Field(description="The endpoint's name, without the team's.")
+    instance: EndpointInstance = Field(default_factory=lambda: EndpointInstance.model_validate({}), description="Machines.")
+    image: str | None = Field(None, description="Image to serve with; the platform's serving image where not given.")
+    environment: dict[str, Scalar] = Field(default_factory=dict, description="Environment variables of the server.")
+
+
+class JobSpec(SpecModel):
+    """A training job of Groundwork."""
+
+    name: Slug = Field(description="What the job is called; each run adds date, time and a random part.")
+    team: Slug = Field(description="The team whose role, prefixes and quota the job uses.")
+    entry_point: str = Field(min_length=1, description="Script to run (.py or .sh), relative to source_dir.")
+    source_dir: str = Field(".", description="Folder that is packed and sent, relative to this file.")
+    exclude: tuple[str, ...] = Field((), description="Patterns (as in .gitignore) of files to leave out.")
+    requirements: str | None = Field(
+        None, description="A pip requirements file below source_dir that the job installs before it starts."
+    )
+    image: str | None = Field(
+        None, description="Image URI, or REPOSITORY:TAG of one of the platform's own repositories (training:0.1.0)."
+    )
+    framework: Framework | None = Field(None, description="One of AWS's own containers, instead of image.")
+    instance: Instance = Field(default_factory=lambda: Instance.model_validate({}), description="Machines.")
+    hyperparameters: dict[str, Any] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="Given to the script as --name value, and as SM_HP_<NAME>; lists and mappings as JSON.",
+    )
+    environment: dict[str, Scalar] = Field(default_factory=dict, description="Environment variables of the script.")
+    inputs: dict[str, Channel] = Field(default_factory=dict, max_length=19, description="Channels by name.")
+    metrics: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=40,
+        description="Name to regular expression with one group, searched in each line of the log.",
+    )
+    max_runtime: Seconds | None = Field(
+        None, description="Longest run: seconds, or text such as 90m; the platform's limit where not given."
+    )
+    spot: Spot | None = Field(None, description="Run on spare capacity.")
+    register_as: Slug | None = Field(
+        None, alias="register", description="Name of the model in the registry that a successful run adds a version to."
+    )
+    deploy: Deployment | None = Field(None, description="What `ml deploy` does with the model.")
+
+    @field_validator("hyperparameters")
+    @classmethod
+    def _check_hyperparameters(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name, entry in value.items():
+            if len(as_text(entry)) > 2500:
+                raise ValueError(f"{name} has more than 2,500 characters; put large values into a file")
+        return value
+
+    @field_validator("inputs")
+    @classmethod
+    def _check_channels(cls, value: dict[str, Channel]) -> dict[str, Channel]:
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z0-9.\-_]{1,64}", name):
+                raise ValueError(f"channel {name!r} may have letters, digits, '.', '-' and '_', 64 at most")
+            if name == "code":
+                raise ValueError("channel 'code' is the one that brings the script; choose another name")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _check_metrics(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, pattern in value.items():
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"{name}: {pattern!r} is not a regular expression: {error}") from error
+            if groups != 1:
+                raise ValueError(f"{name}: {pattern!r} has {groups} groups; the value is what the one group matches")
+        return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "JobSpec":
+        if (self.image is None) == (self.framework is None):
+            raise ValueError("give either image or framework (name and version)")
+        if len(self.team) + len(self.name) + 1 > MAX_NAMES:
+            raise ValueError(f"team and name have {len(self.team) + len(self.name)} characters; {MAX_NAMES - 1} are allowed")
+        if self.deploy and len(self.team) + len(self.deploy.endpoint) + 1 > MAX_NAMES:
+            raise ValueError(f"team and deploy.endpoint may have {MAX_NAMES - 1} characters together")
+        if self.spot and self.max_runtime and self.spot.max_wait < self.max_runtime:
+            raise ValueError("spot.max_wait is the whole time, waiting included: it must be max_runtime or longer")
+        return self
+
+
+def as_text(value: Any) -> str:
+    """A hyperparameter or variable as the text that the API carries: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
