@@ -44,7 +44,7 @@ def tail(path: Path, lines: int = 15, *, since: int = 0) -> list[str]:
         with path.open("rb") as stream:
             end = stream.seek(0, 2)
             stream.seek(max(since, end - 64_000))
-            text = stream.read().decode(errors="replace")
+            text = stream.read(64_000).decode(errors="replace")
     except OSError:
         return []
     return [line for line in text.splitlines() if line.strip()][-lines:]
