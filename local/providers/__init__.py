@@ -1,0 +1,1 @@
+"""Pulumi provider plugins that run the platform's program against the local stack's servers."""

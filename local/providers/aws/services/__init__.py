@@ -1,0 +1,1 @@
+"""The resource table, a file a service or topic."""

@@ -1,0 +1,154 @@
+"""A spawned AWS provider plugin, driven as the engine drives it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from local.providers.stubs import provider_pb2, provider_pb2_grpc
+from local.providers.values import from_struct, to_struct
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class ProviderError(Exception):
+    """A request failed; `init_failed` tells of the resource that exists nevertheless."""
+
+    def __init__(self, error: Any) -> None:
+        super().__init__(error.details())
+        self.init_failed: Any = None
+        for key, value in error.trailing_metadata() or ():
+            if key == "grpc-status-details-bin":
+                from local.providers.stubs import status_pb2
+
+                status = status_pb2.Status.FromString(value)
+                self.init_failed = provider_pb2.ErrorResourceInitFailed()
+                status.details[0].Unpack(self.init_failed)
+
+
+@dataclass
+class Live:
+    """A resource as the engine's state file holds it."""
+
+    type: str
+    name: str
+    id: str = ""
+    inputs: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def urn(self) -> str:
+        return f"urn:pulumi:test::groundwork::groundwork:test:Parent${self.type}::{self.name}"
+
+
+class Plugin:
+    """One plugin process. Each method is one request of the engine's."""
+
+    def __init__(self, environment: Mapping[str, str], configuration: Mapping[str, Any] | None = None) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local.providers.aws", "127.0.0.1:1"],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        port = int(self.process.stdout.readline())
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        self.stub = provider_pb2_grpc.ResourceProviderStub(self.channel)
+        self.configure(configuration or {})
+
+    def close(self) -> None:
+        self.channel.close()
+        self.process.terminate()
+        self.process.wait(10)
+
+    def _ask(self, method: str, request: Any) -> Any:
+        try:
+            return getattr(self.stub, method)(request, timeout=120)
+        except grpc.RpcError as error:
+            raise ProviderError(error) from None
+
+    def configure(self, configuration: Mapping[str, Any]) -> None:
+        self._ask("Configure", provider_pb2.ConfigureRequest(args=to_struct(configuration)))
+
+    def check(self, resource: Live, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        answer = self._ask(
+            "Check",
+            provider_pb2.CheckRequest(
+                urn=resource.urn, olds=to_struct(resource.inputs), news=to_struct(inputs), randomSeed=os.urandom(32)
+            ),
+        )
+        return from_struct(answer.inputs), [(each.property, each.reason) for each in answer.failures]
+
+    def checked(self, resource: Live, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        result, failures = self.check(resource, inputs)
+        assert not failures, failures
+        return result
+
+    def diff(self, resource: Live, news: Mapping[str, Any]) -> Any:
+        return self._ask(
+            "Diff",
+            provider_pb2.DiffRequest(
+                id=resource.id,
+                urn=resource.urn,
+                olds=to_struct(resource.state),
+                old_inputs=to_struct(resource.inputs),
+                news=to_struct(news),
+            ),
+        )
+
+    def create(self, type_: str, name: str, inputs: Mapping[str, Any]) -> Live:
+        resource = Live(type_, name)
+        news = self.checked(resource, inputs)
+        answer = self._ask("Create", provider_pb2.CreateRequest(urn=resource.urn, properties=to_struct(news)))
+        resource.id, resource.inputs, resource.state = answer.id, news, from_struct(answer.properties)
+        return resource
+
+    def preview_create(self, type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        resource = Live(type_, name)
+        news = self.checked(resource, inputs)
+        request = provider_pb2.CreateRequest(urn=resource.urn, properties=to_struct(news), preview=True)
+        return from_struct(self._ask("Create", request).properties)
+
+    def update(self, resource: Live, inputs: Mapping[str, Any]) -> None:
+        news = self.checked(resource, inputs)
+        answer = self._ask(
+            "Update",
+            provider_pb2.UpdateRequest(
+                id=resource.id,
+                urn=resource.urn,
+                olds=to_struct(resource.state),
+                old_inputs=to_struct(resource.inputs),
+                news=to_struct(news),
+            ),
+        )
+        resource.inputs, resource.state = news, from_struct(answer.properties)
+
+    def read(self, resource: Live) -> Live | None:
+        answer = self._ask(
+            "Read",
+            provider_pb2.ReadRequest(
+                id=resource.id,
+                urn=resource.urn,
+                properties=to_struct(resource.state),
+                inputs=to_struct(resource.inputs),
+            ),
+        )
+        if not answer.id:
+            return None
+        return Live(resource.type, resource.name, answer.id, from_struct(answer.inputs), from_struct(answer.properties))
+
+    def delete(self, resource: Live) -> None:
+        self._ask(
+            "Delete",
+            provider_pb2.DeleteRequest(id=resource.id, urn=resource.urn, properties=to_struct(resource.state)),
+        )
+
+    def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._ask("Invoke", provider_pb2.InvokeRequest(tok=token, args=to_struct(arguments)))
+        return from_struct(getattr(answer, "return"))
