@@ -69,16 +69,23 @@ def serve(settings: ServerSettings, port: int) -> int:
     from local.aws_server.app import AwsServer
     from local.aws_server.health import health
     from local.aws_server.http_server import make_server
+    from local.aws_server.persistence.journal import Journal, StateError
     from local.aws_server.store import Store, StoredRecords
 
     store = Store(settings.state_dir / "state.sqlite")
-    application = AwsServer(settings, StoredRecords(store))
+    journal = Journal(store, settings.state_dir / "objects")
+    application = AwsServer(settings, StoredRecords(store), journal)
     application.pages["/_groundwork/health"] = health
     server = make_server(port, application)
     try:
         server.prepare()
     except OSError as error:
         print(f"Port {port} on 127.0.0.1 cannot be listened on: {error.strerror or error}.", file=sys.stderr)
+        return 1
+    try:
+        journal.load()
+    except StateError as error:
+        print(error, file=sys.stderr)
         return 1
     application.admin_access_key_id = ensure_admin(application)
     for hook in start_hooks():

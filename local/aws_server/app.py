@@ -21,6 +21,7 @@ from local.aws_server.operations import (
     overlaid_services,
     overlay_for,
 )
+from local.aws_server.persistence.journal import Journal
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +31,14 @@ Page = Callable[["AwsServer", Mapping[str, Any], bytes], RawResponse]
 class AwsServer:
     """One account's AWS API. Implements `operations.Server`, and is itself the WSGI application."""
 
-    def __init__(self, settings: ServerSettings, records: Records) -> None:
+    def __init__(self, settings: ServerSettings, records: Records, journal: Journal | None = None) -> None:
         self.settings = settings
         self.records = records
         self.started_at = time.time()
         self.calls = 0
         self.admin_access_key_id = ""
         self.pages: dict[str, Page] = {}
-        self._bridge = moto_bridge.MotoBridge()
+        self._bridge = moto_bridge.MotoBridge(journal)
         self._services_by_signing_name: dict[str, list[str]] = {}
         for service in overlaid_services():
             self._services_by_signing_name.setdefault(protocol.signing_name_of(service), []).append(service)

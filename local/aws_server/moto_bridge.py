@@ -18,6 +18,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from local.aws_server import protocol
 from local.aws_server.operations import Call, RawResponse, ServiceError
+from local.aws_server.persistence.journal import Journal
 
 logger = logging.getLogger(__name__)
 
@@ -49,16 +50,29 @@ class MotoDispatcher(DomainDispatcherApplication):
 class MotoBridge:
     """moto as a function from a WSGI environment to a response."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal | None = None) -> None:
+        self._journal = journal
         self._application = MotoDispatcher(create_backend_app)
 
     def run(self, environ: Mapping[str, Any], body: bytes) -> RawResponse:
         """moto's answer to a request. Raises NotImplementedError where moto lacks the operation."""
-        name = protocol.operation_name(environ, protocol.scope_of(environ), body)
+        scope = protocol.scope_of(environ)
+        name = protocol.operation_name(environ, scope, body)
         if name in _WAITS:
-            return self._run(environ, body)
+            response = self._run(environ, body)
+            with moto_lock:
+                self._commit(environ, scope.signing_name, name)
+            return response
         with moto_lock:
-            return self._run(environ, body)
+            try:
+                return self._run(environ, body)
+            finally:
+                self._commit(environ, scope.signing_name, name)
+
+    def _commit(self, environ: Mapping[str, Any], signing_name: str, name: str) -> None:
+        if self._journal is not None:
+            path = environ.get("RAW_URI", "").partition("?")[0]
+            self._journal.commit(signing_name, name, environ["REQUEST_METHOD"], path)
 
     def _run(self, environ: Mapping[str, Any], body: bytes) -> RawResponse:
         request = {
@@ -68,6 +82,8 @@ class MotoBridge:
             "wsgi.input_terminated": True,
         }
         request.pop("HTTP_TRANSFER_ENCODING", None)
+        if self._journal is not None:
+            self._journal.begin()
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
@@ -144,8 +160,13 @@ def parse_response(service: str, operation: str, response: RawResponse) -> dict[
     parser = parsers.create_parser(protocol.protocol_of(service))
     body = response.body if isinstance(response.body, bytes) else b"".join(response.body)
     headers = HeadersDict({name.lower(): value for name, value in response.headers.items()})
-    parsed = parser.parse({"headers": headers, "status_code": response.status, "body": body}, model.output_shape)
+    # botocore decodes a blob's bytes as text, unless they come as a stream.
+    streams = model.has_streaming_output and response.status < 300
+    content = io.BytesIO(body) if streams else body
+    parsed = parser.parse({"headers": headers, "status_code": response.status, "body": content}, model.output_shape)
     parsed.pop("ResponseMetadata", None)
+    if streams:
+        parsed |= {name: value.read() for name, value in parsed.items() if isinstance(value, io.BytesIO)}
     if response.status >= 300:
         error = parsed.get("Error", {})
         raise ServiceError(

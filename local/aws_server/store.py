@@ -30,13 +30,17 @@ class Store:
         self,
         puts: Iterable[tuple[str, str, bytes]] = (),
         deletes: Iterable[tuple[str, str]] = (),
-        clear: Iterable[str] = (),
+        delete_prefixes: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """One transaction: clears whole kinds, deletes keys, then puts rows (kind, key, value)."""
+        """One transaction: deletes (kind, key prefix) and (kind, key), then puts rows (kind, key, value)."""
         with self._lock:
             self._connection.execute("BEGIN")
             try:
-                self._connection.executemany("DELETE FROM rows WHERE kind = ?", [(kind,) for kind in clear])
+                for kind, prefix in delete_prefixes:
+                    self._connection.execute(
+                        "DELETE FROM rows WHERE kind = ? AND key >= ? AND substr(key, 1, ?) = ?",
+                        (kind, prefix, len(prefix), prefix),
+                    )
                 self._connection.executemany("DELETE FROM rows WHERE kind = ? AND key = ?", list(deletes))
                 self._connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", list(puts))
                 self._connection.execute("COMMIT")
