@@ -1,0 +1,7 @@
+"""SageMaker's data plane: training jobs and endpoints that truly run, as processes of this machine.
+
+Importing this package registers its operations with the AWS server.
+"""
+
+from local.aws_server.sagemaker import tags as tags
+from local.aws_server.sagemaker import training_operations as training_operations

@@ -1,0 +1,231 @@
+"""The API of training jobs."""
+
+import copy
+import logging
+import threading
+import uuid
+from typing import Any
+
+from local.aws_server.operations import Call, Server, ServiceError, on_start, on_stop, operation
+from local.aws_server.sagemaker import tags
+from local.aws_server.sagemaker import training_contract as contract
+from local.aws_server.sagemaker.paging import page
+from local.aws_server.sagemaker.plane import Plane, make_plane, now, require_role
+from local.aws_server.sagemaker.processes import namespace_kind
+from local.aws_server.sagemaker.training_metrics import invalid_definition
+from local.aws_server.sagemaker.training_record import KIND, TrainingRecord, load, save
+from local.aws_server.sagemaker.training_run import TrainingRun
+from local.aws_server.sagemaker.validation import validate
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_RUNTIME_S = 86400
+MOST_HOSTS = 8
+"""Hosts of one job: each is a set of processes on this one machine."""
+STOP_WAIT_S = 5.0
+
+
+class TrainingJobs:
+    """The jobs of one server that have not ended yet."""
+
+    def __init__(self, plane: Plane) -> None:
+        self.plane = plane
+        self._runs: dict[str, TrainingRun] = {}
+        self._lock = threading.RLock()
+
+    def start(self, record: TrainingRecord) -> None:
+        """Starts a job's thread, for a new job or for one of an earlier server."""
+        run = TrainingRun(self.plane, record, self._ended)
+        with self._lock:
+            self._runs[record.key] = run
+        run.start()
+
+    def run_of(self, key: str) -> TrainingRun | None:
+        """The thread of a job that has not ended."""
+        with self._lock:
+            return self._runs.get(key)
+
+    def resume(self) -> None:
+        """Carries on with what an earlier server left."""
+        for _, record in self.plane.server.records.items(KIND):
+            if not record.final:
+                self.start(copy.deepcopy(record))
+
+    def shut_down(self) -> None:
+        """Ends every job's processes and notes it."""
+        self.plane.stopping.set()
+        with self._lock:
+            runs = list(self._runs.values())
+        for run in runs:
+            run.shut_down()
+        for run in runs:
+            run.join(STOP_WAIT_S)
+
+    def _ended(self, key: str) -> None:
+        with self._lock:
+            self._runs.pop(key, None)
+
+
+_jobs: dict[int, TrainingJobs] = {}
+
+
+def jobs_of(server: Server) -> TrainingJobs:
+    """The running jobs of a server."""
+    return _jobs[id(server)]
+
+
+@on_start
+def start(server: Server) -> None:
+    """Finds out what this machine allows, and carries on with the jobs of an earlier server."""
+    if namespace_kind() == "none":
+        logger.warning(
+            "This machine allows no mount namespaces (unshare), so jobs do not see their folder as /opt/ml: "
+            "SAGEMAKER_BASE_DIR and the SM_* variables say where it is; a script that has /opt/ml written in it fails."
+        )
+    jobs = TrainingJobs(make_plane(server))
+    _jobs[id(server)] = jobs
+    jobs.resume()
+
+
+@on_stop
+def stop(server: Server) -> None:
+    """Jobs end with a clean stop of their server, as `make local-down` leaves nothing running."""
+    _jobs.pop(id(server)).shut_down()
+
+
+def _not_found() -> ServiceError:
+    return ServiceError("ValidationException", "Requested resource not found.")
+
+
+def _record(call: Call) -> TrainingRecord:
+    record = load(jobs_of(call.server).plane, call.region, call.params["TrainingJobName"])
+    if record is None:
+        raise _not_found()
+    return record
+
+
+@operation("sagemaker", "CreateTrainingJob")
+def create_training_job(call: Call) -> dict[str, Any]:
+    """Notes the job and starts it."""
+    validate(call)
+    jobs = jobs_of(call.server)
+    request = copy.deepcopy(call.params)
+    _check(call, request)
+    name = request["TrainingJobName"]
+    arn = call.arn(f"training-job/{name}")
+    moment = now()
+    request.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", DEFAULT_RUNTIME_S)
+    for flag in ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining"):
+        request.setdefault(flag, False)
+    record = TrainingRecord(
+        request=request,
+        region=call.region,
+        arn=arn,
+        folder=str(jobs.plane.folder / "training" / f"{name}-{uuid.uuid4().hex[:8]}"),
+        created=moment,
+        modified=moment,
+    )
+    record.enter("Starting")
+    with call.server.records.lock:
+        if load(jobs.plane, call.region, name) is not None:
+            raise ServiceError(
+                "ResourceInUse",
+                f"Training job names must be unique within an AWS account and region, and a training job with this "
+                f"name already exists ({arn})",
+            )
+        save(jobs.plane, record)
+        tags.set_tags(call.server, arn, request.get("Tags"))
+    jobs.start(record)
+    return {"TrainingJobArn": arn}
+
+
+def _check(call: Call, request: dict[str, Any]) -> None:
+    """What the service checks beyond its model, and what this data plane cannot do."""
+    algorithm = request.get("AlgorithmSpecification") or {}
+    if request.get("ServerlessJobConfig") or algorithm.get("AlgorithmName"):
+        raise ServiceError(
+            "ValidationException", "The local SageMaker runs container images, not AWS's own algorithms."
+        )
+    if not algorithm.get("TrainingImage"):
+        raise ServiceError("ValidationException", "You must specify a training image or an algorithm name.")
+    if "ResourceConfig" not in request:
+        raise ServiceError("ValidationException", "You must specify ResourceConfig.")
+    require_role(call.server, request["RoleArn"])
+    if problem := invalid_definition(algorithm.get("MetricDefinitions") or []):
+        raise ServiceError("ValidationException", problem)
+    instance_type, count = contract.instance_of(request)
+    if count > MOST_HOSTS:
+        raise ServiceError(
+            "ResourceLimitExceeded",
+            f"The account-level service limit '{instance_type} for training job usage' is {MOST_HOSTS} Instances, with "
+            f"current utilization of 0 Instances and a request delta of {count} Instances.",
+        )
+    names = [channel["ChannelName"] for channel in request.get("InputDataConfig") or []]
+    if len(names) != len(set(names)):
+        raise ServiceError("ValidationException", "Channel names must be unique within a training job.")
+    for channel in request.get("InputDataConfig") or []:
+        if "S3DataSource" not in channel["DataSource"]:
+            raise ServiceError(
+                "ValidationException",
+                f"Channel {channel['ChannelName']}: the local SageMaker reads S3 data sources only.",
+            )
+        if channel.get("InputMode", algorithm["TrainingInputMode"]) == "Pipe":
+            raise ServiceError(
+                "ValidationException",
+                f"Channel {channel['ChannelName']}: the local SageMaker has no Pipe mode; use File or FastFile.",
+            )
+    if request.get("EnableManagedSpotTraining"):
+        stopping = request.get("StoppingCondition") or {}
+        runtime, wait = stopping.get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_S), stopping.get("MaxWaitTimeInSeconds")
+        if wait is None or wait < runtime:
+            raise ServiceError(
+                "ValidationException",
+                "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds",
+            )
+
+
+@operation("sagemaker", "DescribeTrainingJob")
+def describe_training_job(call: Call) -> dict[str, Any]:
+    """A job with its statuses."""
+    record = _record(call)
+    run = jobs_of(call.server).run_of(record.key)
+    if run is not None and not record.final:
+        record.metrics = run.metrics.final
+    return record.description()
+
+
+@operation("sagemaker", "ListTrainingJobs")
+def list_training_jobs(call: Call) -> dict[str, Any]:
+    """Jobs by time, name or status."""
+    validate(call)
+    records = call.server.records.items(KIND, f"{call.region}/")
+    entries, token = page(
+        (record.summary() for _, record in records), call.params, name="TrainingJobName", status="TrainingJobStatus"
+    )
+    return {"TrainingJobSummaries": entries, **token}
+
+
+@operation("sagemaker", "StopTrainingJob")
+def stop_training_job(call: Call) -> dict[str, Any] | None:
+    """Asks a job to stop; it becomes Stopped once its processes are gone and its output is in S3."""
+    record = _record(call)
+    run = jobs_of(call.server).run_of(record.key)
+    if record.final or run is None:
+        raise ServiceError(
+            "ValidationException",
+            f"The request was rejected because the training job is in status {record.status}.",
+        )
+    if record.status != "Stopping":
+        run.request_stop()
+    return None
+
+
+@operation("sagemaker", "DeleteTrainingJob")
+def delete_training_job(call: Call) -> dict[str, Any] | None:
+    """Forgets a job that has ended."""
+    record = _record(call)
+    if not record.final:
+        raise ServiceError("ResourceInUse", f"The training job is in status {record.status} and cannot be deleted.")
+    call.server.records.delete(KIND, record.key)
+    tags.forget_tags(call.server, record.arn)
+    return None

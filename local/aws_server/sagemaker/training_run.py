@@ -1,0 +1,354 @@
+"""The life of one training job, from Starting to its last status; one thread a job, which waits for events alone."""
+
+import logging
+import os
+import select
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from local.aws_server.operations import ServiceError
+from local.aws_server.sagemaker import training_contract as contract
+from local.aws_server.sagemaker import training_data, training_outcome
+from local.aws_server.sagemaker.environments import Environment, EnvironmentsError
+from local.aws_server.sagemaker.files import Bucket, DataError
+from local.aws_server.sagemaker.logs import LogStream
+from local.aws_server.sagemaker.plane import Credentials, Plane, now
+from local.aws_server.sagemaker.processes import Command, Container, Exit, LogLine, namespace_kind, unshipped_lines
+from local.aws_server.sagemaker.training_metrics import TrainingMetrics
+from local.aws_server.sagemaker.training_outcome import JobFailedError, Outcome
+from local.aws_server.sagemaker.training_record import TrainingRecord, save
+
+logger = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+GRACE_S = 120.0
+"""Seconds between SIGTERM and SIGKILL, as the StopTrainingJob documentation says."""
+SHIP_INTERVAL_S = 0.1
+"""Least time between two deliveries of the log while a job prints without pause."""
+CHECKPOINT_INTERVAL_S = 5.0
+SERVER_STOPPED = "InternalServerError: The local AWS server was stopped while the job ran."
+SERVER_DIED = "InternalServerError: The local AWS server died while the job was {}, and the job was lost with it."
+
+
+class TrainingRun(threading.Thread):
+    """Runs a job, or carries on with one that an earlier server left behind."""
+
+    def __init__(self, plane: Plane, record: TrainingRecord, on_end: Callable[[str], None]) -> None:
+        super().__init__(name=f"training-{record.name}", daemon=True)
+        self.record = record
+        self._plane = plane
+        self._on_end = on_end
+        self._request = record.request
+        self._command_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._lock = threading.RLock()
+        self._stop = record.stop_requested
+        self._shutdown = False
+        self._interrupted = False
+        self._created_s = record.created.timestamp()
+        self._streams: list[LogStream] = []
+        self._containers: list[Container] = []
+        self.metrics = TrainingMetrics(
+            plane, record.region, record.name, self._request["AlgorithmSpecification"].get("MetricDefinitions") or []
+        )
+
+    def request_stop(self) -> None:
+        """StopTrainingJob: the container gets SIGTERM, then GRACE_S, then SIGKILL."""
+        with self._lock:
+            self._stop = self.record.stop_requested = True
+            self.record.enter("Stopping")
+            self.record.status = "Stopping"
+            self._save()
+        os.eventfd_write(self._command_fd, 1)
+
+    def interrupt(self) -> None:
+        """Takes a spot job's instances away, as EC2 does."""
+        self._interrupted = True
+        os.eventfd_write(self._command_fd, 1)
+
+    def shut_down(self) -> None:
+        """The server stops: so does the job."""
+        self._shutdown = True
+        os.eventfd_write(self._command_fd, 1)
+
+    def run(self) -> None:
+        """Everything, and whatever happens a last status."""
+        try:
+            outcome = self._attempts()
+        except JobFailedError as failure:
+            outcome = Outcome("Failed", "Failed", str(failure))
+        except DataError as error:
+            outcome = Outcome("Failed", "Failed", str(error))
+        except (ServiceError, EnvironmentsError) as error:
+            outcome = Outcome("Failed", "Failed", f"ClientError: {error}")
+        except OSError as error:
+            outcome = Outcome("Failed", "Failed", f"InternalServerError: {error}")
+        except Exception as error:
+            logger.exception("training job %s", self.record.name)
+            outcome = Outcome("Failed", "Failed", f"InternalServerError: {error!r}")
+        with self._lock:
+            self.record.metrics = self.metrics.final
+            self.record.finish(outcome.status, outcome.secondary, outcome.failure)
+            self._save()
+        for container in self._containers:
+            container.close()
+        shutil.rmtree(self.record.folder, ignore_errors=True)
+        self._on_end(self.record.key)
+
+    def _attempts(self) -> Outcome:
+        carried = self._adopt() if self.record.processes else None
+        while True:
+            if carried is not None:
+                hosts, carried = carried, None
+            else:
+                hosts = self._begin()
+                if hosts is None:
+                    return Outcome("Stopped", "Stopped")
+            started = time.monotonic()
+            exits = self._watch(hosts)
+            self.record.trained_s += time.monotonic() - started
+            outcome = training_outcome.judge(exits, hosts)
+            if outcome.again and not self._stop and not self._shutdown and self._may_run_again(outcome):
+                self._enter(outcome.secondary)
+                if outcome.secondary == "Interrupted":
+                    self._sync_checkpoints(hosts[0], {})
+                continue
+            if self._shutdown and outcome.status != "Completed":
+                outcome = Outcome("Failed", "Failed", SERVER_STOPPED)
+            self._finish_files(hosts[0], outcome)
+            return outcome
+
+    def _may_run_again(self, outcome: Outcome) -> bool:
+        if outcome.secondary == "Interrupted":
+            return True
+        retries = (self._request.get("RetryStrategy") or {}).get("MaximumRetryAttempts", 0)
+        return self.record.attempts <= retries
+
+    def _begin(self) -> list[contract.Host] | None:
+        """Starts the containers of an attempt; None where the job was stopped before."""
+        if self.record.attempts:
+            self._enter("Starting")
+        if self.record.started is None:
+            self.record.started = now()
+        image = self._request["AlgorithmSpecification"].get("TrainingImage", "")
+        environment = self._plane.environment_of(image)
+        credentials = self._plane.assume(self._request["RoleArn"], self.record.region)
+        bucket = Bucket(self._plane, self.record.region, credentials.access_key_id)
+        hosts = self._hosts(self.record.attempts + 1)
+        names = [host.name for host in hosts]
+        channels = [channel["ChannelName"] for channel in self._request.get("InputDataConfig") or []]
+        for host in hosts:
+            contract.make_folders(host, channels)
+            contract.write_configuration(host, self._request, names)
+            (host.folder / "hosts").write_text(contract.hosts_file(self.record.key, names))
+        if self._stop or self._shutdown:
+            return None
+        if channels or self._request.get("CheckpointConfig") or contract.PROGRAM in self._hyperparameters:
+            self._enter("Downloading")
+            for host in hosts:
+                training_data.download(bucket, self._request, host, len(hosts))
+        if self._stop or self._shutdown:
+            return None
+        limit = (self._request.get("StoppingCondition") or {})["MaxRuntimeInSeconds"] - self.record.trained_s
+        for container in self._containers:
+            container.close()
+        self._containers = []
+        self._streams = self._log_streams(names)
+        if environment.warning:
+            self._streams[0].put([LogLine(int(time.time() * 1000), False, environment.warning)])
+        for host in hosts:
+            command = self._command(host, names, environment, credentials, max(1.0, limit))
+            self._containers.append(Container.prepare(host.run_dir, command))
+        with self._lock:
+            self.record.attempts += 1
+            self.record.processes = [(str(each.run_dir), each.pid, each.born) for each in self._containers]
+            if not self._stop:
+                self.record.enter("Training")
+            self._save()
+        # Only now: a container that this process did not note could not be found again after a kill -9.
+        for container in self._containers:
+            container.release()
+        return hosts
+
+    def _adopt(self) -> list[contract.Host] | None:
+        """Takes over the containers of an earlier server, those that have ended meanwhile included."""
+        hosts = self._hosts(self.record.attempts)
+        self._streams = self._log_streams([host.name for host in hosts])
+        lost = False
+        for run_dir, pid, born in self.record.processes:
+            container = Container.adopt(Path(run_dir), pid, born)
+            if container is not None:
+                self._containers.append(container)
+            elif not (Path(run_dir) / "exit.json").exists():
+                lost = True
+        for host in hosts:
+            self.metrics.read(training_outcome.lines_before(host.run_dir), send=False)
+        if lost:
+            for container in self._containers:
+                container.kill()
+            self._ship_ended(hosts)
+            if self._request.get("EnableManagedSpotTraining"):
+                self._enter("Interrupted")
+                self._sync_checkpoints(hosts[0], {})
+            elif self._may_run_again(Outcome("Failed", "Restarting", again=True)):
+                self._enter("Restarting")
+            else:
+                raise JobFailedError(SERVER_DIED.format("training"))
+            return None
+        return hosts
+
+    def _ship_ended(self, hosts: Sequence[contract.Host]) -> None:
+        watched = {container.run_dir for container in self._containers}
+        for host, stream in zip(hosts, self._streams, strict=True):
+            if host.run_dir not in watched:
+                lines = unshipped_lines(host.run_dir)
+                self.metrics.read(lines)
+                stream.put(lines)
+
+    def _watch(self, hosts: Sequence[contract.Host]) -> list[Exit]:
+        """Until every container has ended: ships their output, obeys, and copies checkpoints."""
+        self._ship_ended(hosts)
+        streams = {host.run_dir: stream for host, stream in zip(hosts, self._streams, strict=True)}
+        running = list(self._containers)
+        everything, without_output = select.poll(), select.poll()
+        for poller in (everything, without_output):
+            poller.register(self._command_fd, select.POLLIN)
+            for container in running:
+                poller.register(container.pid_fd, select.POLLIN)
+        for container in running:
+            everything.register(container.wake_fd, select.POLLIN)
+        sent: dict[str, int] = {}
+        checkpoint_at = time.monotonic() + CHECKPOINT_INTERVAL_S if self._request.get("CheckpointConfig") else None
+        if self._stop or self._shutdown:
+            os.eventfd_write(self._command_fd, 1)
+        while running:
+            ready = {end for end, _ in everything.poll(_milliseconds_until(checkpoint_at))}
+            if self._command_fd in ready:
+                os.eventfd_read(self._command_fd)
+                self._obey(running)
+            for container in list(running):
+                container.clear_wake()
+                self._ship(container, streams[container.run_dir])
+                if container.ended():
+                    self._ship(container, streams[container.run_dir])
+                    for poller in (everything, without_output):
+                        poller.unregister(container.pid_fd)
+                    everything.unregister(container.wake_fd)
+                    running.remove(container)
+                    if container.exit().exit_code != 0:
+                        for other in running:
+                            other.stop()
+            if checkpoint_at and time.monotonic() >= checkpoint_at:
+                self._sync_checkpoints(hosts[0], sent)
+                checkpoint_at = time.monotonic() + CHECKPOINT_INTERVAL_S
+            if running:
+                without_output.poll(SHIP_INTERVAL_S * 1000)
+        return [training_outcome.exit_of(host.run_dir, self._containers) for host in hosts]
+
+    def _obey(self, running: Sequence[Container]) -> None:
+        for container in running:
+            if self._shutdown:
+                container.signal(signal.SIGTERM)
+                if not container.ended(2.0):
+                    container.kill()
+            elif self._stop:
+                container.stop()
+            elif self._interrupted:
+                container.signal(signal.SIGUSR2)
+        self._interrupted = False
+
+    def _ship(self, container: Container, stream: LogStream) -> None:
+        lines = container.new_lines()
+        if not lines:
+            return
+        self.metrics.read(lines)
+        try:
+            stream.put(lines)
+        except ServiceError as error:
+            logger.warning("log of training job %s: %s", self.record.name, error)
+        container.mark_shipped()
+
+    def _sync_checkpoints(self, host: contract.Host, sent: dict[str, int]) -> None:
+        try:
+            training_data.upload_checkpoints(self._bucket(), self._request, host, sent)
+        except (ServiceError, OSError) as error:
+            logger.warning("checkpoints of training job %s: %s", self.record.name, error)
+
+    def _finish_files(self, host: contract.Host, outcome: Outcome) -> None:
+        if outcome.status != "Failed":
+            self._enter("Uploading")
+        bucket = self._bucket()
+        training_data.upload_checkpoints(bucket, self._request, host, {})
+        training_data.upload_output(bucket, self.record, host, with_model=outcome.status != "Failed")
+
+    def _command(
+        self,
+        host: contract.Host,
+        names: Sequence[str],
+        environment: Environment,
+        credentials: Credentials,
+        limit_s: float,
+    ) -> Command:
+        variables = self._plane.base_variables(environment.python, self.record.region, credentials, host.home)
+        variables |= contract.variables(host, self._request, names, self.record.arn)
+        packages = str(host.folder / "packages")
+        variables |= {"PIP_TARGET": packages, "PYTHONPATH": f"{host.root}/code:{packages}"}
+        mounts: list[tuple[str, str]] = []
+        if host.root == str(host.ml):
+            variables["SAGEMAKER_BASE_DIR"] = host.root
+        else:
+            mounts = [(str(host.ml), host.root), (str(host.folder / "hosts"), "/etc/hosts")]
+            mounts += training_data.checkpoint_mounts(self._request, host)
+        variables |= self._request.get("Environment") or {}
+        argv = training_outcome.command_of(self._request, environment)
+        if not mounts:
+            argv = [word.replace("/opt/ml", host.root) for word in argv]
+        return Command(
+            argv=argv,
+            environment=variables,
+            cwd=f"{host.root}/code",
+            mounts=mounts,
+            max_runtime_s=limit_s,
+            grace_s=GRACE_S,
+        )
+
+    def _hosts(self, attempt: int) -> list[contract.Host]:
+        names = contract.host_names(contract.instance_of(self._request)[1])
+        isolated = namespace_kind() != "none"
+        folders = [Path(self.record.folder) / f"attempt-{attempt}" / name for name in names]
+        return [
+            contract.Host(name, rank, folder, "/opt/ml" if isolated else str(folder / "ml"))
+            for rank, (name, folder) in enumerate(zip(names, folders, strict=True))
+        ]
+
+    def _log_streams(self, names: Sequence[str]) -> list[LogStream]:
+        suffix = int(self._created_s)
+        return [
+            LogStream(self._plane, self.record.region, LOG_GROUP, f"{self.record.name}/{name}-{suffix}")
+            for name in names
+        ]
+
+    @property
+    def _hyperparameters(self) -> dict[str, Any]:
+        return self._request.get("HyperParameters") or {}
+
+    def _bucket(self) -> Bucket:
+        credentials = self._plane.assume(self._request["RoleArn"], self.record.region)
+        return Bucket(self._plane, self.record.region, credentials.access_key_id)
+
+    def _enter(self, secondary: str) -> None:
+        with self._lock:
+            if not self._stop or secondary == "Uploading":
+                self.record.enter(secondary)
+                self._save()
+
+    def _save(self) -> None:
+        save(self._plane, self.record)
+
+
+def _milliseconds_until(moment: float | None) -> float | None:
+    return None if moment is None else max(0.0, moment - time.monotonic()) * 1000 + 1
