@@ -1,0 +1,112 @@
+"""The command line of the inference server."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ml.serving.settings import Settings
+
+_DESCRIPTION = "Serve one MLflow model: GET /ping, POST /invocations (CSV, JSON, JSON lines), GET /metrics."
+_EXAMPLE = """\
+example:
+  python -m ml.serving --model-dir ./model --port 8080 &
+  curl -s localhost:8080/invocations -H 'Content-Type: text/csv' -d '5.1,3.5,1.4,0.2'
+  {"predictions": [0]}
+
+exit codes: 0 stopped in order · 1 model or address unusable, or requests lost when stopping · 2 wrong option
+environment: SM_MODEL_DIR, SERVING_HOST and SAGEMAKER_BIND_TO_PORT are the defaults of --model-dir, --host and --port
+"""
+
+
+def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    """The options; `environment` gives the defaults that SageMaker's container contract names."""
+    options = argparse.ArgumentParser(
+        prog="python -m ml.serving",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    model_dir = environment.get("SM_MODEL_DIR", "/opt/ml/model")
+    port = environment.get("SAGEMAKER_BIND_TO_PORT", "8080")
+    host = environment.get("SERVING_HOST", "127.0.0.1")
+    add = options.add_argument
+    add("--model-dir", type=Path, default=model_dir, help=f"folder of the MLflow model, or one above ({model_dir})")
+    add("--host", default=host, help=f"address to listen on; a container wants 0.0.0.0 ({host})")
+    add("--port", type=_port, default=port, help=f"port to listen on, 0 for a free one ({port})")
+    add("--max-body-mb", type=_positive, default=25.0, help="largest request body, MiB (25)")
+    add("--max-concurrency", type=_count, default=64, help="most requests at once; more get 429 (64)")
+    add("--body-timeout", type=_positive, default=30.0, help="longest wait for the rest of a body, s (30)")
+    add("--drain-delay", type=_duration, default=0.0, help="on SIGTERM, time from unready to closing, s (0)")
+    add("--drain-timeout", type=_positive, default=30.0, help="on SIGTERM, longest wait for requests in flight, s (30)")
+    add("--threads", type=_count, default=1, help="threads of numerical libraries a prediction (1)")
+    add("--access-log", action="store_true", help="log every request, not only those that fail")
+    add("--log-format", choices=("json", "text"), help="form of the log on stderr (text on a terminal, else json)")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the server until it is told to stop; returns the exit code."""
+    options = parser(os.environ).parse_args(argv)
+    # Read by OpenMP and BLAS when they are loaded, so before anything imports numpy: a pool of threads that spins
+    # beside a prediction of one row makes it slower.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, str(options.threads))
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+    import uvloop
+
+    from ml.serving.errors import ModelLoadError
+    from ml.serving.logs import set_up
+    from ml.serving.server import AddressError, serve
+
+    set_up(options.log_format or ("text" if sys.stderr.isatty() else "json"))
+    settings = Settings(
+        model_dir=options.model_dir,
+        host=options.host,
+        port=options.port,
+        max_body_bytes=int(options.max_body_mb * 1024 * 1024),
+        max_concurrency=options.max_concurrency,
+        body_timeout_s=options.body_timeout,
+        drain_delay_s=options.drain_delay,
+        drain_timeout_s=options.drain_timeout,
+        access_log=options.access_log,
+    )
+    try:
+        code = uvloop.run(serve(settings))
+    except (AddressError, ModelLoadError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A prediction that never ends would otherwise keep the interpreter from ending.
+    os._exit(code)
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port (0 to 65535)")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _duration(text: str) -> float:
+    value = float(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return value

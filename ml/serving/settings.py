@@ -1,0 +1,26 @@
+"""The server's settings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How the server runs.
+
+    model_dir: folder that holds the MLflow model, or one folder that does. max_body_bytes: largest request body.
+    max_concurrency: most requests that are answered or wait at once. body_timeout_s: longest wait for a whole
+    body. drain_delay_s: time between readiness dropping and the first connection being refused, for load balancers that
+    take a while to notice. drain_timeout_s: longest wait for requests in flight when stopping. access_log: a log line a
+    request instead of one a failed request.
+    """
+
+    model_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    max_body_bytes: int = 6 * 1024 * 1024
+    max_concurrency: int = 64
+    body_timeout_s: float = 30.0
+    drain_delay_s: float = 0.0
+    drain_timeout_s: float = 30.0
+    access_log: bool = False
