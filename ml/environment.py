@@ -12,12 +12,14 @@ from typing import Any
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError as AwsConnectionError,
     EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     ProfileNotFound,
+)
+from botocore.exceptions import (
+    ConnectionError as AwsConnectionError,
 )
 
 from ml.aws import Clients
@@ -27,10 +29,12 @@ from platform_contract.parameters import SECTIONS
 
 PROFILE_PREFIX = "groundwork-"
 BRING_UP = (
-    "Bring it up: `make local` for the stack on this machine (then `eval \"$(make -s local-env)\"` in this shell), "
+    'Bring it up: `make local` for the stack on this machine (then `eval "$(make -s local-env)"` in this shell), '
     "`make up ENV={0}` for one on AWS."
 )
-_DENIED = re.compile(r"AccessDenied|NotAuthorized|UnauthorizedOperation|InvalidClientTokenId|UnrecognizedClient|Expired")
+_DENIED = re.compile(
+    r"AccessDenied|NotAuthorized|UnauthorizedOperation|InvalidClientTokenId|UnrecognizedClient|Expired"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,13 +132,18 @@ def _check_account(contract: PlatformContract, parameters: list[dict[str, Any]])
         )
 
 
-def _unknown_team(environment: Environment, team: str) -> str:
+def team_names(environment: Environment) -> list[str]:
+    """The teams of an environment, sorted. Raises EnvironmentNotReadyError."""
     prefix = team_path(environment.name, "").rstrip("/")
     with readable_errors(environment):
         pages = environment.clients.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=prefix)
-        teams = [entry["Name"].rsplit("/", 1)[1] for page in pages for entry in page["Parameters"]]
+        return sorted(entry["Name"].rsplit("/", 1)[1] for page in pages for entry in page["Parameters"])
+
+
+def _unknown_team(environment: Environment, team: str) -> str:
+    teams = team_names(environment)
     close = difflib.get_close_matches(team, teams, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else f" It has {', '.join(sorted(teams)) or 'none'}."
+    hint = f" Did you mean {close[0]!r}?" if close else f" It has {', '.join(teams) or 'none'}."
     return f"The environment {environment.name!r} has no team {team!r}.{hint}"
 
 
@@ -155,7 +164,9 @@ def readable_errors(environment: Environment) -> Iterator[None]:
             f"The environment {name!r} stopped answering: {error}.\n{BRING_UP.format(name)}"
         ) from error
     except NoRegionError as error:
-        raise EnvironmentNotReadyError(f"No AWS region is set for {name!r}{through}: add `region` to the profile.") from error
+        raise EnvironmentNotReadyError(
+            f"No AWS region is set for {name!r}{through}: add `region` to the profile."
+        ) from error
     except NoCredentialsError as error:
         raise EnvironmentNotReadyError(f"No AWS credentials were found for {name!r}{through}.") from error
     except ClientError as error:

@@ -43,7 +43,9 @@ def framework_image(framework: Framework, region: str, instance_type: str) -> st
     version = table.get("version_aliases", {}).get(framework.version, framework.version)
     if version not in versions:
         newest = ", ".join(list(versions)[-5:])
-        raise SpecError(f"framework.version: AWS has no {framework.name} container {framework.version!r}; newest: {newest}")
+        raise SpecError(
+            f"framework.version: AWS has no {framework.name} container {framework.version!r}; newest: {newest}"
+        )
     entry = versions[version]
     account = entry.get("registries", {}).get(region)
     if account is None:

@@ -80,7 +80,9 @@ def complete_environment(hyperparameters, source):
     values.update({"SM_CHANNEL_" + name.upper().replace("-", "_"): os.path.join(data, name) for name in channels})
     values.update({"SM_HP_" + name.upper().replace("-", "_"): value for name, value in hyperparameters.items()})
     if "SM_NUM_GPUS" not in os.environ:
-        values["SM_NUM_GPUS"] = str(len([name for name in os.listdir("/dev") if name[:6] == "nvidia" and name[6:].isdigit()]))
+        values["SM_NUM_GPUS"] = str(
+            len([name for name in os.listdir("/dev") if name[:6] == "nvidia" and name[6:].isdigit()])
+        )
     for name, value in values.items():
         os.environ.setdefault(name, value)
     os.environ["SM_SOURCE_DIR"] = source
@@ -145,7 +147,9 @@ def register():
     """
     model_dir = os.environ["SM_MODEL_DIR"]
     if not os.path.isfile(os.path.join(model_dir, "MLmodel")):
-        raise RuntimeError("register: the script left no MLflow model (no MLmodel file) in SM_MODEL_DIR, %s" % model_dir)
+        raise RuntimeError(
+            "register: the script left no MLflow model (no MLmodel file) in SM_MODEL_DIR, %s" % model_dir
+        )
     import mlflow
     from mlflow.exceptions import MlflowException
 

@@ -4,7 +4,17 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-ALWAYS = (".git/", ".hg/", ".svn/", "__pycache__/", "*.py[co]", ".venv/", ".groundwork/", ".ipynb_checkpoints/", ".DS_Store")
+ALWAYS = (
+    ".git/",
+    ".hg/",
+    ".svn/",
+    "__pycache__/",
+    "*.py[co]",
+    ".venv/",
+    ".groundwork/",
+    ".ipynb_checkpoints/",
+    ".DS_Store",
+)
 """Left out whatever the spec says: `!` brings none of these back."""
 
 

@@ -66,7 +66,9 @@ def _files(folder: Path, ignore: Ignore) -> Iterator[Path]:
         kept = [name for name in folders if not ignore.matches((here / name).as_posix(), is_folder=True)]
         for name in kept:
             if (folder / here / name).is_symlink():
-                raise SpecError(f"source_dir: {(here / name).as_posix()} is a link to a folder: copy it or leave it out")
+                raise SpecError(
+                    f"source_dir: {(here / name).as_posix()} is a link to a folder: copy it or leave it out"
+                )
         folders[:] = kept
         for name in files:
             if not ignore.matches((here / name).as_posix(), is_folder=False):

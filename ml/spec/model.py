@@ -100,7 +100,9 @@ class Deployment(SpecModel):
     """The endpoint that `ml deploy` puts the model behind."""
 
     endpoint: Slug = Field(description="The endpoint's name, without the team's.")
-    instance: EndpointInstance = Field(default_factory=lambda: EndpointInstance.model_validate({}), description="Machines.")
+    instance: EndpointInstance = Field(
+        default_factory=lambda: EndpointInstance.model_validate({}), description="Machines."
+    )
     image: str | None = Field(None, description="Image to serve with; the platform's serving image where not given.")
     environment: dict[str, Scalar] = Field(default_factory=dict, description="Environment variables of the server.")
 
@@ -177,7 +179,9 @@ class JobSpec(SpecModel):
         if (self.image is None) == (self.framework is None):
             raise ValueError("give either image or framework (name and version)")
         if len(self.team) + len(self.name) + 1 > MAX_NAMES:
-            raise ValueError(f"team and name have {len(self.team) + len(self.name)} characters; {MAX_NAMES - 1} are allowed")
+            raise ValueError(
+                f"team and name have {len(self.team) + len(self.name)} characters; {MAX_NAMES - 1} are allowed"
+            )
         if self.deploy and len(self.team) + len(self.deploy.endpoint) + 1 > MAX_NAMES:
             raise ValueError(f"team and deploy.endpoint may have {MAX_NAMES - 1} characters together")
         if self.spot and self.max_runtime and self.spot.max_wait < self.max_runtime:

@@ -1,0 +1,5 @@
+"""`python -m ml` is the `ml` command."""
+
+from ml.cli import main
+
+main()

@@ -1,0 +1,197 @@
+"""`ml deploy`, `ml predict`, and what `status` and `stop` say about endpoints."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ml.commands.output import Format, print_json, say
+from ml.environment import open_environment, readable_errors
+from ml.errors import ExitCode, MlError, NotFoundError, SpecError
+from ml.spec import load_spec
+from ml.spec.model import EndpointInstance, as_text
+from ml.targets.sagemaker import endpoints, jobs
+from ml.targets.sagemaker.endpoints import EndpointState, Target
+from ml.targets.sagemaker.invoke import requests_in, table_of
+from platform_contract import PlatformContract
+
+
+def deploy(
+    spec_file: Path | None,
+    *,
+    env: str | None,
+    output: Format,
+    job: str | None,
+    model: str | None,
+    endpoint: str | None,
+    team: str | None,
+    wait: bool,
+) -> ExitCode:
+    """Put a job's model, or a version in the registry, behind an endpoint."""
+    spec = load_spec(spec_file) if spec_file else None
+    if spec and not endpoint and spec.deploy is None:
+        raise SpecError(f"{spec_file}: has no `deploy` section; add one, or say --endpoint NAME")
+    if spec is None and not ((job or model) and endpoint and team):
+        raise SpecError("Give a job's spec, or --team and --endpoint with --job or --model.")
+    owner = team or (spec.team if spec else "")
+    environment = open_environment(env)
+    contract = environment.for_team(owner)
+    with readable_errors(environment):
+        sagemaker = environment.clients.client("sagemaker")
+        if model:
+            from ml.tracking import model_version
+
+            version = model_version(environment, contract.tracking.uri, model)
+            if not version.job or not version.model_data:
+                raise MlError(f"Model {version.name} version {version.version} does not say which job it is from.")
+            source, model_data = version.job, version.model_data
+        else:
+            source, model_data = _trained(sagemaker, job, f"{owner}-{spec.name}" if spec else "")
+        wanted = spec.deploy if spec else None
+        short = endpoint or (wanted.endpoint if wanted else "")
+        target = Target(
+            team=owner,
+            job=source,
+            model_data=model_data,
+            endpoint=short if short.startswith(f"{owner}-") else f"{owner}-{short}",
+            instance=wanted.instance if wanted else EndpointInstance.model_validate({}),
+            image=wanted.image if wanted else None,
+            environment={name: as_text(value) for name, value in wanted.environment.items()} if wanted else {},
+        )
+        return _deploy(sagemaker, contract, target, output, environment.name, wait=wait)
+
+
+def _deploy(
+    sagemaker: Any, contract: PlatformContract, target: Target, output: Format, environment: str, *, wait: bool
+) -> ExitCode:
+    changed = endpoints.deploy(sagemaker, contract, target)
+    say(f"{'Deploying' if changed else 'Serving already:'} {target.job} at {target.endpoint}{' …' if changed else '.'}")
+    if not wait:
+        state = endpoints.describe(sagemaker, target.endpoint)
+    else:
+        try:
+            state = endpoints.wait(sagemaker, target.endpoint, lambda status: say(f"· {status}"))
+        except KeyboardInterrupt:
+            say(f"\nNo longer waiting; the deployment goes on: ml status {target.endpoint} --env {environment}")
+            return ExitCode.INTERRUPTED
+    serves = target.job in state.jobs
+    if output is Format.JSON:
+        print_json({**state.document(), "serves": serves})
+    elif not wait:
+        print(f"{state.name} is {state.status}.")
+    elif state.status == "InService" and serves:
+        print(f"{state.name} is in service with {target.job}.")
+        print(f"Ask it: ml predict --endpoint {state.name} ROWS.csv --env {environment}")
+    else:
+        print(f"{state.name} is {state.status}{'' if serves else ' with what it served before'}.")
+        for line in (state.reason or "").strip().splitlines()[-15:]:
+            print(f"  {line}")
+        print(f"Its log: CloudWatch Logs, /aws/sagemaker/Endpoints/{state.name}")
+    return ExitCode.OK if not wait or (state.status == "InService" and serves) else ExitCode.JOB_FAILED
+
+
+def _trained(sagemaker: Any, job: str | None, stem: str) -> tuple[str, str]:
+    """Name and model.tar.gz of a job, or of the newest completed run of `stem`."""
+    if job is None:
+        job = jobs.newest_run(sagemaker, stem, status="Completed")
+        if job is None:
+            raise NotFoundError(f"No run of {stem} has completed: `ml train` it first, or say --job NAME.")
+        state = jobs.describe(sagemaker, job)
+    else:
+        state = jobs.find(sagemaker, job)
+    if state.model_data is None:
+        raise MlError(f"{state.name} has no model to deploy: it is {state.status}.")
+    return state.name, state.model_data
+
+
+def predict(
+    rows: str, *, env: str | None, output: Format, endpoint: str, content_type: str | None, accept: str
+) -> ExitCode:
+    """Ask an endpoint about the rows of a file, or of stdin."""
+    name = rows
+    if rows == "-":
+        body = sys.stdin.buffer.read()
+    else:
+        path = Path(rows)
+        if not path.is_file():
+            raise SpecError(f"{rows}: no such file")
+        name, body = path.name, path.read_bytes()
+    parts = requests_in(body, name, content_type)
+    environment = open_environment(env)
+    answers: list[bytes] = []
+    with readable_errors(environment):
+        full_name = endpoint
+        for part in parts:
+            try:
+                answer = _invoke(environment.clients, full_name, part.content_type, accept, part.body)
+            except NotFoundError:
+                full_name = _full_name(environment.clients.client("sagemaker"), endpoint)
+                answer = _invoke(environment.clients, full_name, part.content_type, accept, part.body)
+            answers.append(answer)
+    predictions = table_of(answers)
+    if output is Format.JSON:
+        print_json({"endpoint": full_name, "predictions": predictions})
+    else:
+        for prediction in predictions:
+            print(prediction if isinstance(prediction, str) else as_text(prediction))
+    return ExitCode.OK
+
+
+def _invoke(clients: Any, endpoint: str, content_type: str, accept: str, body: bytes) -> bytes:
+    try:
+        answer = clients.client("sagemaker-runtime").invoke_endpoint(
+            EndpointName=endpoint, ContentType=content_type, Accept=accept, Body=body
+        )
+    except ClientError as error:
+        details: Any = error.response.get("Error", {})
+        message = str(details.get("Message", ""))
+        if details.get("Code") == "ValidationError" and "not found" in message.lower():
+            raise NotFoundError(f"There is no endpoint {endpoint!r}.") from error
+        if details.get("Code") == "ModelError":
+            said: Any = error.response.get("OriginalMessage") or message
+            raise MlError(f"{endpoint} refused the rows: {said}") from error
+        raise MlError(f"{endpoint} did not answer: {message}") from error
+    return answer["Body"].read()
+
+
+def _full_name(sagemaker: Any, name: str) -> str:
+    """The one endpoint whose name, less the team's, is `name`. Raises NotFoundError with the nearest names."""
+    found = sagemaker.list_endpoints(NameContains=name, MaxResults=100)["Endpoints"]
+    whole = [entry["EndpointName"] for entry in found if entry["EndpointName"].endswith(f"-{name}")]
+    return whole[0] if len(whole) == 1 else endpoints.describe(sagemaker, name).name
+
+
+def endpoint_status(sagemaker: Any, name: str, output: Format) -> ExitCode | None:
+    """Print an endpoint's state; None where there is no endpoint of that name."""
+    try:
+        state = endpoints.describe(sagemaker, name)
+    except NotFoundError:
+        return None
+    if output is Format.JSON:
+        print_json(state.document())
+    else:
+        print(f"{state.name} is {state.status}, serving {', '.join(state.jobs) or 'nothing'}.")
+        if state.reason:
+            print(f"  {state.reason}")
+    return _exit_code(state)
+
+
+def delete(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCode:
+    """Take an endpoint down. Its model and configuration stay: deploying again is quick."""
+    environment = open_environment(env)
+    with readable_errors(environment):
+        sagemaker = environment.clients.client("sagemaker")
+        state = endpoints.describe(sagemaker, name)
+        endpoints.delete(sagemaker, state.name, wait=wait)
+    if output is Format.JSON:
+        print_json({**state.document(), "status": "Deleted" if wait else "Deleting"})
+    else:
+        print(f"{state.name} is {'gone' if wait else 'going'}.")
+    return ExitCode.OK
+
+
+def _exit_code(state: EndpointState) -> ExitCode:
+    if state.status in endpoints.BUSY:
+        return ExitCode.IN_PROGRESS
+    return ExitCode.OK if state.status == "InService" else ExitCode.JOB_FAILED

@@ -1,0 +1,236 @@
+"""`ml train`, `ml status`, `ml logs` and `ml stop`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ml.commands.output import Format, duration, numbers, print_json, say, table
+from ml.environment import Environment, open_environment, readable_errors
+from ml.errors import ExitCode, NotFoundError, SpecError
+from ml.spec import JobSpec, load_spec
+from ml.targets.sagemaker import jobs
+from ml.targets.sagemaker.logs import LOG_GROUP, JobLog, LogLine
+from ml.targets.sagemaker.training import submit
+
+
+def train(
+    spec_file: Path,
+    *,
+    env: str | None,
+    output: Format,
+    settings: list[str],
+    wait: bool,
+    show_log: bool,
+    then_deploy: bool,
+) -> ExitCode:
+    """Submit a job, and wait for its end unless told otherwise."""
+    spec = with_hyperparameters(load_spec(spec_file), settings)
+    if then_deploy and spec.deploy is None:
+        raise SpecError(f"{spec_file}: --deploy needs a `deploy` section that names the endpoint")
+    environment = open_environment(env)
+    job = submit(spec, spec_file.parent, environment)
+    say(f"Submitted {job.name} to {environment.name}.")
+    if not wait:
+        if output is Format.JSON:
+            print_json({"name": job.name, "arn": job.arn, "model_data": job.model_data, "status": "InProgress"})
+        else:
+            print(f"Follow it: ml logs -f {job.name} --env {environment.name}")
+        return ExitCode.OK
+    try:
+        state = _follow(environment, job.name, output, show_log=show_log, show_state=True)
+    except KeyboardInterrupt:
+        say(
+            f"\nNo longer waiting; {job.name} goes on.\n"
+            f"  ml logs -f {job.name} --env {environment.name}\n  ml stop {job.name} --env {environment.name}"
+        )
+        return ExitCode.INTERRUPTED
+    if state.exit_code is not ExitCode.OK or not then_deploy:
+        _print_end(state, environment, output)
+        if state.exit_code is ExitCode.OK and output is Format.TEXT and spec.deploy:
+            say(f"Next: ml deploy {spec_file} --env {environment.name}")
+        return state.exit_code
+    from ml.commands.endpoints import deploy
+
+    _print_end(state, environment, Format.TEXT, to_stderr=True)
+    return deploy(spec_file, env=env, output=output, job=state.name, model=None, endpoint=None, team=None, wait=True)
+
+
+def status(name: str | None, *, env: str | None, output: Format, team: str | None, limit: int) -> ExitCode:
+    """One job or endpoint, or the recent ones."""
+    environment = open_environment(env)
+    with readable_errors(environment):
+        sagemaker = environment.clients.client("sagemaker")
+        if name is None:
+            return _list(sagemaker, environment, output, team, limit)
+        try:
+            state = jobs.find(sagemaker, name)
+        except NotFoundError:
+            from ml.commands.endpoints import endpoint_status
+
+            found = endpoint_status(sagemaker, name, output)
+            if found is None:
+                raise
+            return found
+    _print_end(state, environment, output)
+    return state.exit_code
+
+
+def logs(name: str, *, env: str | None, output: Format, follow: bool, timestamps: bool) -> ExitCode:
+    """A job's log."""
+    environment = open_environment(env)
+    with readable_errors(environment):
+        sagemaker = environment.clients.client("sagemaker")
+        job = jobs.find(sagemaker, name)
+        if follow:
+            try:
+                state = _follow(environment, job.name, output, show_log=True, timestamps=timestamps, to_stdout=True)
+            except KeyboardInterrupt:
+                return ExitCode.INTERRUPTED
+            if state.exit_code is not ExitCode.OK:
+                say(f"{state.name} {_outcome(state)}")
+            return state.exit_code
+        lines = JobLog(environment.clients.client("logs"), job.name).read_rest()
+    for line in lines:
+        _print_line(line, output, timestamps=timestamps, to_stdout=True)
+    if not lines:
+        say(f"{job.name} has no log{' yet' if not job.finished else ''} (it is {job.status}).")
+    return ExitCode.OK
+
+
+def stop(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCode:
+    """Stop a job."""
+    environment = open_environment(env)
+    with readable_errors(environment):
+        sagemaker = environment.clients.client("sagemaker")
+        state = jobs.find(sagemaker, name)
+        if not state.finished:
+            jobs.stop(sagemaker, state.name)
+            if wait:
+                say(f"Stopping {state.name} …")
+                state = jobs.follow(sagemaker, None, state.name, lambda _: None, lambda _: None)
+            else:
+                state = jobs.describe(sagemaker, state.name)
+        else:
+            say(f"{state.name} had ended already.")
+    if output is Format.JSON:
+        print_json(state.document())
+    else:
+        print(f"{state.name} {_outcome(state)}")
+    return ExitCode.OK
+
+
+def with_hyperparameters(spec: JobSpec, settings: list[str]) -> JobSpec:
+    """The spec with `NAME=VALUE` hyperparameters in place of its own; a value is read as YAML reads it."""
+    changed = dict(spec.hyperparameters)
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise SpecError(f"--set {setting}: write NAME=VALUE, such as --set learning_rate=0.05")
+        changed[name] = yaml.safe_load(value)
+    return spec.model_copy(update={"hyperparameters": changed}) if settings else spec
+
+
+def _follow(
+    environment: Environment,
+    name: str,
+    output: Format,
+    *,
+    show_log: bool,
+    show_state: bool = False,
+    timestamps: bool = False,
+    to_stdout: bool = False,
+) -> jobs.JobState:
+    with readable_errors(environment):
+        return jobs.follow(
+            environment.clients.client("sagemaker"),
+            JobLog(environment.clients.client("logs"), name) if show_log else None,
+            name,
+            lambda line: _print_line(line, output, timestamps=timestamps, to_stdout=to_stdout or output is Format.TEXT),
+            lambda state: say(f"· {state.detail}") if show_state and not state.finished and state.detail else None,
+        )
+
+
+def _print_line(line: LogLine, output: Format, *, timestamps: bool, to_stdout: bool) -> None:
+    time = datetime.fromtimestamp(line.time_ms / 1000, UTC)
+    if output is Format.JSON and to_stdout:
+        import json
+
+        print(json.dumps({"time": time.isoformat(timespec="milliseconds"), "machine": line.machine, "text": line.text}))
+        return
+    text = f"{time:%H:%M:%S} {line.machine} {line.text}" if timestamps else line.text
+    if to_stdout:
+        print(text, flush=True)
+    else:
+        say(text)
+
+
+def _print_end(state: jobs.JobState, environment: Environment, output: Format, *, to_stderr: bool = False) -> None:
+    if output is Format.JSON:
+        print_json(state.document())
+        return
+    lines = [f"{state.name} {_outcome(state)}"]
+    if state.metrics:
+        lines.append(f"  metrics  {numbers(state.metrics)}")
+    if state.model_data:
+        lines.append(f"  model    {state.model_data}")
+    if state.reason:
+        lines += [f"  {line}" for line in state.reason.strip().splitlines()[-15:]]
+    if state.finished and state.exit_code is not ExitCode.OK:
+        lines.append(
+            f"Full log: ml logs {state.name} --env {environment.name} (CloudWatch Logs, {LOG_GROUP}, {state.name}/…)"
+        )
+    text = "\n".join(lines)
+    if to_stderr:
+        say(text)
+    else:
+        print(text, flush=True)
+
+
+def _outcome(state: jobs.JobState) -> str:
+    time = f" after {duration(state.seconds)}" if state.seconds is not None else ""
+    if state.status == "Completed":
+        return f"completed{time}."
+    if state.exit_code is ExitCode.TIMED_OUT:
+        return f"ran out of time{time} ({state.detail})."
+    if state.finished:
+        return f"{state.status.lower()}{time}."
+    return f"is {state.status} ({state.detail}){time}."
+
+
+def _list(sagemaker: Any, environment: Environment, output: Format, team: str | None, limit: int) -> ExitCode:
+    summaries = list(jobs.list_jobs(sagemaker, contains=f"{team}-" if team else "", limit=limit))
+    if team:
+        summaries = [summary for summary in summaries if summary["TrainingJobName"].startswith(f"{team}-")]
+    from ml.targets.sagemaker import endpoints
+
+    served = [one for one in endpoints.list_all(sagemaker) if not team or one.name.startswith(f"{team}-")]
+    if output is Format.JSON:
+        print_json(
+            {
+                "jobs": [
+                    {
+                        "name": summary["TrainingJobName"],
+                        "status": summary["TrainingJobStatus"],
+                        "created": summary["CreationTime"].astimezone(UTC).isoformat(timespec="seconds"),
+                    }
+                    for summary in summaries
+                ],
+                "endpoints": [one.document() for one in served],
+            }
+        )
+        return ExitCode.OK
+    rows = [
+        (
+            summary["TrainingJobName"],
+            summary["TrainingJobStatus"],
+            f"{summary['CreationTime'].astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+        )
+        for summary in summaries
+    ]
+    print(table(("JOB", "STATUS", "CREATED (UTC)"), rows) if rows else f"No jobs in {environment.name}.")
+    if served:
+        print()
+        print(table(("ENDPOINT", "STATUS", "SERVES"), [(one.name, one.status, ", ".join(one.jobs)) for one in served]))
+    return ExitCode.OK

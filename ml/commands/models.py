@@ -1,0 +1,36 @@
+"""`ml models`."""
+
+from ml.commands.output import Format, numbers, print_json, table
+from ml.environment import open_environment, readable_errors
+from ml.errors import ExitCode
+from ml.targets.sagemaker import endpoints
+from ml.tracking import list_versions
+
+
+def models(name: str | None, *, env: str | None, output: Format, limit: int) -> ExitCode:
+    """Versions in the registry, each with its job, its metrics and the endpoints that serve it."""
+    environment = open_environment(env)
+    contract = environment.platform
+    versions = list_versions(environment, contract.tracking.uri, name, limit)
+    with readable_errors(environment):
+        served: dict[str, list[str]] = {}
+        for endpoint in endpoints.list_all(environment.clients.client("sagemaker")):
+            for job in endpoint.jobs:
+                served.setdefault(job, []).append(endpoint.name)
+    if output is Format.JSON:
+        print_json([{**one.document(), "endpoints": served.get(one.job or "", [])} for one in versions])
+        return ExitCode.OK
+    rows = [
+        (
+            one.name,
+            one.version,
+            one.created.replace("T", " ").removesuffix("+00:00"),
+            one.job or "",
+            ", ".join(served.get(one.job or "", [])),
+            numbers(one.metrics),
+        )
+        for one in versions
+    ]
+    header = ("MODEL", "VERSION", "CREATED (UTC)", "JOB", "ENDPOINT", "METRICS")
+    print(table(header, rows) if rows else f"No models are registered in {environment.name}.")
+    return ExitCode.OK

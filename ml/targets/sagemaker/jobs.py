@@ -1,0 +1,204 @@
+"""Training jobs that exist: finding, following, stopping them."""
+
+import difflib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ml.errors import ExitCode, MlError, NotFoundError
+from ml.targets.sagemaker.logs import JobLog, LogLine
+from ml.targets.sagemaker.training import JOB_NAME
+
+FINISHED = frozenset({"Completed", "Failed", "Stopped"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobState:
+    """A job as SageMaker describes it.
+
+    status: InProgress, Stopping, Completed, Failed or Stopped. detail: SageMaker's secondary status.
+    seconds: how long it has trained, None before it starts. metrics: last value of each metric that the log gave.
+    """
+
+    name: str
+    status: str
+    detail: str
+    reason: str | None
+    created: str
+    seconds: int | None
+    metrics: dict[str, float]
+    image: str
+    model_data: str | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in FINISHED
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What a command that waited for this job ends with."""
+        if not self.finished:
+            return ExitCode.IN_PROGRESS
+        if self.status == "Stopped":
+            timed_out = self.detail in {"MaxRuntimeExceeded", "MaxWaitTimeExceeded"}
+            return ExitCode.TIMED_OUT if timed_out else ExitCode.STOPPED
+        return ExitCode.OK if self.status == "Completed" else ExitCode.JOB_FAILED
+
+    def document(self) -> dict[str, Any]:
+        """The state as `-o json` prints it."""
+        return {**asdict(self), "exit_code": int(self.exit_code)}
+
+
+def describe(sagemaker: Any, name: str) -> JobState:
+    """The state of a job by its full name. Raises NotFoundError."""
+    try:
+        answer: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
+    except ClientError as error:
+        if _not_found(error):
+            raise NotFoundError(f"There is no training job {name!r}.") from error
+        raise
+    started, ended = answer.get("TrainingStartTime"), answer.get("TrainingEndTime")
+    seconds = None
+    if started is not None:
+        seconds = round(((ended or datetime.now(UTC)) - started).total_seconds())
+    return JobState(
+        name=answer["TrainingJobName"],
+        status=answer["TrainingJobStatus"],
+        detail=answer.get("SecondaryStatus", ""),
+        reason=answer.get("FailureReason") or None,
+        created=answer["CreationTime"].astimezone(UTC).isoformat(timespec="seconds"),
+        seconds=seconds,
+        metrics={entry["MetricName"]: entry["Value"] for entry in answer.get("FinalMetricDataList", [])},
+        image=answer["AlgorithmSpecification"].get("TrainingImage", ""),
+        model_data=answer.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+        if answer["TrainingJobStatus"] == "Completed"
+        else None,
+    )
+
+
+def find(sagemaker: Any, name: str) -> JobState:
+    """A job by its full name, or the newest run by the name without date and time (`team-name`).
+
+    Raises NotFoundError with the nearest names.
+    """
+    if JOB_NAME.fullmatch(name):
+        try:
+            return describe(sagemaker, name)
+        except NotFoundError:
+            pass
+    newest = newest_run(sagemaker, name)
+    if newest:
+        return describe(sagemaker, newest)
+    if not JOB_NAME.fullmatch(name):
+        # Jobs that something else submitted have names of any form.
+        try:
+            return describe(sagemaker, name)
+        except NotFoundError:
+            pass
+    recent = [summary["TrainingJobName"] for summary in list_jobs(sagemaker, limit=50)]
+    close = difflib.get_close_matches(name, [*recent, *{_stem(one) for one in recent}], n=3, cutoff=0.5)
+    hint = f" Near: {', '.join(close)}." if close else " `ml status` lists the jobs."
+    raise NotFoundError(f"There is no training job {name!r}.{hint}")
+
+
+def newest_run(sagemaker: Any, stem: str, status: str | None = None) -> str | None:
+    """Name of the newest job whose name is `stem` and a time; None where there is none."""
+    for summary in list_jobs(sagemaker, contains=f"{stem}-", status=status, limit=100):
+        if _stem(summary["TrainingJobName"]) == stem:
+            return summary["TrainingJobName"]
+    return None
+
+
+def list_jobs(
+    sagemaker: Any, *, contains: str = "", status: str | None = None, limit: int = 20
+) -> Iterator[dict[str, Any]]:
+    """Summaries of jobs, newest first."""
+    request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": min(limit, 100)}
+    if contains:
+        request["NameContains"] = contains
+    if status:
+        request["StatusEquals"] = status
+    yield from sagemaker.list_training_jobs(**request)["TrainingJobSummaries"]
+
+
+def stop(sagemaker: Any, name: str) -> None:
+    """Ask a job to stop: its script gets SIGTERM and two minutes. Raises MlError where it has ended."""
+    try:
+        sagemaker.stop_training_job(TrainingJobName=name)
+    except ClientError as error:
+        if _not_found(error):
+            raise NotFoundError(f"There is no training job {name!r}.") from error
+        message: Any = error.response.get("Error", {}).get("Message")
+        raise MlError(f"SageMaker did not stop {name}: {message}") from error
+
+
+def follow(
+    sagemaker: Any,
+    log: JobLog | None,
+    name: str,
+    on_line: Callable[[LogLine], None],
+    on_state: Callable[[JobState], None],
+) -> JobState:
+    """Wait until a job has ended, handing over each log line and each change of its state."""
+    pause = Pause()
+    seen: tuple[str, str] | None = None
+    while True:
+        state = describe(sagemaker, name)
+        if (state.status, state.detail) != seen:
+            seen = (state.status, state.detail)
+            on_state(state)
+        if state.finished:
+            break
+        # A job has no log before it runs.
+        if log is not None and state.seconds is not None:
+            for line in log.read():
+                on_line(line)
+        pause.sleep()
+    if log is not None:
+        # Lines arrive late by an amount that goes with how the job is run, as its own duration does.
+        pause.settle()
+        for line in log.read_rest():
+            on_line(line)
+    return state
+
+
+class Pause:
+    """Pauses between two looks: a twentieth of the time gone by, so that what is quick is seen quickly and what takes
+    hours is asked about rarely."""
+
+    SHORTEST_S = 0.03
+    LONGEST_S = 10.0
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def _fraction(self) -> float:
+        return (time.monotonic() - self._start) / 20
+
+    def sleep(self) -> None:
+        """Wait until the next look is due."""
+        time.sleep(min(max(self._fraction(), self.SHORTEST_S), self.LONGEST_S))
+
+    def settle(self) -> None:
+        """Wait for what follows an end, such as its last log lines: nothing for what took a moment, two seconds at most."""
+        waited = self._fraction() / 2
+        if waited > self.SHORTEST_S:
+            time.sleep(min(waited, 2.0))
+
+
+def _stem(name: str) -> str:
+    match = JOB_NAME.fullmatch(name)
+    return match["stem"] if match else name
+
+
+def _not_found(error: ClientError) -> bool:
+    details: Any = error.response.get("Error", {})
+    message = str(details.get("Message", "")).lower()
+    return details.get("Code") in {"ValidationException", "ResourceNotFound", "ResourceNotFoundException"} and (
+        "not found" in message or "could not find" in message or "does not exist" in message
+    )

@@ -1,0 +1,178 @@
+"""A spec as a SageMaker training job."""
+
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ml.environment import Environment, readable_errors
+from ml.errors import MlError, SpecError
+from ml.identity import resource_tags
+from ml.images import training_image
+from ml.packaging.source import pack_source
+from ml.spec import Channel, JobSpec
+from ml.spec.model import as_text
+from ml.targets.sagemaker.storage import Uploads
+from platform_contract import PlatformContract, Team
+
+JOB_NAME = re.compile(r"(?P<stem>.+)-\d{8}-\d{6}-[0-9a-f]{4}")
+DEFAULT_MAX_RUNTIME_S = 24 * 3600
+LOCAL_DISK_FAMILY = re.compile(r"^ml\.(\w+dn?|g[5-9]\w*|p[4-9]\w*|trn\d\w*)\.")
+"""Instance types whose disk is their own: they take no key for a volume
+(https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html, VolumeKmsKeyId)."""
+
+# The channel's folder by the variable where the image sets one, else by the container contract.
+_START = 'exec "$(command -v python3 || command -v python)" "${SM_CHANNEL_CODE:-/opt/ml/input/data/code}/driver.py"'
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmittedJob:
+    """A job that SageMaker has accepted. model_data: where its model.tar.gz will be."""
+
+    name: str
+    arn: str
+    model_data: str
+
+
+def submit(spec: JobSpec, folder: Path, environment: Environment) -> SubmittedJob:
+    """Pack, upload and start a job.
+
+    folder: what the spec's paths are relative to. Raises SpecError, EnvironmentNotReadyError, or MlError where SageMaker
+    refuses the job.
+    """
+    contract = environment.for_team(spec.team)
+    team = contract.teams[spec.team]
+    request = job_request(spec, contract, job_name(spec))
+    package = pack_source(folder / spec.source_dir, spec.exclude)
+    with readable_errors(environment):
+        uploads = Uploads(environment.clients.client("s3"), team.artifact_uri, environment.profile)
+        channels = [_channel("code", uploads.source(package), Channel(source="code"))]
+        channels += [
+            _channel(name, _channel_uri(channel, folder, team, uploads), channel)
+            for name, channel in spec.inputs.items()
+        ]
+        request["InputDataConfig"] = channels
+        request["Environment"].update(_registration(spec, request, package.digest))
+        try:
+            answer = environment.clients.client("sagemaker").create_training_job(**request)
+        except ClientError as error:
+            message: Any = error.response.get("Error", {}).get("Message")
+            raise MlError(f"SageMaker refused the job: {message}") from error
+    name = request["TrainingJobName"]
+    return SubmittedJob(name=name, arn=answer["TrainingJobArn"], model_data=_model_data(request))
+
+
+def job_name(spec: JobSpec) -> str:
+    """A new name: team, name, UTC time, and a random part so that two submissions in a second differ."""
+    return f"{spec.team}-{spec.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def job_request(spec: JobSpec, contract: PlatformContract, name: str) -> dict[str, Any]:
+    """CreateTrainingJob's members but for what has to be uploaded first."""
+    team = contract.teams[spec.team]
+    limit = contract.training.max_runtime_seconds
+    max_runtime = spec.max_runtime or min(limit, spec.spot.max_wait if spec.spot else DEFAULT_MAX_RUNTIME_S)
+    if max_runtime > limit:
+        raise SpecError(f"max_runtime: {max_runtime} s; the platform allows {limit} s ({limit / 3600:g} hours)")
+    resources: dict[str, Any] = {
+        "InstanceType": spec.instance.type,
+        "InstanceCount": spec.instance.count,
+        "VolumeSizeInGB": spec.instance.volume_gb,
+    }
+    if not LOCAL_DISK_FAMILY.match(spec.instance.type):
+        resources["VolumeKmsKeyId"] = contract.storage.kms_key_arn
+    request: dict[str, Any] = {
+        "TrainingJobName": name,
+        "RoleArn": team.execution_role_arn,
+        "AlgorithmSpecification": {
+            "TrainingImage": training_image(spec, contract),
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["/bin/sh", "-c"],
+            "ContainerArguments": [_START],
+            "MetricDefinitions": [{"Name": metric, "Regex": regex} for metric, regex in spec.metrics.items()],
+        },
+        "HyperParameters": {key: as_text(value) for key, value in spec.hyperparameters.items()},
+        "OutputDataConfig": {"S3OutputPath": f"{team.artifact_uri}/jobs", "KmsKeyId": contract.storage.kms_key_arn},
+        "ResourceConfig": resources,
+        "StoppingCondition": {"MaxRuntimeInSeconds": max_runtime},
+        "Environment": _variables(spec, contract),
+        "Tags": resource_tags(contract, spec.team),
+    }
+    if spec.spot:
+        request["EnableManagedSpotTraining"] = True
+        request["StoppingCondition"]["MaxWaitTimeInSeconds"] = spec.spot.max_wait
+        if spec.spot.checkpoint:
+            request["CheckpointConfig"] = {"S3Uri": f"{team.artifact_uri}/checkpoints/{name}"}
+    if contract.training.use_vpc:
+        request["VpcConfig"] = vpc_config(contract)
+    return request
+
+
+def vpc_config(contract: PlatformContract) -> dict[str, Any]:
+    """The platform's subnets and security group, as jobs and models take them."""
+    network = contract.network
+    return {"Subnets": list(network.private_subnet_ids), "SecurityGroupIds": [network.job_security_group_id]}
+
+
+def _variables(spec: JobSpec, contract: PlatformContract) -> dict[str, str]:
+    variables = {
+        "MLFLOW_TRACKING_URI": contract.tracking.uri,
+        "MLFLOW_EXPERIMENT_NAME": f"{spec.team}/{spec.name}",
+        "AWS_DEFAULT_REGION": contract.platform.region,
+        # Lines reach the log, and metrics their place, when they are printed.
+        "PYTHONUNBUFFERED": "1",
+        "GROUNDWORK_ENTRY_POINT": spec.entry_point,
+        **{name: as_text(value) for name, value in spec.environment.items()},
+    }
+    if spec.requirements:
+        variables["GROUNDWORK_REQUIREMENTS"] = spec.requirements
+    return variables
+
+
+def _registration(spec: JobSpec, request: dict[str, Any], code: str) -> dict[str, str]:
+    """What the driver needs to register the model: its name, and where code, data and model.tar.gz are."""
+    if spec.register_as is None:
+        return {}
+    data = {
+        channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
+        for channel in request["InputDataConfig"][1:]
+    }
+    tags = {"groundwork.team": spec.team, "groundwork.model_data": _model_data(request), "groundwork.code": code}
+    # A variable holds 512 characters: where the inputs do not fit, the job's own description has them.
+    if data and len(json.dumps({**tags, "groundwork.data": json.dumps(data)})) <= 512:
+        tags["groundwork.data"] = json.dumps(data)
+    return {"GROUNDWORK_REGISTER_MODEL": spec.register_as, "GROUNDWORK_REGISTER_TAGS": json.dumps(tags)}
+
+
+def _model_data(request: dict[str, Any]) -> str:
+    return f"{request['OutputDataConfig']['S3OutputPath']}/{request['TrainingJobName']}/output/model.tar.gz"
+
+
+def _channel_uri(channel: Channel, folder: Path, team: Team, uploads: Uploads) -> str:
+    if channel.source.startswith("s3://"):
+        return channel.source
+    if channel.is_local:
+        return uploads.local_input(folder / channel.source)
+    return f"{team.data_uri}/{channel.source.lstrip('/')}"
+
+
+def _channel(name: str, uri: str, channel: Channel) -> dict[str, Any]:
+    description: dict[str, Any] = {
+        "ChannelName": name,
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "S3Prefix",
+                "S3Uri": uri,
+                "S3DataDistributionType": channel.distribution,
+            }
+        },
+        "InputMode": channel.mode,
+    }
+    if channel.content_type:
+        description["ContentType"] = channel.content_type
+    return description
