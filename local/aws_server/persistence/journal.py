@@ -17,7 +17,7 @@ from moto.ssm.models import SimpleSystemManagerBackend
 
 from local.aws_server.persistence import parts_s3, tracking
 from local.aws_server.persistence.parts import Changes, Part, Whole
-from local.aws_server.persistence.parts_small import EC2, CloudWatch, Iam, Logs, Ssm
+from local.aws_server.persistence.parts_small import EC2, CloudWatch, Iam, Logs, Ssm, name_managed_policies
 from local.aws_server.persistence.pickling import backend_at, dumps, loads, refer_to_backend, reference
 from local.aws_server.store import Store
 
@@ -54,6 +54,7 @@ class Journal:
         self.not_durable: set[str] = set()
         tracking.on_new_backend(refer_to_backend)
         tracking.on_new_backend(EC2.note_defaults)
+        tracking.on_new_backend(name_managed_policies)
         tracking.install()
 
     def load(self) -> None:

@@ -4,6 +4,7 @@ A body above INLINE_BYTES is written to a file before the row that names it, and
 objects cost no memory. A file goes when no row names it any more.
 """
 
+import copy
 import tempfile
 import threading
 import uuid
@@ -28,12 +29,15 @@ class Body:
         self._folder = folder
         self.name = name
         self._at = 0
+        self._closed = False
 
     def seek(self, position: int) -> int:
         self._at = position
         return position
 
     def read(self, size: int = -1) -> bytes:
+        if self._closed:
+            raise ValueError("The object was deleted.")  # as a closed file says it; moto expects that
         with (self._folder / self.name).open("rb") as stream:
             stream.seek(self._at)
             data = stream.read(size)
@@ -44,7 +48,11 @@ class Body:
         return self._at
 
     def close(self) -> None:
-        self._at = 0
+        self._closed = True
+
+    def again(self) -> "Body":
+        """Another reader of the same file."""
+        return Body(self._folder, self.name)
 
 
 class S3(Whole):
@@ -63,6 +71,7 @@ class S3(Whole):
         reducer(FakeBucket, lambda bucket: (_bucket, (bucket.__dict__ | {"keys": None},)))
         for name in ("__setitem__", "setlist", "pop"):
             self._watch(name)
+        FakeKey.__deepcopy__ = _copied  # type: ignore[attr-defined]
 
     def touch(self, bucket: str, key: str) -> None:
         """Says that an object may have been changed in place: its ACL, lock, storage class."""
@@ -189,11 +198,23 @@ class S3(Whole):
         setattr(_VersionedKeyStore, name, changed)
 
 
-PART = S3()
-
-
 def _key(state: dict[str, Any], value: bytes, file: str | None) -> FakeKey:
     return PART.restore_key(state, value, file)
+
+
+def _copied(key: FakeKey, memo: dict[int, Any]) -> FakeKey:
+    """A copy that shares the body's file: moto copies every version of every object for one ListObjectVersions."""
+    state = {name: value for name, value in key.__dict__.items() if name not in ("lock", "_value_buffer", "multipart")}
+    made = FakeKey.__new__(FakeKey)
+    made.__dict__.update(copy.deepcopy(state, memo))
+    made.multipart = key.multipart
+    made.lock = threading.Lock()
+    if isinstance(key._value_buffer, Body):
+        made._value_buffer = key._value_buffer.again()  # type: ignore[assignment]
+    else:
+        made._value_buffer = tempfile.SpooledTemporaryFile(key._max_buffer_size)  # noqa: SIM115 - the object's own
+        made._value_buffer.write(b"" if key.disposed else key.value)
+    return made
 
 
 def _bucket(state: dict[str, Any]) -> FakeBucket:
@@ -201,3 +222,6 @@ def _bucket(state: dict[str, Any]) -> FakeBucket:
     bucket.__dict__.update(state)
     bucket.keys = _VersionedKeyStore()
     return bucket
+
+
+PART = S3()

@@ -1,5 +1,7 @@
 """Services whose backend only needs some care at its edges: IAM, SSM, EC2, CloudWatch and CloudWatch Logs."""
 
+import base64
+import hashlib
 from typing import Any
 
 from moto.cloudwatch.models import CloudWatchBackend
@@ -35,6 +37,14 @@ class Iam(Whole):
             for policy in holder.managed_policies.values():
                 if isinstance(policy, AWSManagedPolicy):
                     policy.attachment_count += 1
+
+
+def name_managed_policies(backend: BaseBackend) -> None:
+    """Gives AWS's managed policies ids that are the same at every start; moto's are random."""
+    if isinstance(backend, IAMBackend):
+        for policy in backend.aws_managed_policies:
+            digest = hashlib.sha256(policy.arn.encode()).digest()
+            policy.id = "ANPA" + base64.b32encode(digest).decode()[:17]
 
 
 class Ssm(Whole):
