@@ -1,0 +1,181 @@
+"""Buckets for data, artifacts and logs."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.iam import Statement, document, written_with
+from components.placement import Placement
+
+LOGS = "logs"
+PURPOSES = ("data", "artifacts", LOGS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactStoreArgs:
+    """What the buckets need.
+
+    kms_key_arn: key that encrypts data and artifacts.
+    retention_days: days after which a superseded or deleted object version is gone for good (1 or more).
+    log_retention_days: days that access logs are kept (1 or more).
+    delete_contents: let a destroy delete buckets that still hold objects.
+    protect: refuse to delete or replace the buckets.
+    """
+
+    placement: Placement
+    kms_key_arn: pulumi.Input[str]
+    retention_days: int = 90
+    log_retention_days: int = 365
+    delete_contents: bool = False
+    protect: bool = True
+
+
+class ArtifactStore(pulumi.ComponentResource):
+    """Versioned, encrypted buckets that only TLS clients can reach: data, artifacts, and the logs of access to both."""
+
+    data_bucket: pulumi.Output[str]
+    data_bucket_arn: pulumi.Output[str]
+    artifact_bucket: pulumi.Output[str]
+    artifact_bucket_arn: pulumi.Output[str]
+    log_bucket: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ArtifactStoreArgs, opts: pulumi.ResourceOptions | None = None):
+        super().__init__("groundwork:storage:ArtifactStore", name, None, opts)
+        self._name = name
+        self._args = args
+        logs = self._bucket(LOGS)
+        data = self._bucket("data", logs)
+        artifacts = self._bucket("artifacts", logs)
+        self.data_bucket, self.data_bucket_arn = data.bucket, data.arn
+        self.artifact_bucket, self.artifact_bucket_arn = artifacts.bucket, artifacts.arn
+        self.log_bucket = logs.bucket
+        self.register_outputs(
+            {"dataBucket": self.data_bucket, "artifactBucket": self.artifact_bucket, "logBucket": self.log_bucket}
+        )
+
+    def _bucket(self, purpose: str, logs: aws.s3.Bucket | None = None) -> aws.s3.Bucket:
+        """A bucket with everything that makes it safe. Without `logs` it is the bucket that takes the access logs."""
+        name, args = f"{self._name}-{purpose}", self._args
+        child = pulumi.ResourceOptions(parent=self)
+        bucket = aws.s3.Bucket(
+            name,
+            bucket=pulumi.Output.concat(args.placement.prefix, f"-{purpose}-", args.placement.account_id),
+            force_destroy=args.delete_contents,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        aws.s3.BucketOwnershipControls(
+            f"{name}-ownership",
+            bucket=bucket.bucket,
+            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            opts=child,
+        )
+        block = aws.s3.BucketPublicAccessBlock(
+            f"{name}-public-access",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=child,
+        )
+        versioning = aws.s3.BucketVersioning(
+            f"{name}-versioning",
+            bucket=bucket.bucket,
+            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+            opts=child,
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            f"{name}-encryption", bucket=bucket.bucket, rules=[self._encryption(logs is None)], opts=child
+        )
+        aws.s3.BucketPolicy(
+            f"{name}-policy",
+            bucket=bucket.bucket,
+            policy=written_with(
+                log_bucket_policy if logs is None else bucket_policy,
+                bucket_arn=bucket.arn,
+                account_id=args.placement.account_id,
+            ),
+            # S3 refuses concurrent changes of these two.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            f"{name}-lifecycle",
+            bucket=bucket.bucket,
+            rules=[self._lifecycle(logs is None)],
+            # Noncurrent versions exist only once versioning is on.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+        )
+        if logs is not None:
+            aws.s3.BucketLogging(
+                f"{name}-logging",
+                bucket=bucket.bucket,
+                target_bucket=logs.bucket,
+                target_prefix=f"access/{purpose}/",
+                opts=child,
+            )
+        return bucket
+
+    def _encryption(self, takes_logs: bool) -> aws.s3.BucketServerSideEncryptionConfigurationRuleArgs:
+        # A bucket that takes server access logs cannot use SSE-KMS by default
+        # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html).
+        default = (
+            aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+                sse_algorithm="AES256"
+            )
+            if takes_logs
+            else aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+                sse_algorithm="aws:kms", kms_master_key_id=self._args.kms_key_arn
+            )
+        )
+        return aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
+            apply_server_side_encryption_by_default=default, bucket_key_enabled=not takes_logs
+        )
+
+    def _lifecycle(self, takes_logs: bool) -> aws.s3.BucketLifecycleConfigurationRuleArgs:
+        return aws.s3.BucketLifecycleConfigurationRuleArgs(
+            id="expire",
+            status="Enabled",
+            filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+            noncurrent_version_expiration=aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
+                noncurrent_days=self._args.retention_days
+            ),
+            expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=self._args.log_retention_days)
+            if takes_logs
+            else None,
+            abort_incomplete_multipart_upload=(
+                aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(days_after_initiation=7)
+            ),
+        )
+
+
+def bucket_policy(bucket_arn: str, account_id: str) -> str:
+    """Refuses every request that does not come over TLS."""
+    return document(_tls_only(bucket_arn))
+
+
+def log_bucket_policy(bucket_arn: str, account_id: str) -> str:
+    """`bucket_policy`, and S3 may write the access logs of this account's buckets.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+    """
+    deliver: Statement = {
+        "Sid": "AccessLogsOfThisAccount",
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"{bucket_arn}/access/*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
+    }
+    return document(_tls_only(bucket_arn), deliver)
+
+
+def _tls_only(bucket_arn: str) -> Statement:
+    return {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",  # a denial is for everybody
+        "Action": "s3:*",
+        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }

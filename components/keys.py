@@ -1,0 +1,116 @@
+"""Encryption keys."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.iam import Statement, document, written_with
+from components.placement import Placement
+
+PURPOSES = {
+    "data": "buckets, images and what jobs write",
+    "cluster": "Kubernetes secrets",
+    "logs": "log groups",
+}
+LOGS_ACTIONS = (
+    "kms:Encrypt",
+    "kms:Decrypt",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:DescribeKey",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysArgs:
+    """What the keys need.
+
+    rotation_days: days between rotations of the key material (90 to 2560,
+        https://docs.aws.amazon.com/kms/latest/APIReference/API_EnableKeyRotation.html).
+    deletion_window_days: days that a deleted key can still be saved (7 to 30).
+    protect: refuse to delete the keys, without which what they encrypt is lost.
+    """
+
+    placement: Placement
+    rotation_days: int = 365
+    deletion_window_days: int = 30
+    protect: bool = True
+
+
+class Keys(pulumi.ComponentResource):
+    """One rotated KMS key a purpose, so that who reads logs need not be able to read data."""
+
+    data_arn: pulumi.Output[str]
+    cluster_arn: pulumi.Output[str]
+    logs_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None):
+        super().__init__("groundwork:security:Keys", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        arns: dict[str, pulumi.Output[str]] = {}
+        for purpose, use in PURPOSES.items():
+            key = aws.kms.Key(
+                f"{name}-{purpose}",
+                description=f"{args.placement.prefix}: {use}",
+                enable_key_rotation=True,
+                rotation_period_in_days=args.rotation_days,
+                deletion_window_in_days=args.deletion_window_days,
+                policy=written_with(
+                    logs_key_policy if purpose == "logs" else key_policy,
+                    partition=args.placement.partition,
+                    region=args.placement.region,
+                    account_id=args.placement.account_id,
+                ),
+                opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            )
+            aws.kms.Alias(
+                f"{name}-{purpose}-alias",
+                name=f"alias/{args.placement.prefix}-{purpose}",
+                target_key_id=key.key_id,
+                opts=child,
+            )
+            arns[purpose] = key.arn
+        self.data_arn, self.cluster_arn, self.logs_arn = arns["data"], arns["cluster"], arns["logs"]
+        self.register_outputs(
+            {"dataArn": self.data_arn, "clusterArn": self.cluster_arn, "logsArn": self.logs_arn},
+        )
+
+
+def key_policy(partition: str, region: str, account_id: str) -> str:
+    """Lets IAM policies of the account decide who uses the key, which is AWS's default key policy.
+
+    `kms:*` on the account's root is needed: without it nobody can ever change the key again
+    (https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html).
+    """
+    return document(_account_decides(partition, account_id))
+
+
+def logs_key_policy(partition: str, region: str, account_id: str) -> str:
+    """`key_policy`, and CloudWatch Logs may use the key for the log groups of this account alone.
+
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+    """
+    use: Statement = {
+        "Sid": "LogGroupsOfThisAccount",
+        "Effect": "Allow",
+        "Principal": {"Service": f"logs.{region}.amazonaws.com"},
+        "Action": list(LOGS_ACTIONS),
+        "Resource": "*",  # in a key policy this is the key itself
+        "Condition": {
+            "ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:{partition}:logs:{region}:{account_id}:log-group:*"}
+        },
+    }
+    return document(_account_decides(partition, account_id), use)
+
+
+def _account_decides(partition: str, account_id: str) -> Statement:
+    return {
+        "Sid": "AccountDecides",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:{partition}:iam::{account_id}:root"},
+        "Action": "kms:*",
+        "Resource": "*",  # in a key policy this is the key itself
+    }

@@ -1,0 +1,105 @@
+"""IAM policies of the role that a team's members submit jobs with."""
+
+from collections.abc import Sequence
+
+from components.iam import allow, document, unscoped
+from components.training_policy import file_access, tracking_access
+
+JOB_KINDS = ("training-job", "processing-job", "transform-job", "hyper-parameter-tuning-job", "pipeline")
+SERVING_KINDS = ("model", "endpoint", "endpoint-config")
+
+
+def submit_trust(*, partition: str, account_id: str, members: Sequence[str]) -> str:
+    """Who may assume the role: the members named; without any, whoever the IAM policies of the account let."""
+    principals = list(members) or [f"arn:{partition}:iam::{account_id}:root"]
+    return document(
+        {"Sid": "Members", "Effect": "Allow", "Principal": {"AWS": principals}, "Action": ["sts:AssumeRole"]}
+    )
+
+
+def submit_policy(
+    *,
+    partition: str,
+    region: str,
+    account_id: str,
+    team: str,
+    contract_path: str,
+    execution_role_arn: str,
+    cluster_arn: str,
+    data_bucket_arn: str,
+    artifact_bucket_arn: str,
+    kms_key_arn: str,
+    tracking_server_arn: str | None,
+) -> str:
+    """What a member may do: submit, watch and stop jobs and endpoints named `<team>-…`, with the team's role alone.
+
+    Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
+    """
+    arn = f"arn:{partition}"
+    sagemaker = f"{arn}:sagemaker:{region}:{account_id}"
+    logs = f"{arn}:logs:{region}:{account_id}:log-group:/aws/sagemaker"
+    statements = [
+        *file_access(team, data_bucket_arn, artifact_bucket_arn, kms_key_arn),
+        allow("Jobs", _job_actions(), [f"{sagemaker}:{kind}/{team}-*" for kind in JOB_KINDS]),
+        allow("Serving", _serving_actions(), [f"{sagemaker}:{kind}/{team}-*" for kind in SERVING_KINDS]),
+        unscoped(
+            "Lists",
+            [
+                "sagemaker:ListEndpointConfigs",
+                "sagemaker:ListEndpoints",
+                "sagemaker:ListModels",
+                "sagemaker:ListTrainingJobs",
+            ],
+            because="SageMaker's List actions know no resources",
+        ),
+        allow(
+            "PassTheTeamsRole",
+            ["iam:PassRole"],
+            [execution_role_arn],
+            {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        ),
+        # SageMaker's SDK asks before it submits whether the role can do what the job needs.
+        allow("CheckTheTeamsRole", ["iam:GetRole", "iam:SimulatePrincipalPolicy"], [execution_role_arn]),
+        allow(
+            "ReadLogs",
+            ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
+            [
+                f"{logs}/TrainingJobs",
+                f"{logs}/TrainingJobs:log-stream:{team}-*",
+                f"{logs}/Endpoints/{team}-*",
+            ],
+        ),
+        unscoped(
+            "Metrics",
+            ["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:ListMetrics"],
+            because="CloudWatch's reads know no resources",
+        ),
+        allow(
+            "Contract",
+            ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],
+            [f"{arn}:ssm:{region}:{account_id}:parameter{path}" for path in (contract_path, f"{contract_path}/*")],
+        ),
+        allow("FindCluster", ["eks:DescribeCluster"], [cluster_arn]),
+    ]
+    if tracking_server_arn is not None:
+        statements.append(tracking_access(tracking_server_arn))
+    return document(*statements)
+
+
+def _job_actions() -> list[str]:
+    actions = ["sagemaker:AddTags", "sagemaker:ListTags", "sagemaker:ListTrainingJobsForHyperParameterTuningJob"]
+    for kind in ("TrainingJob", "ProcessingJob", "TransformJob", "HyperParameterTuningJob"):
+        actions += [f"sagemaker:{verb}{kind}" for verb in ("Create", "Describe", "Stop")]
+    return actions
+
+
+def _serving_actions() -> list[str]:
+    actions = ["sagemaker:AddTags", "sagemaker:ListTags"]
+    for kind in ("Model", "EndpointConfig", "Endpoint"):
+        actions += [f"sagemaker:{verb}{kind}" for verb in ("Create", "Describe", "Delete")]
+    return [
+        *actions,
+        "sagemaker:UpdateEndpoint",
+        "sagemaker:UpdateEndpointWeightsAndCapacities",
+        "sagemaker:InvokeEndpoint",
+    ]

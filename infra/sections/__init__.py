@@ -1,0 +1,1 @@
+"""The sections of an environment's settings, one typed model each."""

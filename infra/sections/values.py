@@ -1,0 +1,64 @@
+"""Single values that several sections use, each with a message that says what is allowed."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Literal, cast, get_args
+
+from pydantic import AfterValidator, Field
+
+LogRetention = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+"""Days that CloudWatch Logs can keep a log group
+(https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
+
+Days = Annotated[int, Field(ge=1)]
+
+
+def matching(pattern: str, allowed: str) -> Callable[[str], str]:
+    """A check that a text matches the whole pattern; `allowed` says in words what that means."""
+    expression = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not expression.fullmatch(text):
+            raise ValueError(allowed)
+        return text
+
+    return check
+
+
+Region = Annotated[
+    str,
+    AfterValidator(matching(r"[a-z]{2,4}(-[a-z]+)+-\d", "an AWS region, such as us-east-1 or eu-central-1")),
+]
+AccountId = Annotated[
+    str, AfterValidator(matching(r"(\d{12})?", 'an AWS account id: 12 digits, in quotes, such as "123456789012"'))
+]
+Cidr = Annotated[
+    str,
+    AfterValidator(matching(r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}", "an IPv4 range in CIDR notation, such as 10.20.0.0/16")),
+]
+Principal = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+|(role|user)/[\w+=,.@/-]+",
+            "an IAM role or user: its ARN, or role/NAME or user/NAME for one of the environment's own account",
+        )
+    ),
+]
+KubernetesName = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"[a-z]([a-z0-9-]*[a-z0-9])?",
+            "lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen",
+        )
+    ),
+]
+"""A DNS label (RFC 1123) that starts with a letter. Kubernetes, IAM and SageMaker all take it."""
+
+
+def retention_choices() -> tuple[int, ...]:
+    """The values of LogRetention."""
+    return cast(tuple[int, ...], get_args(LogRetention))

@@ -1,0 +1,114 @@
+"""Runs a Pulumi program against mocks and keeps every registration, to be asserted once the program has ended."""
+
+import contextvars
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, settings
+
+ACCOUNT = "123456789012"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One resource as the engine would have seen it: its type, logical name, inputs (camelCase) and provider."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    provider: str
+    custom: bool
+
+
+@dataclass
+class Recording:
+    """Everything that a program registered, called and exported."""
+
+    registrations: list[Registration] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, resource_type: str) -> dict[str, Registration]:
+        """Logical name to registration, for one type."""
+        return {item.name: item for item in self.registrations if item.type == resource_type}
+
+    def one(self, resource_type: str, name: str | None = None) -> Registration:
+        """The only registration of a type (and name)."""
+        found = [r for r in self.registrations if r.type == resource_type and name in (None, r.name)]
+        assert len(found) == 1, f"{len(found)} of {resource_type} {name or ''}: {[item.name for item in found]}"
+        return found[0]
+
+    def policy(self, resource_type: str, name: str, key: str = "policy") -> list[dict[str, Any]]:
+        """The statements of a policy document among a resource's inputs."""
+        return json.loads(self.one(resource_type, name).inputs[key])["Statement"]
+
+
+class _Mocks(mocks.Mocks):
+    def __init__(self, recording: Recording):
+        self.recording = recording
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.recording.registrations.append(
+            Registration(args.typ, args.name, dict(args.inputs), args.provider or "", bool(args.custom))
+        )
+        return f"{args.name}-id", {**args.inputs, **_computed(args.typ, args.name, args.inputs)}
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        self.recording.calls.append(args.token)
+        if args.token == "aws:index/getCallerIdentity:getCallerIdentity":
+            return {
+                "accountId": ACCOUNT,
+                "arn": f"arn:aws:iam::{ACCOUNT}:user/platform-admin",
+                "userId": "U",
+                "id": "i",
+            }
+        raise AssertionError(f"unexpected call of {args.token}")
+
+
+def _computed(resource_type: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Outputs that a provider would compute, as far as other resources use them."""
+    if resource_type == "aws:iam/role:Role":
+        return {"arn": f"arn:aws:iam::{ACCOUNT}:role/{inputs['name']}"}
+    if resource_type == "aws:s3/bucket:Bucket":
+        return {"arn": f"arn:aws:s3:::{inputs['bucket']}"}
+    if resource_type == "aws:eks/cluster:Cluster":
+        return {
+            "arn": f"arn:aws:eks:us-east-1:{ACCOUNT}:cluster/{inputs['name']}",
+            "endpoint": "https://cluster.example",
+            "certificateAuthority": {"data": "Q0E="},
+            "vpcConfig": {**inputs["vpcConfig"], "clusterSecurityGroupId": "sg-0c1a55e7"},
+        }
+    if resource_type == "aws:ecr/repository:Repository":
+        url = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/{inputs['name']}"
+        return {"arn": f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/{inputs['name']}", "repositoryUrl": url}
+    return {"arn": f"arn:aws:service:us-east-1:{ACCOUNT}:{name}", "keyId": f"{name}-key"}
+
+
+def record(program: Callable[[], object], *, stack: str = "dev", config: Mapping[str, Any] | None = None) -> Recording:
+    """Runs `program` to its end, with every apply, and returns what it registered.
+
+    config: settings without their namespace; groups and lists are handed over as JSON, the way that the engine does it.
+    """
+    recording = Recording()
+
+    def run() -> None:
+        pulumi.runtime.set_all_config({f"groundwork:{key}": _encoded(value) for key, value in (config or {}).items()})
+        mocks.set_mocks(_Mocks(recording), project="groundwork", stack=stack, preview=False)
+
+        def whole() -> pulumi.Output[Any]:
+            program()
+            root = settings.get_root_resource()
+            return pulumi.Output.from_input(getattr(root, "outputs", {})).apply(recording.outputs.update)
+
+        pulumi.runtime.test(whole)()
+
+    # An empty context: the runtime keeps its root resource, settings and config in context variables.
+    contextvars.Context().run(run)
+    return recording
+
+
+def _encoded(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
