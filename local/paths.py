@@ -80,6 +80,11 @@ class Paths:
         return self.local / "data" / "mlflow"
 
     @property
+    def engine(self) -> Path:
+        """Folder of this checkout's engine, when it was built from source."""
+        return self.local / "engine"
+
+    @property
     def pulumi_home(self) -> Path:
         """PULUMI_HOME of the local stack alone, with our two provider plugins."""
         return self.local / "pulumi-home"

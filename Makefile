@@ -1,0 +1,68 @@
+# Groundwork's commands. `make` lists them. A fresh clone needs Python 3.11+, make and the package registries.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The newest Python that the pinned packages support; PYTHON=… chooses another.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TIERS := unit local ml engine e2e
+
+.PHONY: help local local-status local-stop local-down local-env install lock check format test bench preview up down clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+local: $(STAMP) ## everything on this machine: tools, platform, a model trained, deployed and answering
+	@$(BIN)/groundwork local up
+
+local-status: $(STAMP) ## each local service with its state and address (O=json for a program)
+	@$(BIN)/groundwork local status -o $(or $(O),text)
+
+local-stop: $(STAMP) ## stop the local services, keep all data
+	@$(BIN)/groundwork local stop
+
+local-down: $(STAMP) ## destroy the local platform and stop its services
+	@$(BIN)/groundwork local down
+
+local-env: $(STAMP) ## eval "$(make -s local-env)" leads pulumi, aws, ml and mlflow to the local platform
+	@$(BIN)/groundwork local env
+
+install: $(STAMP) ## the Python environment alone
+
+# Made again when the lock, the installer or the command names change.
+$(STAMP): requirements.txt pyproject.toml local/bootstrap.txt local/install.sh
+	@local/install.sh "$(PYTHON)" $(VENV)
+
+lock: $(STAMP) ## write requirements.txt and the other locks from their .in files, with hashes
+	@local/install.sh --lock "$(PYTHON)" $(VENV)
+
+check: $(STAMP) ## ruff, pyright, and the tests that take seconds
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/pytest -m "unit or policy" -q
+
+format: $(STAMP) ## let ruff write the files as `make check` wants them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(STAMP) ## everything that proves it, with the minutes of each tier (TIER=unit for one)
+	$(BIN)/pytest $(if $(TIER),-m "$(TIER)") --durations=10
+
+bench: $(STAMP) ## this platform's speed beside its peers, in one run
+	$(BIN)/python -m bench $(ARGS)
+
+# The stacks of an AWS account. Credentials come from the AWS profile groundwork-<ENV>, the engine from PATH or the cache.
+preview up down: $(STAMP)
+	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
+	@$(BIN)/groundwork stack $@ $(ENV)
+
+preview: ## what `pulumi up` would change in ENV=dev or prod
+up: ## bring ENV=dev or prod to what its settings say
+down: ## destroy ENV=dev or prod

@@ -1,0 +1,5 @@
+"""`python -m local` is `groundwork local`."""
+
+from local.cli import main
+
+main()

@@ -1,0 +1,131 @@
+"""`groundwork local …`: the local stack's commands."""
+
+import json
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from local.errors import LocalStackError
+from local.paths import this_checkout
+from local.progress import Progress
+
+INTERRUPTED = 130
+"""Exit status of a command that Ctrl-C ended, as shells have it."""
+
+app = typer.Typer(
+    name="local",
+    help="The whole platform on this machine: up, status, stop, down.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How a result is printed."""
+
+    text = "text"
+    json = "json"
+
+
+class Until(StrEnum):
+    """Where `up` may end early."""
+
+    tools = "tools"
+    services = "services"
+    stack = "stack"
+    example = "example"
+
+
+Output = Annotated[Format, typer.Option("--output", "-o", help="How the result is printed, on stdout.")]
+
+
+@contextmanager
+def plain_errors(command: str) -> Generator[None]:
+    """Show a failure as words on stderr and end with 1; an interruption with 130."""
+    try:
+        yield
+    except LocalStackError as error:
+        print(f"\n{error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. What is finished is kept: run `{command}` again to go on.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command(epilog="Example:  groundwork local up --until services")
+def up(
+    until: Annotated[Until, typer.Option(help="The last step to do.")] = Until.example,
+    new_ports: Annotated[
+        bool, typer.Option("--new-ports", help="Choose other ports and restart the services.")
+    ] = False,
+) -> None:
+    """Bring the local stack up: tools, services, `pulumi up`, the example. Skips what is there."""
+    from local.up import up as bring_up
+
+    with plain_errors("make local"):
+        bring_up(this_checkout(), Progress(), until=until.value, new_ports=new_ports)
+
+
+@app.command()
+def status(output: Output = Format.text) -> None:
+    """Show each service with its state and address. Exits with 1 when one is broken, 3 when nothing runs."""
+    from local.status import describe, render
+
+    with plain_errors("make local-status"):
+        state = describe(this_checkout())
+    print(json.dumps(state, indent=2) if output is Format.json else render(state))
+    if state["problems"]:
+        raise typer.Exit(1)
+    if state["supervisor"] is None:
+        raise typer.Exit(3)
+
+
+@app.command()
+def stop() -> None:
+    """Stop the services and keep all data; `groundwork local up` goes on from there."""
+    from local.down import stop as stop_services
+
+    with plain_errors("groundwork local stop"):
+        stop_services(this_checkout(), Progress())
+
+
+@app.command()
+def down(
+    wipe: Annotated[
+        bool, typer.Option("--wipe", help="Delete the local data and state without asking the engine.")
+    ] = False,
+) -> None:
+    """Destroy the stack, stop the services and say what is left."""
+    from local.down import down as take_down
+
+    with plain_errors("make local-down"):
+        take_down(this_checkout(), Progress(), wipe=wipe)
+
+
+@app.command()
+def env(output: Output = Format.text) -> None:
+    """Print the shell lines that lead pulumi, aws, ml and mlflow to the local stack: eval "$(groundwork local env)"."""
+    from local.environment import as_shell, local_environment
+
+    with plain_errors("make -s local-env"):
+        variables = local_environment(this_checkout())
+    print(json.dumps(variables, indent=2) if output is Format.json else as_shell(variables))
+
+
+@app.command()
+def types(output: Output = Format.text) -> None:
+    """List the AWS resource types that the local stack knows, and which of them it only records."""
+    from local.types_list import listing, render
+
+    found = listing()
+    print(json.dumps(found, indent=2) if output is Format.json else render(found))
+
+
+def main() -> None:
+    """Entry point of `python -m local`."""
+    app()

@@ -1,0 +1,264 @@
+"""Runs the Pulumi engine on the local stack: prepares its home and backend, `up` and `destroy` with live progress."""
+
+import json
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from local.acquire.chosen import program
+from local.environment import PASSPHRASE, process_environment
+from local.errors import LocalStackError, disk_error, is_disk_full
+from local.paths import Paths
+from local.providers.install import install_plugins
+
+STACK = "local"
+VERBS = {
+    "create": ("creating", "created"),
+    "update": ("updating", "updated"),
+    "delete": ("deleting", "deleted"),
+    "create-replacement": ("creating its replacement", "replaced"),
+    "delete-replaced": ("deleting the replaced one", "deleted"),
+    "replace": ("replacing", "replaced"),
+    "read": ("reading", "read"),
+    "import": ("importing", "imported"),
+}
+CUT_OFF_HINT = (
+    "An earlier run was killed in the middle of these operations, so Pulumi cannot know what became of them:\n"
+    "{pending}\nIf the error says that something exists already, start afresh: `groundwork local down --wipe`, then `make local`."
+)
+
+
+@dataclass
+class Outcome:
+    """What an engine run did.
+
+    changes: operation (create, update, same, …) to number of resources.
+    errors: messages of resources that failed.
+    """
+
+    changes: dict[str, int] = field(default_factory=dict[str, int])
+    errors: list[str] = field(default_factory=list[str])
+
+    def summary(self) -> str:
+        """In words: `74 created` or `112 unchanged`."""
+        words = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
+        done = [f"{self.changes[name]} {word}" for name, word in words.items() if self.changes.get(name)]
+        if same := self.changes.get("same"):
+            done.append(f"{same} unchanged")
+        return ", ".join(done) or "nothing to do"
+
+
+def has_stack(paths: Paths) -> bool:
+    """True when the backend knows the local stack."""
+    return any((paths.pulumi_state / ".pulumi" / "stacks").glob(f"*/{STACK}.json"))
+
+
+def resource_count(paths: Paths) -> int:
+    """How many resources the stack's state holds, the stack itself left out."""
+    return sum(resource.get("type") != "pulumi:pulumi:Stack" for resource in _latest(paths).get("resources") or [])
+
+
+def pending_operations(paths: Paths) -> list[str]:
+    """Operations that a killed run left undecided, in words."""
+    pending = _latest(paths).get("pending_operations") or []
+    return [f"{one['type']} {one['resource']['urn'].rsplit('::', 1)[1]}" for one in pending]
+
+
+def _latest(paths: Paths) -> dict[str, Any]:
+    for file in (paths.pulumi_state / ".pulumi" / "stacks").glob(f"*/{STACK}.json"):
+        return json.loads(file.read_text())["checkpoint"].get("latest") or {}
+    return {}
+
+
+def prepare(paths: Paths, tell: Callable[[str], None]) -> None:
+    """Plugins, passphrase, backend and stack; each only when missing."""
+    paths.pulumi_home.mkdir(parents=True, exist_ok=True)
+    paths.pulumi_state.mkdir(parents=True, exist_ok=True)
+    if not paths.passphrase_file.exists():
+        paths.passphrase_file.write_text(PASSPHRASE)
+    install_plugins(paths.pulumi_home)
+    wait_for_lock(paths, tell)
+    if not has_stack(paths):
+        tell("creating the stack")
+        command = ["stack", "init", STACK, "--secrets-provider", "passphrase", "--non-interactive"]
+        answer = subprocess.run(
+            [str(program(paths, "pulumi")), *command],
+            cwd=paths.checkout,
+            env=process_environment(paths),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode:
+            raise LocalStackError(f"`pulumi {' '.join(command)}` failed: {(answer.stderr or answer.stdout).strip()}")
+
+
+def wait_for_lock(paths: Paths, tell: Callable[[str], None]) -> None:
+    """Remove the lock of an engine that is gone; wait for one that still works on the stack."""
+    locks = paths.pulumi_state / ".pulumi" / "locks"
+    for file in locks.rglob("*.json"):
+        while (owner := _living_owner(file)) is not None:
+            tell(f"waiting for process {owner}, an engine that an earlier command started")
+            time.sleep(0.2)
+        file.unlink(missing_ok=True)
+        file.with_name(f"{file.name}.attrs").unlink(missing_ok=True)
+
+
+def _living_owner(lock: Path) -> int | None:
+    """Process id of the engine that holds a lock, None when it does not live (any more)."""
+    try:
+        content = json.loads(lock.read_text())
+        pid, host = int(content["pid"]), content["hostname"]
+        taken = datetime.fromisoformat(content["timestamp"]).timestamp()
+    except (OSError, ValueError, KeyError):
+        return None
+    try:
+        # The process id may belong to a younger process by now.
+        alive = host == socket.gethostname() and psutil.Process(pid).create_time() <= taken + 1
+    except psutil.Error:
+        return None
+    return pid if alive else None
+
+
+def run_engine(paths: Paths, command: str, tell: Callable[[str], None]) -> Outcome:
+    """`pulumi up` or `pulumi destroy`; `tell` hears what is being done and `logs/pulumi-<command>.log` keeps it.
+
+    Ctrl-C lets the operations in flight end, so that the state knows what exists; a second one does not wait.
+    Raises LocalStackError with the engine's own diagnostics.
+    """
+    pending = pending_operations(paths)
+    log, events = paths.log(f"pulumi-{command}"), paths.run / f"pulumi-{command}.events"
+    arguments = [command, "--stack", STACK, "--yes", "--skip-preview", "--non-interactive", "--json"]
+    paths.run.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # A file and not a pipe: should this process be killed, the engine comes to its end and the next command waits.
+    with events.open("wb") as out, log.open("w") as readable:
+        process = subprocess.Popen(
+            [str(program(paths, "pulumi")), *arguments],
+            cwd=paths.checkout,
+            env=process_environment(paths) | {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+        follower = _Follower(readable, tell)
+        with events.open("rb") as stream:
+            interrupted = _follow(process, stream, follower, tell)
+    if interrupted:
+        raise KeyboardInterrupt
+    if process.returncode:
+        text = "\n".join([*follower.outcome.errors, *follower.stray])
+        if is_disk_full(text):
+            raise disk_error(paths.pulumi_state, f"`pulumi {command}` ran")
+        detail = "\n".join(f"    {line}" for line in (text.strip().splitlines() or ["no message"])[-25:])
+        hint = CUT_OFF_HINT.format(pending="\n".join(f"    {one}" for one in pending)) if pending else ""
+        raise LocalStackError(f"`pulumi {command} --stack {STACK}` failed:\n{detail}\nAll of it: {log}", hint=hint)
+    return follower.outcome
+
+
+def _follow(
+    process: "subprocess.Popen[bytes]", stream: Any, follower: "_Follower", tell: Callable[[str], None]
+) -> bool:
+    """Hand the engine's output on until it ends; True when the user interrupted it."""
+    interrupted, half = False, b""
+    while True:
+        try:
+            ended = process.poll() is not None
+            while line := stream.readline():
+                half += line
+                if half.endswith(b"\n"):
+                    follower.line(half.decode(errors="replace"))
+                    half = b""
+            if ended:
+                if half:
+                    follower.line(half.decode(errors="replace"))
+                return interrupted
+            time.sleep(0.05)
+        except KeyboardInterrupt:
+            tell("stopping once the operations in flight have ended; Ctrl-C again does not wait")
+            interrupted = True
+            process.send_signal(signal.SIGINT)
+
+
+class _Follower:
+    """Turns the engine's events into progress, a readable log and an outcome."""
+
+    def __init__(self, log: Any, tell: Callable[[str], None]):
+        self.outcome = Outcome()
+        self.stray: list[str] = []
+        self._log = log
+        self._tell = tell
+        self._working: dict[str, str] = {}
+        self._finished = 0
+
+    def line(self, text: str) -> None:
+        try:
+            event = json.loads(text)
+        except ValueError:
+            self._write(text.rstrip())
+            self.stray.append(text.rstrip())
+            return
+        if before := event.get("resourcePreEvent"):
+            self._before(before["metadata"])
+        elif after := event.get("resOutputsEvent"):
+            self._after(after["metadata"])
+        elif failed := event.get("resOpFailedEvent"):
+            self._working.pop(failed["metadata"]["urn"], None)
+        elif diagnostic := event.get("diagnosticEvent"):
+            self._diagnostic(diagnostic)
+        elif summary := event.get("summaryEvent"):
+            self.outcome.changes = summary.get("resourceChanges") or {}
+        elif event.get("error"):
+            self._write(str(event["error"]))
+            self.stray.append(str(event["error"]))
+
+    def _before(self, metadata: dict[str, Any]) -> None:
+        verb = VERBS.get(metadata["op"])
+        if verb:
+            self._working[metadata["urn"]] = f"{verb[0]} {_name(metadata)}"
+            self._write(f"{verb[0]} {_name(metadata)}")
+        self._show()
+
+    def _after(self, metadata: dict[str, Any]) -> None:
+        self._working.pop(metadata["urn"], None)
+        self._finished += 1
+        verb = VERBS.get(metadata["op"])
+        if verb:
+            self._write(f"{verb[1]} {_name(metadata)}")
+        self._show()
+
+    def _show(self) -> None:
+        newest = list(self._working.values())[-1:]
+        more = f" and {len(self._working) - 1} more" if len(self._working) > 1 else ""
+        self._tell(f"{self._finished} resources done" + (f"; {newest[0]}{more}" if newest else ""))
+
+    def _diagnostic(self, diagnostic: dict[str, Any]) -> None:
+        severity = diagnostic.get("severity", "")
+        if severity == "debug" or diagnostic.get("ephemeral"):
+            return
+        message = diagnostic.get("message", "").strip()
+        if severity == "info#err":
+            # What the program wrote to stderr: a traceback of a failing program arrives this way.
+            self.stray.append(message)
+        if severity == "error":
+            urn = diagnostic.get("urn", "")
+            name = f"{urn.split('::')[-2].split('$')[-1]} {urn.split('::')[-1]}: " if urn.count("::") > 2 else ""
+            self.outcome.errors.append(f"{name}{message}")
+        self._write(f"{severity}: {message}")
+
+    def _write(self, text: str) -> None:
+        self._log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+        self._log.flush()
+
+
+def _name(metadata: dict[str, Any]) -> str:
+    return f"{metadata['type']} {metadata['urn'].rsplit('::', 1)[1]}"

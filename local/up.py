@@ -1,0 +1,96 @@
+"""The steps of `make local`: tools, services, stack, example."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, get_args
+
+from local import example, pulumi_stack
+from local.acquire.acquire import Acquired, acquire, allowed_ways, find
+from local.acquire.chosen import chosen_file, place_engine, remember
+from local.acquire.tools import PULUMI, TOOLS
+from local.errors import disk_error, is_disk_full, require_space
+from local.paths import Paths
+from local.progress import Progress
+from local.supervisor.client import SupervisorClient, one_command
+from local.supervisor.ports import choose_ports
+
+Stage = Literal["tools", "services", "stack", "example"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+RUNNING_SPACE = 500_000_000
+"""Bytes that the stack and its example write in an hour of use, with room to spare."""
+
+
+def up(paths: Paths, progress: Progress, *, until: Stage = "example", new_ports: bool = False) -> None:
+    """Bring the local stack up to a stage; what is there already is kept.
+
+    Raises LocalStackError for anything a user can act on, KeyboardInterrupt when interrupted.
+    """
+    interrupt_on_hangup()
+    last = STAGES.index(until)
+    with one_command(paths, "make local"):
+        try:
+            require_space(paths.local, RUNNING_SPACE, "running the local stack")
+            bring_tools(paths, progress)
+            if last >= STAGES.index("services"):
+                start_services(paths, progress, new_ports=new_ports)
+            if last >= STAGES.index("stack"):
+                bring_stack_up(paths, progress)
+            if last >= STAGES.index("example"):
+                example.run(paths, progress)
+        except OSError as error:
+            if is_disk_full(error):
+                raise disk_error(paths.local, "bringing the local stack up") from error
+            raise
+
+
+def interrupt_on_hangup() -> None:
+    """Treat a closed terminal and a polite `kill` as Ctrl-C, so that everything ends in order."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGHUP, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def bring_tools(paths: Paths, progress: Progress) -> None:
+    """Find, fetch or build the engine and the control plane, and remember where they are."""
+    progress.heading("Tools")
+    ways = allowed_ways()
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda tool: find(tool, ways), TOOLS))
+    acquired: list[Acquired] = []
+    for tool, there in zip(TOOLS, found, strict=True):
+        log = paths.log(f"build-{tool.name}")
+        with progress.step(f"{tool.title} {tool.version}", log=None if there else log) as step:
+            one = there or acquire(tool, log, step.now)
+            if tool is PULUMI:
+                one = place_engine(paths, one)
+            step.done(one.source)
+            acquired.append(one)
+    remember(paths, acquired)
+
+
+def start_services(paths: Paths, progress: Progress, *, new_ports: bool = False) -> None:
+    """Start what does not run, repair what is broken."""
+    client = SupervisorClient(paths)
+    progress.heading("Services")
+    with progress.step("AWS server, Kubernetes API server, etcd", log=client.log) as step:
+        if new_ports:
+            client.stop(step.now)
+            paths.ports_file.unlink(missing_ok=True)
+        choose_ports(paths.ports_file)
+        before = client.alive()
+        after = client.ensure(step.now, settings=(paths.ports_file, chosen_file(paths)))
+        step.done("ran already" if before == after else f"{len(after.services)} healthy")
+    for service in after.services:
+        progress.say(f"      {service.name:<26} {service.address}")
+
+
+def bring_stack_up(paths: Paths, progress: Progress) -> None:
+    """`pulumi up` of the stack `local`."""
+    progress.heading("Platform")
+    with progress.step("pulumi up --stack local", log=paths.log("pulumi-up")) as step:
+        pulumi_stack.prepare(paths, step.now)
+        outcome = pulumi_stack.run_engine(paths, "up", step.now)
+        step.done(outcome.summary())

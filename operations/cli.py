@@ -1,0 +1,25 @@
+"""The `groundwork` command: everything that runs the platform rather than uses it."""
+
+import typer
+
+from local.cli import app as local_app
+
+app = typer.Typer(
+    name="groundwork",
+    help="Runs the platform. The `ml` command uses it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(local_app, name="local")
+
+
+@app.callback()
+def root() -> None:
+    """Keep `local` a subcommand while it is the only one."""
+
+
+def main() -> None:
+    """Entry point of the `groundwork` command."""
+    app()
