@@ -49,7 +49,7 @@ class ClusterArgs:
 class Cluster(pulumi.ComponentResource):
     """An EKS cluster in Auto Mode, its admins' access entries, and a Kubernetes provider that outlives updates."""
 
-    name: str
+    name: pulumi.Output[str]
     arn: pulumi.Output[str]
     kubeconfig: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
@@ -60,12 +60,12 @@ class Cluster(pulumi.ComponentResource):
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("groundwork:compute:Cluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.name = args.placement.prefix
+        cluster_name = args.placement.prefix
         roles = ClusterRoles(f"{name}-roles", ClusterRolesArgs(placement=args.placement), child)
         # Made before the cluster, which would otherwise make it without encryption or an end.
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
-            name=f"/aws/eks/{self.name}/cluster",
+            name=f"/aws/eks/{cluster_name}/cluster",
             retention_in_days=args.log_retention_days,
             kms_key_id=args.logs_key_arn,
             opts=child,
@@ -74,7 +74,7 @@ class Cluster(pulumi.ComponentResource):
         auto_mode = True
         cluster = aws.eks.Cluster(
             name,
-            name=self.name,
+            name=cluster_name,
             version=args.version,
             role_arn=roles.cluster_role_arn,
             bootstrap_self_managed_addons=False,
@@ -111,7 +111,7 @@ class Cluster(pulumi.ComponentResource):
                 parent=self, protect=args.protect, depends_on=[logs, *roles.attachments, *args.routes]
             ),
         )
-        self.arn = cluster.arn
+        self.name, self.arn = cluster.name, cluster.arn
         self.security_group_id = cluster.vpc_config.cluster_security_group_id.apply(lambda group: group or "")
         self.node_role_name = roles.node_role_name
         access = self._admin_access(name, args, cluster)
@@ -119,7 +119,7 @@ class Cluster(pulumi.ComponentResource):
             endpoint=cluster.endpoint, certificate=cluster.certificate_authority.data
         ).apply(
             lambda known: kubeconfig(
-                name=self.name,
+                name=cluster_name,
                 endpoint=known["endpoint"],
                 certificate=known["certificate"] or "",
                 region=args.placement.region,

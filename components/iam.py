@@ -48,12 +48,13 @@ def document(*statements: Statement) -> str:
 def trust(
     services: Sequence[str],
     *,
+    sid: str = "Service",
     actions: Sequence[str] = ("sts:AssumeRole",),
     conditions: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Statement:
     """A trust policy's statement for AWS services, such as `sagemaker.amazonaws.com`."""
     statement: Statement = {
-        "Sid": "Service",
+        "Sid": sid,
         "Effect": "Allow",
         "Principal": {"Service": list(services)},
         "Action": list(actions),

@@ -42,7 +42,7 @@ def _merged(tags: "pulumi.Input[Mapping[str, str]] | None", more: Mapping[str, s
     if tags is None:
         return more
     if isinstance(tags, Mapping):
-        return {**more, **cast(Mapping[str, str], tags)}
+        return {**more, **tags}
     return pulumi.Output.from_input(tags).apply(lambda known: {**more, **known})
 
 

@@ -42,7 +42,7 @@ class TeamArgs:
     placement: Placement
     team: str
     quota: Quota
-    members: Sequence[str]
+    members: Sequence[pulumi.Input[str]]
     contract_path: str
     execution_role_arn: pulumi.Input[str]
     cluster_name: pulumi.Input[str]
@@ -147,6 +147,15 @@ class Team(pulumi.ComponentResource):
         )
         k8s.core.v1.ServiceAccount(
             f"{name}-jobs", metadata=named(JOBS_ACCOUNT), automount_service_account_token=False, opts=inside
+        )
+        # Its pods reach AWS with the same rights as the team's managed jobs.
+        aws.eks.PodIdentityAssociation(
+            f"{name}-pod-identity",
+            cluster_name=args.cluster_name,
+            namespace=team,
+            service_account=JOBS_ACCOUNT,
+            role_arn=args.execution_role_arn,
+            opts=pulumi.ResourceOptions(parent=self),
         )
         role = k8s.rbac.v1.Role(f"{name}-member", metadata=named("member"), rules=namespace_rules(), opts=inside)
         k8s.rbac.v1.RoleBinding(

@@ -24,8 +24,20 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo
 
 
 def execution_trust(account_id: str) -> str:
-    """SageMaker assumes the role, on behalf of this account alone (the confused deputy problem)."""
-    return document(trust(["sagemaker.amazonaws.com"], conditions={"StringEquals": {"aws:SourceAccount": account_id}}))
+    """SageMaker and the cluster's pods assume the role, on behalf of this account alone (the confused deputy problem).
+
+    Source for pods: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
+    """
+    of_this_account = {"StringEquals": {"aws:SourceAccount": account_id}}
+    return document(
+        trust(["sagemaker.amazonaws.com"], conditions=of_this_account),
+        trust(
+            ["pods.eks.amazonaws.com"],
+            sid="Pods",
+            actions=["sts:AssumeRole", "sts:TagSession"],
+            conditions=of_this_account,
+        ),
+    )
 
 
 def execution_policy(

@@ -155,7 +155,7 @@ class Platform:
     def _gpu_pool(self, index: int) -> GpuNodePool:
         pool = self._settings.gpu_pools[index]
         return GpuNodePool(
-            f"gpu-{pool.name}",
+            f"pool-{pool.name}",
             GpuNodePoolArgs(
                 name=pool.name,
                 families=pool.families,
