@@ -22,7 +22,7 @@ local: $(STAMP) ## everything on this machine: tools, platform, a model trained,
 	@$(BIN)/groundwork local up
 
 local-status: $(STAMP) ## each local service with its state and address (O=json for a program)
-	@$(BIN)/groundwork local status -o $(or $(O),text)
+	@$(BIN)/groundwork local status -o $(or $(O),text) || [ $$? -eq 3 ]
 
 local-stop: $(STAMP) ## stop the local services, keep all data
 	@$(BIN)/groundwork local stop

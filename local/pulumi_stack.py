@@ -32,7 +32,8 @@ VERBS = {
 }
 CUT_OFF_HINT = (
     "An earlier run was killed in the middle of these operations, so Pulumi cannot know what became of them:\n"
-    "{pending}\nIf the error says that something exists already, start afresh: `groundwork local down --wipe`, then `make local`."
+    "{pending}\nIf the error says that something exists already, start afresh: `groundwork local down --wipe`, then "
+    "`make local`."
 )
 
 
