@@ -157,7 +157,8 @@ def run_engine(paths: Paths, command: str, tell: Callable[[str], None]) -> Outco
     if interrupted:
         raise KeyboardInterrupt
     if process.returncode:
-        text = "\n".join([*follower.outcome.errors, *follower.stray])
+        # What the program wrote to stderr matters only when no resource says what is wrong.
+        text = "\n".join(follower.outcome.errors or follower.stray)
         if is_disk_full(text):
             raise disk_error(paths.pulumi_state, f"`pulumi {command}` ran")
         detail = "\n".join(f"    {line}" for line in (text.strip().splitlines() or ["no message"])[-25:])

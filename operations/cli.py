@@ -3,6 +3,7 @@
 import typer
 
 from local.cli import app as local_app
+from operations.stack_commands import app as stack_app
 
 app = typer.Typer(
     name="groundwork",
@@ -13,11 +14,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(local_app, name="local")
-
-
-@app.callback()
-def root() -> None:
-    """Keep `local` a subcommand while it is the only one."""
+app.add_typer(stack_app, name="stack")
 
 
 def main() -> None:
