@@ -87,7 +87,7 @@ class ServedModel:
 
     def _on_table(self, table: Table, params: dict[str, Any] | None = None) -> Any:
         try:
-            if self._array_predict is not None and not params:
+            if self._array_predict is not None and not params and self._is_whole(table):
                 return self._array_predict(table.array())
             return self._on_data(table.frame(), params)
         except ValueError as error:
@@ -97,6 +97,10 @@ class ServedModel:
                 message = f"Row {row}, column {column.name!r}: the value is missing and the model takes none that is."
                 raise bad_input(message, row=row, column=column.name, expected=column.expected) from error
             raise
+
+    def _is_whole(self, table: Table) -> bool:
+        """Whether no optional column is left out."""
+        return self.schema is not None and len(table.columns) == len(self.schema.columns)
 
     def _on_data(self, data: Any, params: dict[str, Any] | None) -> Any:
         from mlflow.exceptions import MlflowException

@@ -209,13 +209,13 @@ class InputSchema:
 
     @property
     def all_double(self) -> bool:
-        """Whether every column is a required double, so that a CSV body is plain numbers."""
-        return all(column.type == "double" and column.required for column in self.columns)
+        """Whether every column is a double, so that a CSV body is plain numbers."""
+        return all(column.type == "double" for column in self.columns)
 
     @property
     def all_numbers(self) -> bool:
-        """Whether every column is a required number."""
-        return all(column.type in NUMBERS and column.required for column in self.columns)
+        """Whether every column is a number."""
+        return all(column.type in NUMBERS for column in self.columns)
 
 
 def input_schema(signature: Any) -> InputSchema | None:
