@@ -1,4 +1,4 @@
-"""`groundwork stack preview|up|down ENV`: the engine on one environment, the same three words for local, dev and prod."""
+"""`groundwork stack preview|up|down ENV`: the engine on one environment; the same words for local, dev and prod."""
 
 import os
 import sys
