@@ -71,6 +71,11 @@ class ControlPlaneFiles:
         return self._pair("apiserver-etcd-client")
 
     @property
+    def front_proxy_authority(self) -> Pair:
+        """Whose clients may speak for other users (aggregated API servers); nobody has such a certificate."""
+        return self._pair("front-proxy-ca")
+
+    @property
     def service_account_key(self) -> Path:
         """Signs service account tokens."""
         return self.folder / "service-account.key"
@@ -99,6 +104,7 @@ def ensure_certificates(folder: Path) -> ControlPlaneFiles:
     renewed = _ensure_authority(files.etcd_authority, "groundwork-etcd")
     _ensure_leaf(files.etcd_server, files.etcd_authority, renewed, "etcd", server_names=["localhost"])
     _ensure_leaf(files.etcd_client, files.etcd_authority, renewed, "kube-apiserver")
+    _ensure_authority(files.front_proxy_authority, "groundwork-front-proxy")
     if not files.service_account_key.exists():
         key = ec.generate_private_key(ec.SECP256R1())
         _write_key(files.service_account_key, key)
