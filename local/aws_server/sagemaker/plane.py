@@ -101,12 +101,22 @@ class Plane:
         return variables
 
 
-def make_plane(server: Server) -> Plane:
+_planes: dict[int, Plane] = {}
+
+
+def plane_of(server: Server) -> Plane:
     """The data plane of a server; a file `environments.yaml` in its state folder replaces the project's."""
-    own = server.settings.state_dir / "environments.yaml"
-    plane = Plane(server, Environments(own if own.exists() else DEFAULT_FILE))
-    plane.folder.mkdir(parents=True, exist_ok=True)
-    return plane
+    if id(server) not in _planes:
+        own = server.settings.state_dir / "environments.yaml"
+        plane = Plane(server, Environments(own if own.exists() else DEFAULT_FILE))
+        plane.folder.mkdir(parents=True, exist_ok=True)
+        _planes[id(server)] = plane
+    return _planes[id(server)]
+
+
+def forget_plane(server: Server) -> None:
+    """For a server that has stopped."""
+    _planes.pop(id(server), None)
 
 
 def require_role(server: Server, role_arn: str) -> None:
@@ -167,7 +177,7 @@ def _commands_folder(folder: Path, python: str) -> Path:
     return commands
 
 
-__all__ = ["Credentials", "EnvironmentsError", "Plane", "free_port", "make_plane", "now", "require_role", "s3_location"]
+__all__ = ["Credentials", "EnvironmentsError", "Plane", "free_port", "now", "plane_of", "require_role", "s3_location"]
 
 
 RECORD_KINDS = {

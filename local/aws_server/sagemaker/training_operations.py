@@ -1,23 +1,19 @@
 """The API of training jobs."""
 
 import copy
-import logging
 import threading
 import uuid
 from typing import Any
 
-from local.aws_server.operations import Call, Server, ServiceError, on_start, on_stop, operation
+from local.aws_server.operations import Call, Server, ServiceError, operation
 from local.aws_server.sagemaker import tags
 from local.aws_server.sagemaker import training_contract as contract
 from local.aws_server.sagemaker.paging import page
-from local.aws_server.sagemaker.plane import Plane, make_plane, now, require_role
-from local.aws_server.sagemaker.processes import namespace_kind
+from local.aws_server.sagemaker.plane import Plane, now, require_role
 from local.aws_server.sagemaker.training_metrics import invalid_definition
 from local.aws_server.sagemaker.training_record import KIND, TrainingRecord, load, save
 from local.aws_server.sagemaker.training_run import TrainingRun
 from local.aws_server.sagemaker.validation import validate
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_RUNTIME_S = 86400
 MOST_HOSTS = 8
@@ -53,7 +49,6 @@ class TrainingJobs:
 
     def shut_down(self) -> None:
         """Ends every job's processes and notes it."""
-        self.plane.stopping.set()
         with self._lock:
             runs = list(self._runs.values())
         for run in runs:
@@ -74,22 +69,14 @@ def jobs_of(server: Server) -> TrainingJobs:
     return _jobs[id(server)]
 
 
-@on_start
-def start(server: Server) -> None:
-    """Finds out what this machine allows, and carries on with the jobs of an earlier server."""
-    if namespace_kind() == "none":
-        logger.warning(
-            "This machine allows no mount namespaces (unshare), so jobs do not see their folder as /opt/ml: "
-            "SAGEMAKER_BASE_DIR and the SM_* variables say where it is; a script that has /opt/ml written in it fails."
-        )
-    jobs = TrainingJobs(make_plane(server))
-    _jobs[id(server)] = jobs
-    jobs.resume()
+def start_jobs(server: Server, plane: Plane) -> None:
+    """For a server that starts."""
+    _jobs[id(server)] = TrainingJobs(plane)
+    _jobs[id(server)].resume()
 
 
-@on_stop
-def stop(server: Server) -> None:
-    """Jobs end with a clean stop of their server, as `make local-down` leaves nothing running."""
+def stop_jobs(server: Server) -> None:
+    """For a server that stops: jobs end with it, as `make local-down` leaves nothing running."""
     _jobs.pop(id(server)).shut_down()
 
 

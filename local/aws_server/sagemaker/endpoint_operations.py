@@ -1,0 +1,144 @@
+"""The API of endpoints."""
+
+from typing import Any
+
+from local.aws_server.operations import Call, ServiceError, operation
+from local.aws_server.sagemaker import tags
+from local.aws_server.sagemaker.endpoint_record import BUSY, KIND, Deployment, EndpointRecord, load, save
+from local.aws_server.sagemaker.endpoints import endpoints_of
+from local.aws_server.sagemaker.models import not_found
+from local.aws_server.sagemaker.paging import page
+from local.aws_server.sagemaker.plane import now
+from local.aws_server.sagemaker.validation import validate
+
+
+def _record(call: Call) -> EndpointRecord:
+    name = call.params["EndpointName"]
+    record = load(endpoints_of(call.server).plane, call.region, name)
+    if record is None:
+        raise not_found("endpoint", call.arn(f"endpoint/{name}"))
+    return record
+
+
+def _free(record: EndpointRecord) -> None:
+    if record.status in BUSY:
+        raise ServiceError("ValidationException", f'Cannot update in-progress endpoint "{record.arn}".')
+
+
+@operation("sagemaker", "CreateEndpoint")
+def create_endpoint(call: Call) -> dict[str, Any]:
+    """Notes an endpoint and brings it up."""
+    validate(call)
+    endpoints = endpoints_of(call.server)
+    name = call.params["EndpointName"]
+    arn = call.arn(f"endpoint/{name}")
+    moment = now()
+    with call.server.records.lock:
+        if load(endpoints.plane, call.region, name) is not None:
+            raise ServiceError("ValidationException", f'Cannot create already existing endpoint "{arn}".')
+        record = EndpointRecord(
+            name=name,
+            region=call.region,
+            arn=arn,
+            created=moment,
+            modified=moment,
+            pending=endpoints.deployment(call.region, name, call.params["EndpointConfigName"], 1),
+            deployment_config=call.params.get("DeploymentConfig") or {},
+            revisions=1,
+        )
+        save(endpoints.plane, record)
+        tags.set_tags(call.server, arn, call.params.get("Tags"))
+    endpoints.create(record)
+    return {"EndpointArn": arn}
+
+
+@operation("sagemaker", "UpdateEndpoint")
+def update_endpoint(call: Call) -> dict[str, Any]:
+    """Starts a fleet of the new configuration beside the old one, and then replaces it."""
+    validate(call)
+    endpoints = endpoints_of(call.server)
+    with call.server.records.lock:
+        record = _record(call)
+        _free(record)
+        record.revisions += 1
+        pending = endpoints.deployment(call.region, record.name, call.params["EndpointConfigName"], record.revisions)
+        if call.params.get("RetainAllVariantProperties") and record.deployment is not None:
+            excluded = {
+                each["VariantPropertyType"] for each in call.params.get("ExcludeRetainedVariantProperties") or []
+            }
+            _retain(record.deployment, pending, excluded)
+        record.pending = pending
+        if call.params.get("DeploymentConfig"):
+            record.deployment_config = call.params["DeploymentConfig"]
+        elif not call.params.get("RetainDeploymentConfig"):
+            record.deployment_config = {}
+        record.enter("Updating")
+        save(endpoints.plane, record)
+    endpoints.update(record)
+    return {"EndpointArn": record.arn}
+
+
+def _retain(current: Deployment, pending: Deployment, excluded: set[str]) -> None:
+    """Keeps counts and weights of the variants that both have."""
+    for kept, target, kind in (
+        (current.counts, pending.counts, "DesiredInstanceCount"),
+        (current.weights, pending.weights, "DesiredWeight"),
+    ):
+        if kind not in excluded:
+            target.update({name: value for name, value in kept.items() if name in target})  # type: ignore[arg-type]
+
+
+@operation("sagemaker", "UpdateEndpointWeightsAndCapacities")
+def update_endpoint_weights_and_capacities(call: Call) -> dict[str, Any]:
+    """Changes weights and instance counts of the variants that serve."""
+    validate(call)
+    endpoints = endpoints_of(call.server)
+    with call.server.records.lock:
+        record = _record(call)
+        _free(record)
+        desired = call.params["DesiredWeightsAndCapacities"]
+        known = set(record.deployment.weights) if record.deployment else set[str]()
+        for each in desired:
+            if each["VariantName"] not in known:
+                raise ServiceError(
+                    "ValidationException",
+                    f"The variant name(s) {each['VariantName']} is/are not present within endpoint configuration.",
+                )
+        record.enter("Updating")
+        save(endpoints.plane, record)
+    weights = {each["VariantName"]: float(each["DesiredWeight"]) for each in desired if "DesiredWeight" in each}
+    counts = {
+        each["VariantName"]: int(each["DesiredInstanceCount"]) for each in desired if "DesiredInstanceCount" in each
+    }
+    endpoints.adjust(record, weights, counts)
+    return {"EndpointArn": record.arn}
+
+
+@operation("sagemaker", "DescribeEndpoint")
+def describe_endpoint(call: Call) -> dict[str, Any]:
+    """An endpoint with its status."""
+    return _record(call).description()
+
+
+@operation("sagemaker", "ListEndpoints")
+def list_endpoints(call: Call) -> dict[str, Any]:
+    """Endpoints by time, name or status."""
+    validate(call)
+    records = call.server.records.items(KIND, f"{call.region}/")
+    entries, token = page(
+        (record.summary() for _, record in records), call.params, name="EndpointName", status="EndpointStatus"
+    )
+    return {"Endpoints": entries, **token}
+
+
+@operation("sagemaker", "DeleteEndpoint")
+def delete_endpoint(call: Call) -> dict[str, Any] | None:
+    """Ends an endpoint; it is gone once its processes are."""
+    endpoints = endpoints_of(call.server)
+    with call.server.records.lock:
+        record = _record(call)
+        _free(record)
+        record.enter("Deleting")
+        save(endpoints.plane, record)
+    endpoints.delete(record)
+    return None

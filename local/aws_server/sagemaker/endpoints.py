@@ -1,0 +1,248 @@
+"""The endpoints of one server: what serves each, and the changes that are under way."""
+
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+from local.aws_server.operations import Server, ServiceError
+from local.aws_server.sagemaker import models, tags
+from local.aws_server.sagemaker.endpoint_metrics import EndpointMetrics
+from local.aws_server.sagemaker.endpoint_record import KIND, Deployment, EndpointRecord, load, save
+from local.aws_server.sagemaker.fleet import Fleet, StartError
+from local.aws_server.sagemaker.plane import Plane
+
+logger = logging.getLogger(__name__)
+
+DRAIN_S = 60.0
+"""How long requests in flight may take when their fleet is replaced: as long as an invocation may take."""
+END_S = 25.0
+
+
+class Endpoints:
+    """Fleets by endpoint; each change of an endpoint runs in a thread of its own, one at a time an endpoint."""
+
+    def __init__(self, plane: Plane) -> None:
+        self.plane = plane
+        self.metrics = EndpointMetrics(plane)
+        self._fleets: dict[str, Fleet] = {}
+        self._starting: dict[str, Fleet] = {}
+        self._lock = threading.RLock()
+
+    def fleet(self, key: str) -> Fleet | None:
+        """What serves an endpoint; after a restart also while it is still starting."""
+        with self._lock:
+            return self._fleets.get(key)
+
+    def deployment(self, region: str, name: str, config_name: str, revision: int) -> Deployment:
+        """The deployment of a configuration; raises ValidationException where it or its models are not there."""
+        server = self.plane.server
+        config = models.endpoint_config(server, region, config_name)
+        if config is None:
+            raise models.not_found("endpoint configuration", self.plane.arn(region, f"endpoint-config/{config_name}"))
+        variants = config["ProductionVariants"]
+        return Deployment(
+            config=config,
+            containers={each["VariantName"]: self._container(region, each["ModelName"]) for each in variants},
+            weights={each["VariantName"]: float(each["InitialVariantWeight"]) for each in variants},
+            counts={each["VariantName"]: int(each.get("InitialInstanceCount", 1)) for each in variants},
+            folder=str(self.plane.folder / "endpoints" / name / f"{revision}"),
+        )
+
+    def _container(self, region: str, model_name: str) -> dict[str, Any]:
+        model = models.model(self.plane.server, region, model_name)
+        if model is None:
+            raise models.not_found("model", self.plane.arn(region, f"model/{model_name}"))
+        container = model.get("PrimaryContainer") or model["Containers"][0]
+        if package := container.get("ModelPackageName"):
+            described = self.plane.call(
+                "sagemaker", "DescribeModelPackage", {"ModelPackageName": package}, region=region
+            )
+            packaged = described["InferenceSpecification"]["Containers"][0]
+            environment = {**(packaged.get("Environment") or {}), **(container.get("Environment") or {})}
+            container = {**packaged, **container, "Environment": environment}
+        return {**container, "ExecutionRoleArn": model.get("ExecutionRoleArn")}
+
+    def create(self, record: EndpointRecord) -> None:
+        """Brings an endpoint up; its record has the deployment as `pending`."""
+        self._in_thread(self._create, record)
+
+    def update(self, record: EndpointRecord) -> None:
+        """Replaces an endpoint's fleet by that of `record.pending`: blue/green, all at once."""
+        self._in_thread(self._update, record)
+
+    def adjust(self, record: EndpointRecord, weights: dict[str, float], counts: dict[str, int]) -> None:
+        """Changes weights and counts of the fleet that serves."""
+        self._in_thread(self._adjust, record, weights, counts)
+
+    def delete(self, record: EndpointRecord) -> None:
+        """Ends an endpoint's processes and forgets it."""
+        self._in_thread(self._delete, record)
+
+    def resume(self) -> None:
+        """Brings back the endpoints of an earlier server."""
+        for key, _ in self.plane.server.records.items(KIND):
+            region, _, name = key.partition("/")
+            record = load(self.plane, region, name)
+            if record is None:
+                continue
+            if record.status == "Deleting":
+                self.delete(record)
+            elif record.deployment is not None:
+                self._in_thread(self._bring_back, record)
+            elif record.pending is not None and record.status == "Creating":
+                self.create(record)
+
+    def shut_down(self) -> None:
+        """Ends every process; the records stay, and with them the endpoints."""
+        self.plane.stopping.set()
+        self.metrics.flush()
+        with self._lock:
+            fleets = [*self._fleets.values(), *self._starting.values()]
+        for fleet in fleets:
+            fleet.retire(now=True)
+        for fleet in fleets:
+            fleet.join(5.0)
+
+    def _in_thread(self, change: Any, record: EndpointRecord, *arguments: Any) -> None:
+        def run() -> None:
+            try:
+                change(record, *arguments)
+            except Exception as error:
+                logger.exception("endpoint %s", record.name)
+                if not self.plane.stopping.is_set():
+                    record.enter("Failed", f"InternalServerError: {error!r}")
+                    save(self.plane, record)
+
+        threading.Thread(target=run, name=f"endpoint-{record.name}", daemon=True).start()
+
+    def _start(self, record: EndpointRecord, deployment: Deployment) -> Fleet:
+        fleet = Fleet(self.plane, record.region, record.name, deployment)
+        with self._lock:
+            self._starting[record.key] = fleet
+        try:
+            fleet.start()
+        finally:
+            with self._lock:
+                self._starting.pop(record.key, None)
+        return fleet
+
+    def _create(self, record: EndpointRecord) -> None:
+        assert record.pending is not None
+        try:
+            fleet = self._start(record, record.pending)
+        except StartError as error:
+            self._failed(record, str(error))
+            return
+        with self._lock:
+            self._fleets[record.key] = fleet
+        record.deployment, record.pending = record.pending, None
+        self._enter(record, "InService")
+
+    def _update(self, record: EndpointRecord) -> None:
+        assert record.pending is not None
+        pending = record.pending
+        try:
+            green = self._start(record, pending)
+        except StartError as error:
+            if self.plane.stopping.is_set():
+                return
+            record.pending = None
+            had_served = self.fleet(record.key) is not None
+            # The old fleet has not been touched: it serves on.
+            self._enter(record, "InService" if had_served else "Failed", str(error))
+            return
+        with self._lock:
+            blue = self._fleets.get(record.key)
+            self._fleets[record.key] = green
+        record.deployment, record.pending = pending, None
+        self._enter(record, "InService")
+        if blue is not None:
+            blue.drain(DRAIN_S)
+            blue.retire()
+            blue.join(END_S)
+            blue.clear()
+
+    def _adjust(self, record: EndpointRecord, weights: dict[str, float], counts: dict[str, int]) -> None:
+        assert record.deployment is not None
+        fleet = self.fleet(record.key)
+        failure = ""
+        if fleet is not None:
+            fleet.reweigh(weights)
+            try:
+                fleet.scale(counts)
+            except StartError as error:
+                failure = str(error)
+        record.deployment.weights |= weights
+        record.deployment.counts |= counts
+        self._enter(record, "InService", failure)
+
+    def _delete(self, record: EndpointRecord) -> None:
+        with self._lock:
+            fleet = self._fleets.pop(record.key, None)
+        if fleet is not None:
+            fleet.drain(5.0)
+            fleet.retire()
+            fleet.join(END_S)
+        for deployment in (record.deployment, record.pending):
+            if deployment is not None:
+                Fleet(self.plane, record.region, record.name, deployment).clear()
+        with_parent = Path(self.plane.folder / "endpoints" / record.name)
+        if with_parent.is_dir() and not any(with_parent.iterdir()):
+            with_parent.rmdir()
+        self.plane.server.records.delete(KIND, record.key)
+        tags.forget_tags(self.plane.server, record.arn)
+
+    def _bring_back(self, record: EndpointRecord) -> None:
+        assert record.deployment is not None
+        interrupted = record.pending
+        record.enter("SystemUpdating")
+        save(self.plane, record)
+        fleet = Fleet(self.plane, record.region, record.name, record.deployment)
+        with self._lock:
+            # Already the one that serves: a call that comes now waits for its first healthy instance.
+            self._fleets[record.key] = fleet
+        try:
+            fleet.start()
+        except StartError as error:
+            with self._lock:
+                self._fleets.pop(record.key, None)
+            self._failed(record, str(error))
+            return
+        if interrupted is None:
+            self._enter(record, "InService")
+            return
+        self._enter(record, "Updating")
+        self._update(record)
+
+    def _failed(self, record: EndpointRecord, reason: str) -> None:
+        if not self.plane.stopping.is_set():
+            self._enter(record, "Failed", reason)
+
+    def _enter(self, record: EndpointRecord, status: str, failure: str = "") -> None:
+        record.enter(status, failure)
+        save(self.plane, record)
+
+
+_endpoints: dict[int, Endpoints] = {}
+
+
+def endpoints_of(server: Server) -> Endpoints:
+    """The endpoints of a server."""
+    return _endpoints[id(server)]
+
+
+def start_endpoints(server: Server, plane: Plane) -> None:
+    """For a server that starts."""
+    endpoints = Endpoints(plane)
+    _endpoints[id(server)] = endpoints
+    endpoints.metrics.start()
+    endpoints.resume()
+
+
+def stop_endpoints(server: Server) -> None:
+    """For a server that stops."""
+    _endpoints.pop(id(server)).shut_down()
+
+
+__all__ = ["Endpoints", "ServiceError", "endpoints_of", "start_endpoints", "stop_endpoints"]

@@ -1,0 +1,253 @@
+"""The instances of one deployment of an endpoint: prepared, started, chosen from, drained."""
+
+import random
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from local.aws_server.operations import ServiceError
+from local.aws_server.sagemaker.endpoint_record import Deployment
+from local.aws_server.sagemaker.environments import Environment, EnvironmentsError
+from local.aws_server.sagemaker.files import Bucket, DataError, download_prefix, unpack
+from local.aws_server.sagemaker.instance import Instance
+from local.aws_server.sagemaker.logs import LogStream
+from local.aws_server.sagemaker.plane import Credentials, Plane
+from local.aws_server.sagemaker.processes import Command, LogLine, namespace_kind
+
+MOST_PROCESSES = 4
+"""Processes of one variant, however many instances it asks for: they all share this machine."""
+DEFAULT_STARTUP_S = 600
+"""How long a container may take to pass the ping health check, unless the variant says otherwise."""
+
+
+class StartError(Exception):
+    """A deployment cannot be started; the message is the endpoint's FailureReason."""
+
+
+class Variant:
+    """A production variant: its weight and its instances."""
+
+    def __init__(self, name: str, weight: float) -> None:
+        self.name = name
+        self.weight = weight
+        self.instances: list[Instance] = []
+
+
+class Fleet:
+    """Everything that serves one deployment of an endpoint."""
+
+    def __init__(self, plane: Plane, region: str, endpoint: str, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.variants = [Variant(name, weight) for name, weight in deployment.weights.items()]
+        self._plane = plane
+        self._region = region
+        self._endpoint = endpoint
+        self._changed = threading.Condition()
+        self._retired = False
+
+    def start(self) -> None:
+        """Starts every instance and waits until all answer /ping. Raises StartError, with everything stopped again."""
+        try:
+            for variant in self.variants:
+                self._prepare(variant)
+            for variant in self.variants:
+                self._scale(variant, self.deployment.counts[variant.name])
+            for variant in self.variants:
+                for instance in list(variant.instances):
+                    self._await(variant, instance)
+        except (DataError, ServiceError, EnvironmentsError, OSError) as error:
+            self.retire(now=True)
+            raise StartError(str(error)) from error
+        except StartError:
+            self.retire(now=True)
+            raise
+
+    def scale(self, counts: dict[str, int]) -> None:
+        """Changes instance counts; new instances are healthy when this returns. Raises StartError."""
+        for variant in self.variants:
+            self._scale(variant, counts.get(variant.name, len(variant.instances)))
+            for instance in list(variant.instances):
+                self._await(variant, instance)
+
+    def reweigh(self, weights: dict[str, float]) -> None:
+        """Changes the weights of variants."""
+        for variant in self.variants:
+            variant.weight = weights.get(variant.name, variant.weight)
+
+    def retire(self, *, now: bool = False) -> None:
+        """Ends every process; takes no more requests. Call `drain` before."""
+        with self._changed:
+            self._retired = True
+            self._changed.notify_all()
+        for variant in self.variants:
+            for instance in variant.instances:
+                instance.retire(now=now)
+
+    def drain(self, timeout_s: float) -> None:
+        """Waits until no request is in flight."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not any(each.in_flight for variant in self.variants for each in variant.instances), timeout_s
+            )
+
+    def join(self, timeout_s: float) -> None:
+        """After `retire`: waits for the processes' end, then removes what they left on disk."""
+        until = time.monotonic() + timeout_s
+        for variant in self.variants:
+            for instance in variant.instances:
+                if instance.ident is not None:
+                    instance.join(max(0.0, until - time.monotonic()))
+
+    def clear(self) -> None:
+        """Removes the deployment's files."""
+        shutil.rmtree(self.deployment.folder, ignore_errors=True)
+
+    def variant(self, name: str | None) -> Variant | None:
+        """The variant of this name; without a name one by weight."""
+        if name is not None:
+            return next((each for each in self.variants if each.name == name), None)
+        weights = [each.weight for each in self.variants]
+        if not any(weights):
+            return self.variants[0]
+        return random.choices(self.variants, weights)[0]  # noqa: S311 - traffic, not secrets
+
+    @contextmanager
+    def instance_of(self, variant: Variant, timeout_s: float) -> Iterator[Instance | None]:
+        """The healthy instance with the fewest requests in flight; None where there is none for timeout_s.
+
+        Waiting for one is what makes a restart of a dead process a pause for its callers and not an error.
+        """
+        until = time.monotonic() + timeout_s
+        chosen: Instance | None = None
+        with self._changed:
+            while not self._retired:
+                healthy = [each for each in variant.instances if each.healthy.is_set()]
+                if healthy:
+                    chosen = min(healthy, key=lambda each: (each.in_flight, random.random()))  # noqa: S311
+                    chosen.in_flight += 1
+                    break
+                if not variant.instances or time.monotonic() >= until:
+                    break
+                # Instances do not notify: a healthy one is looked for again in a moment.
+                self._changed.wait(0.02)
+        try:
+            yield chosen
+        finally:
+            if chosen is not None:
+                with self._changed:
+                    chosen.in_flight -= 1
+                    if not chosen.in_flight:
+                        self._changed.notify_all()
+
+    def _folder(self, variant: Variant) -> Path:
+        return Path(self.deployment.folder) / variant.name
+
+    def _prepare(self, variant: Variant) -> None:
+        """The model's files; those that a server before this one unpacked are used again."""
+        container = self.deployment.containers[variant.name]
+        folder = self._folder(variant)
+        ready = folder / "ready"
+        if ready.exists():
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        target = folder / "model"
+        target.mkdir(parents=True)
+        credentials = self._credentials(container)
+        bucket = Bucket(self._plane, self._region, credentials.access_key_id if credentials else None)
+        source = (container.get("ModelDataSource") or {}).get("S3DataSource")
+        if source and source["CompressionType"] == "None":
+            uri = source["S3Uri"]
+            if not download_prefix(bucket, uri, target):
+                raise DataError(f"Could not find model data at {uri}.")
+        elif uri := (source or {}).get("S3Uri") or container.get("ModelDataUrl"):
+            archive = folder / "model.tar.gz"
+            try:
+                bucket.fetch(uri, archive)
+            except DataError as error:
+                raise DataError(f"Could not find model data at {uri}.") from error
+            unpack(archive, target)
+            archive.unlink()
+        ready.touch()
+
+    def _credentials(self, container: dict[str, Any]) -> Credentials | None:
+        role = container.get("ExecutionRoleArn")
+        return self._plane.assume(role, self._region) if role else None
+
+    def _scale(self, variant: Variant, count: int) -> None:
+        wanted = min(count, MOST_PROCESSES)
+        with self._changed:
+            surplus, variant.instances = variant.instances[wanted:], variant.instances[:wanted]
+        for instance in surplus:
+            threading.Thread(target=self._drain_one, args=(instance,), daemon=True).start()
+        container = self.deployment.containers[variant.name]
+        environment = self._plane.environment_of(container["Image"])
+        for number in range(len(variant.instances), wanted):
+            instance = self._instance(variant, container, environment)
+            if number == 0 and environment.warning:
+                self._stream(variant, instance.identity).put(
+                    [LogLine(int(time.time() * 1000), False, environment.warning)]
+                )
+            with self._changed:
+                variant.instances = [*variant.instances, instance]
+            instance.start()
+
+    def _drain_one(self, instance: Instance) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not instance.in_flight, 60)
+        instance.retire()
+
+    def _stream(self, variant: Variant, identity: str) -> LogStream:
+        group = f"/aws/sagemaker/Endpoints/{self._endpoint}"
+        return LogStream(self._plane, self._region, group, f"{variant.name}/{identity}")
+
+    def _instance(self, variant: Variant, container: dict[str, Any], environment: Environment) -> Instance:
+        if not environment.serve:
+            raise StartError(f"The image {container['Image']} has no `serve` command in environments.yaml.")
+        identity = f"i-{secrets.token_hex(9)[:17]}"
+        folder = self._folder(variant) / identity
+        model = self._folder(variant) / "model"
+        isolated = namespace_kind() != "none"
+        root = "/opt/ml" if isolated else str(folder / "ml")
+        (folder / "ml" / "model").mkdir(parents=True)
+        credentials = self._credentials(container)
+
+        def command(port: int) -> Command:
+            variables = self._plane.base_variables(environment.python, self._region, credentials, folder / "home")
+            variables |= {
+                "SAGEMAKER_BIND_TO_PORT": str(port),
+                "SAGEMAKER_SAFE_PORT_RANGE": "21000-21999",
+                "SAGEMAKER_REGION": self._region,
+                "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+                "SM_MODEL_DIR": f"{root}/model" if isolated else str(model),
+                "SM_ENDPOINT_NAME": self._endpoint,
+                **(container.get("Environment") or {}),
+            }
+            if not isolated:
+                variables["SAGEMAKER_BASE_DIR"] = root
+            return Command(
+                argv=environment.serve,
+                environment=variables,
+                cwd=root,
+                mounts=[(str(folder / "ml"), root), (str(model), f"{root}/model")] if isolated else [],
+                grace_s=15.0,
+                dies_with_server=True,
+            )
+
+        name = f"{self._endpoint}-{variant.name}"
+        return Instance(name, identity, folder, command, self._stream(variant, identity))
+
+    def _await(self, variant: Variant, instance: Instance) -> None:
+        configured = self.deployment.variant(variant.name).get("ContainerStartupHealthCheckTimeoutInSeconds")
+        settled = instance.settled.wait(configured or DEFAULT_STARTUP_S)
+        if settled and instance.healthy.is_set():
+            return
+        why = instance.failure or ("it was stopped" if settled else "it did not answer in time")
+        raise StartError(
+            f"The primary container for production variant {variant.name} did not pass the ping health check. "
+            f"Please check CloudWatch logs for this endpoint. The container: {why}"
+        )
