@@ -37,8 +37,8 @@ def same(prop: Property, actual: Any, desired: Any) -> bool:
         actual = prop.default
     if prop.kind == "block":
         return _same_block(prop, actual or {}, desired or {})
-    if prop.kind == "blocks":
-        left, right = _as_list(actual), _as_list(desired)
+    if prop.kind in ("blocks", "blockset"):
+        left, right = _ordered(prop, actual), _ordered(prop, desired)
         return len(left) == len(right) and all(_same_block(prop, *pair) for pair in zip(left, right, strict=True))
     return _comparable(prop, actual) == _comparable(prop, desired)
 
@@ -80,7 +80,7 @@ def _block_inputs(prop: Property, actual: Any, before: Any, *, first: bool) -> A
         old = before if isinstance(before, Mapping) else {}
         values = {f.name: as_inputs(f, actual.get(f.name), old.get(f.name), first=first) for f in prop.fields}
         return {name: value for name, value in values.items() if value is not None}
-    if prop.kind == "blocks" and isinstance(actual, list):
+    if prop.kind in ("blocks", "blockset") and isinstance(actual, list):
         olds = before if isinstance(before, list) else []
         item = Property(prop.name, "block", fields=prop.fields, required=True)
         return [
@@ -97,6 +97,13 @@ def _reconciled_block(prop: Property, actual: Mapping[str, Any], wanted: Mapping
 
 def _same_block(prop: Property, actual: Mapping[str, Any], desired: Mapping[str, Any]) -> bool:
     return all(same(f, actual.get(f.name), desired.get(f.name)) for f in prop.fields)
+
+
+def _ordered(prop: Property, value: Any) -> list[Any]:
+    items = _as_list(value)
+    if prop.kind == "blocks":
+        return items
+    return sorted(items, key=lambda item: json.dumps([_scalar(item.get(f.name, f.default)) for f in prop.fields]))
 
 
 def _comparable(prop: Property, value: Any) -> Any:

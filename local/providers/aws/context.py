@@ -122,7 +122,11 @@ class Context:
         """What all reads bring, the further ones under their names; None when the resource does not exist."""
         document: dict[str, Any] = {}
         for each in self.resource.reads:
-            item = self._read_one(each)
+            self.extra = {"document": document}
+            try:
+                item = self._read_one(each)
+            finally:
+                self.extra = {}
             if each.into:
                 document[each.into] = item
             elif item is None:

@@ -63,6 +63,8 @@ def difference(
 
 def _leaves(prop: Property, path: str, old: Any, new: Any, *, inherited: bool = False) -> Iterator[Change]:
     replaces = bool(prop.replaces) or inherited
+    if prop.replaces_if is not None:
+        replaces = prop.replaces_if(old, new) or inherited
     if prop.kind == "block" and isinstance(old, Mapping) and isinstance(new, Mapping):
         for field in prop.fields:
             if not same(field, old.get(field.name), new.get(field.name)):

@@ -21,6 +21,10 @@ def filled(template: Any, value_of: Callable[[str], Any]) -> Any:
     if isinstance(template, str) and template.startswith("$"):
         return value_of(template[1:])
     if isinstance(template, Mapping):
+        if "?" in template:
+            if not filled(template["?"], value_of):
+                return None
+            template = {name: part for name, part in template.items() if name != "?"}
         values = {name: filled(part, value_of) for name, part in template.items()}
         kept = {name: value for name, value in values.items() if value is not None}
         return kept if kept or not template else None
@@ -78,7 +82,7 @@ def told(prop: Property, document: Any) -> Any:
     value = found(prop.path, document) if prop.path else _named(prop.name, document)
     if prop.kind == "block":
         return _block(prop, value) if isinstance(value, Mapping) else None
-    if prop.kind == "blocks":
+    if prop.kind in ("blocks", "blockset"):
         items = value if isinstance(value, list) else [value]
         return [_block(prop, item) for item in items if isinstance(item, Mapping)] or None
     if prop.kind == "json" and isinstance(value, Mapping | list):

@@ -52,12 +52,13 @@ def _failures(properties: tuple[Property, ...], values: Mapping[str, Any], where
             continue
         if prop.kind == "block" and isinstance(value, Mapping):
             yield from _failures(prop.fields, value, f"{where}.{prop.name}")
-        elif prop.kind == "blocks" and isinstance(value, list):
+        elif prop.kind in ("blocks", "blockset") and isinstance(value, list):
             for index, item in enumerate(value):
                 if isinstance(item, Mapping):
                     yield from _failures(prop.fields, item, f"{where}.{prop.name}[{index}]")
-        elif prop.kind in ("block", "blocks") and value is not UNKNOWN:
-            yield prop.name, f"{where}: the property {prop.name!r} takes {prop.kind}, not {value!r}."
+        elif prop.kind in ("block", "blocks", "blockset") and value is not UNKNOWN:
+            wanted = "a block" if prop.kind == "block" else "a list of blocks"
+            yield prop.name, f"{where}: the property {prop.name!r} takes {wanted}, not {value!r}."
 
 
 def _physical_name(name: str, longest: int, seed: bytes, *, lowercase: bool) -> str:

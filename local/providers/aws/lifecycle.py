@@ -46,12 +46,14 @@ def create(aws: Aws, resource: Resource, name: str, inputs: Mapping[str, Any], t
     context.answer = answer or {}
     context.id = new_id(context)
     try:
+        for step in resource.after_create:
+            context.take(step)
         for step in resource.updates:
             if step.at_create and any(_set_beyond_default(resource, inputs, each) for each in step.on):
                 context.take(step)
         if resource.tagging and not resource.tagging.member:
             context.set_tags({}, context.new_tags())
-        document = _settled(context, resource.created)
+        document = settled(context, resource.created)
     except AwsError as error:
         raise IncompleteError(str(error), context.id, {**inputs, **context.state}) from error
     return _found(context, document, inputs)
@@ -100,7 +102,7 @@ def update(
                 context.take(step)
         if "tagsAll" in context.changed:
             context.set_tags(state.get("tagsAll") or {}, context.new_tags())
-        document = _settled(context, resource.updated)
+        document = settled(context, resource.updated)
     except AwsError as error:
         raise IncompleteError(str(error), resource_id, state) from error
     return _found(context, document, news)
@@ -192,8 +194,8 @@ def _set_beyond_default(resource: Resource, inputs: Mapping[str, Any], name: str
     return prop is not None and inputs.get(name) is not None and not same(prop, prop.default, inputs[name])
 
 
-def _settled(context: Context, wait: Wait | None) -> dict[str, Any]:
-    """What the reads bring once the wait is over."""
+def settled(context: Context, wait: Wait | None) -> dict[str, Any]:
+    """What the reads bring once the wait is over. Raises AwsError where it fails or takes too long."""
     pause = _FIRST_PAUSE_S
     deadline = min(context.deadline, time.monotonic() + wait.timeout_s) if wait else 0
     while True:

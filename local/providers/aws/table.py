@@ -2,7 +2,9 @@
 
 An entry names Pulumi's properties on the left and AWS's API on the right. Parameters of an operation are templates:
 `"$vpcId"` stands for the property `vpcId` (an output or `id` too, `"$vpcConfig.subnetIds"` for what lies inside a
-block) and disappears together with its member where the property is not set; anything else is taken literally. How a
+block, `"$document.Arn"` for what an earlier read of the same resource brought) and disappears together with its member
+where the property is not set; a structure with a member `"?"` is only there where that reference has a value; anything
+else is taken literally. How a
 value is written on the wire (numbers, member names inside blocks) follows from botocore's model of the operation.
 """
 
@@ -13,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from local.providers.aws.context import Context
 
-Kind = Literal["value", "json", "set", "map", "block", "blocks"]
+Kind = Literal["value", "json", "set", "map", "block", "blocks", "blockset"]
 """value: compared as it is · json: a document in a string, compared by content · set: a list without an order ·
-map: free keys · block: named fields · blocks: a list of blocks."""
+map: free keys · block: named fields · blocks: a list of blocks · blockset: a list of blocks without an order."""
 
 REPLACES = "the registry page marks it: 'Changes to this property will trigger replacement.'"
 """Citation for most replacing properties: the mark beside the property on the page that the entry's `docs` names."""
@@ -26,6 +28,7 @@ class Property:
     """One input property of a resource type, or one field of a block.
 
     replaces: citation of why a change replaces the resource; empty where it updates.
+    replaces_if: of the old and the new value, where only some changes replace.
     default: what the provider's documentation says holds when the property is not set.
     computed: AWS chooses a value when the property is not set, so a value that nobody asked for is no drift.
     path: JMESPath of the value in what the reads bring; empty where AWS does not tell it (the value last set
@@ -43,6 +46,7 @@ class Property:
     computed: bool = False
     path: str | None = None
     autoname: int = 0
+    replaces_if: Callable[[Any, Any], bool] | None = None
     fields: tuple["Property", ...] = ()
 
     def field(self, name: str) -> "Property | None":
@@ -165,6 +169,7 @@ class Resource:
     properties: tuple[Property, ...]
     create: Step
     reads: tuple[Read, ...]
+    after_create: tuple[Step, ...] = ()
     updates: tuple[Step, ...] = ()
     delete: tuple[Step, ...] = ()
     id: str

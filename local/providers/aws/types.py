@@ -4,9 +4,38 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from local.providers.aws.services import ec2_network, iam, s3_bucket
+from local.providers.aws.services import (
+    ec2_network,
+    ec2_routing,
+    ec2_security,
+    ecr,
+    eks,
+    eks_access,
+    iam,
+    kms,
+    logs,
+    s3_bucket,
+    s3_settings,
+    sagemaker,
+    ssm,
+)
 from local.providers.aws.table import REPLACES, Property, Resource
 
+_MODULES = (
+    ec2_network,
+    ec2_routing,
+    ec2_security,
+    kms,
+    s3_bucket,
+    s3_settings,
+    ecr,
+    iam,
+    eks,
+    eks_access,
+    logs,
+    sagemaker,
+    ssm,
+)
 _REGION = Property("region", computed=True, replaces=REPLACES)
 
 
@@ -16,6 +45,6 @@ def _with_region(resource: Resource) -> Resource:
 
 
 RESOURCES: Final[Mapping[str, Resource]] = {
-    resource.type: _with_region(resource) for module in (ec2_network, s3_bucket, iam) for resource in module.TYPES
+    resource.type: _with_region(resource) for module in _MODULES for resource in module.TYPES
 }
 """Token (`aws:ec2/vpc:Vpc`) → entry."""

@@ -1,7 +1,7 @@
 """The VPC, its subnets and its ways out."""
 
 from local.providers.aws.context import Context
-from local.providers.aws.services.ec2_common import ec2_arn, ec2_tags, page
+from local.providers.aws.services.common import ec2_arn, ec2_tags, page
 from local.providers.aws.table import REPLACES, Call, Function, Property, Read, Resource, Wait
 
 

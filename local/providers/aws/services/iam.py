@@ -1,7 +1,8 @@
 """Identities and their policies."""
 
+from local.providers.aws.clients import AwsError
 from local.providers.aws.context import Context
-from local.providers.aws.services.ec2_common import page
+from local.providers.aws.services.common import page
 from local.providers.aws.table import REPLACES, Call, Function, Property, Read, Resource, Tagging
 
 _GONE = ("NoSuchEntity",)
@@ -87,4 +88,156 @@ ROLE = Resource(
     unique=("name",),
 )
 
-TYPES = (ROLE,)
+ROLE_POLICY = Resource(
+    type="aws:iam/rolePolicy:RolePolicy",
+    service="iam",
+    regional=False,
+    docs=page("rolepolicy", "iam"),
+    id="{role}:{name}",
+    properties=(
+        Property("role", required=True, replaces=REPLACES, path="RoleName"),
+        Property("name", replaces=REPLACES, autoname=128, path="PolicyName"),
+        Property("policy", "json", required=True, path="PolicyDocument"),
+    ),
+    create=Call("PutRolePolicy", {"RoleName": "$role", "PolicyName": "$name", "PolicyDocument": "$policy"}),
+    reads=(Read("GetRolePolicy", {"RoleName": "$role", "PolicyName": "$name"}, gone=_GONE),),
+    updates=(
+        Call(
+            "PutRolePolicy",
+            {"RoleName": "$role", "PolicyName": "$name", "PolicyDocument": "$policy"},
+            on=("policy",),
+        ),
+    ),
+    delete=(Call("DeleteRolePolicy", {"RoleName": "$role", "PolicyName": "$name"}, ignore=_GONE),),
+    stable=(),
+    unique=("role", "name"),
+)
+
+ROLE_POLICY_ATTACHMENT = Resource(
+    type="aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    service="iam",
+    regional=False,
+    docs=page("rolepolicyattachment", "iam"),
+    id="{role}/{policyArn}",
+    properties=(
+        Property("role", required=True, replaces=REPLACES),
+        Property("policyArn", required=True, replaces=REPLACES),
+    ),
+    create=Call("AttachRolePolicy", {"RoleName": "$role", "PolicyArn": "$policyArn"}),
+    reads=(
+        Read(
+            "ListAttachedRolePolicies",
+            {"RoleName": "$role", "MaxItems": 1000},
+            "AttachedPolicies[?PolicyArn == '$policyArn'] | [0]",
+            gone=_GONE,
+        ),
+    ),
+    delete=(Call("DetachRolePolicy", {"RoleName": "$role", "PolicyArn": "$policyArn"}, ignore=_GONE),),
+    stable=(),
+    unique=("role", "policyArn"),
+)
+
+_MOST_VERSIONS = 5
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (versions per managed policy)"""
+
+
+def _versions(context: Context) -> list[str]:
+    """The policy's versions that are not in force, oldest first."""
+    versions = context.call("ListPolicyVersions", {"PolicyArn": context.id})["Versions"]
+    old = [each for each in versions if not each["IsDefaultVersion"]]
+    return [each["VersionId"] for each in sorted(old, key=lambda each: int(each["VersionId"][1:]))]
+
+
+def _put_policy_version(context: Context) -> None:
+    old = _versions(context)
+    if len(old) >= _MOST_VERSIONS - 1:
+        context.call("DeletePolicyVersion", {"PolicyArn": context.id, "VersionId": old[0]})
+    context.call(
+        "CreatePolicyVersion",
+        {"PolicyArn": context.id, "PolicyDocument": context.new["policy"], "SetAsDefault": True},
+    )
+
+
+def _delete_old_versions(context: Context) -> None:
+    try:
+        for version in _versions(context):
+            context.call("DeletePolicyVersion", {"PolicyArn": context.id, "VersionId": version})
+    except AwsError as error:
+        if error.code not in _GONE:
+            raise
+
+
+POLICY = Resource(
+    type="aws:iam/policy:Policy",
+    service="iam",
+    regional=False,
+    docs=page("policy", "iam"),
+    id="answer:Policy.Arn",
+    properties=(
+        Property("name", replaces=REPLACES, autoname=128, path="PolicyName"),
+        Property("path", default="/", replaces=REPLACES),
+        Property("description", replaces=REPLACES),
+        Property("policy", "json", required=True, path="document"),
+        Property("tags", "map"),
+    ),
+    create=Call(
+        "CreatePolicy",
+        {"PolicyName": "$name", "Path": "$path", "Description": "$description", "PolicyDocument": "$policy"},
+    ),
+    reads=(
+        Read("GetPolicy", {"PolicyArn": "$id"}, "Policy", gone=_GONE),
+        Read(
+            "GetPolicyVersion",
+            {"PolicyArn": "$id", "VersionId": "$document.DefaultVersionId"},
+            "PolicyVersion.Document",
+            into="document",
+        ),
+    ),
+    updates=(Function(_put_policy_version, on=("policy",)),),
+    delete=(Function(_delete_old_versions), Call("DeletePolicy", {"PolicyArn": "$id"}, ignore=_GONE)),
+    outputs={"arn": "Arn", "policyId": "PolicyId", "attachmentCount": "AttachmentCount"},
+    stable=("arn", "policyId"),
+    tagging=_tags("Policy", "PolicyArn", "$id"),
+    unique=("name", "path"),
+)
+
+
+def _change_profile_role(context: Context) -> None:
+    before, after = context.old.get("role"), context.new.get("role")
+    if before:
+        context.call("RemoveRoleFromInstanceProfile", {"InstanceProfileName": context.id, "RoleName": before})
+    if after:
+        context.call("AddRoleToInstanceProfile", {"InstanceProfileName": context.id, "RoleName": after})
+
+
+INSTANCE_PROFILE = Resource(
+    type="aws:iam/instanceProfile:InstanceProfile",
+    service="iam",
+    regional=False,
+    docs=page("instanceprofile", "iam"),
+    id="{name}",
+    properties=(
+        Property("name", replaces=REPLACES, autoname=128, path="InstanceProfileName"),
+        Property("path", default="/", replaces=REPLACES),
+        Property("role", path="Roles[0].RoleName"),
+        Property("tags", "map"),
+    ),
+    create=Call("CreateInstanceProfile", {"InstanceProfileName": "$name", "Path": "$path"}),
+    reads=(Read("GetInstanceProfile", {"InstanceProfileName": "$id"}, "InstanceProfile", gone=_GONE),),
+    updates=(Function(_change_profile_role, on=("role",), at_create=True),),
+    delete=(
+        Call(
+            "RemoveRoleFromInstanceProfile",
+            {"InstanceProfileName": "$id", "RoleName": "$role"},
+            if_set="role",
+            ignore=_GONE,
+        ),
+        Call("DeleteInstanceProfile", {"InstanceProfileName": "$id"}, ignore=_GONE),
+    ),
+    outputs={"arn": "Arn", "uniqueId": "InstanceProfileId", "createDate": "CreateDate"},
+    stable=("arn", "uniqueId", "createDate"),
+    tagging=_tags("InstanceProfile", "InstanceProfileName", "$id"),
+    unique=("name",),
+)
+
+TYPES = (ROLE, ROLE_POLICY, ROLE_POLICY_ATTACHMENT, POLICY, INSTANCE_PROFILE)

@@ -1,7 +1,7 @@
 """Buckets themselves; what is configured on them is in s3_settings."""
 
 from local.providers.aws.context import Context
-from local.providers.aws.services.ec2_common import page
+from local.providers.aws.services.common import page
 from local.providers.aws.table import REPLACES, Call, Function, Property, Read, Resource, Tagging
 
 GONE = ("NoSuchBucket",)

@@ -1,4 +1,4 @@
-"""What all EC2 entries share."""
+"""What entries of one service or of all share."""
 
 from local.providers.aws.table import Call, Tagging
 
@@ -15,13 +15,13 @@ def ec2_arn(kind: str) -> str:
     return f"arn:{{partition}}:ec2:{{region}}:{{ownerId}}:{kind}/{{id}}"
 
 
-def ec2_tags(kind: str, *, path: str = "Tags") -> Tagging:
+def ec2_tags(kind: str, *, at_create: bool = True) -> Tagging:
     """EC2's tagging of one kind of resource."""
     return Tagging(
-        member="TagSpecifications",
+        member="TagSpecifications" if at_create else "",
         style="ec2",
         ec2_type=kind,
-        path=path,
+        path="Tags",
         add=Call("CreateTags", {"Resources": ["$id"], "Tags": "$tags"}),
         remove=Call("DeleteTags", {"Resources": ["$id"], "Tags": "$tagKeyPairs"}),
     )
