@@ -9,7 +9,7 @@ __all__ = ["PlatformSession", "session"]
 
 
 def __getattr__(name: str) -> Any:
-    # `import ml` stays as light as an empty package: the command's start-up time and the inference server's depend on it.
+    # `import ml` stays as light as an empty package: the start-up of the command and of the inference server need that.
     if name in __all__:
         import importlib
 

@@ -1,9 +1,9 @@
 """AWS clients that are ready quickly.
 
-A `boto3.client(...)` is a botocore client; making one reads the service's whole model (SageMaker's has 3 MB of JSON, most of
-it documentation), which costs more than the calls that `ml train` makes. These clients are the same botocore clients, made
-from a copy of botocore's own models that holds only the operations below. The copy is written once a botocore version
-into the cache folder; where that is not possible, botocore's own files are read.
+A `boto3.client(...)` is a botocore client; making one reads the service's whole model (SageMaker's has 3 MB of JSON,
+most of it documentation), which costs more than the calls that `ml train` makes. These clients are the same botocore
+clients, made from a copy of botocore's own models that holds only the operations below. The copy is written once a
+botocore version into the cache folder; where that is not possible, botocore's own files are read.
 """
 
 import gzip
@@ -12,10 +12,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import botocore
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.session import Session
 
@@ -64,8 +65,11 @@ class Clients:
     @property
     def region(self) -> str | None:
         """The region that the profile or the environment names."""
-        region: str | None = self.session.get_config_variable("region")
-        return region
+        return cast("str | None", self.session.get_config_variable("region"))
+
+    def profiles(self) -> list[str]:
+        """Names of all profiles in the AWS configuration files."""
+        return cast("list[str]", self.session.available_profiles)
 
     def client(self, service: str) -> Any:
         """The client of `service` (one of OPERATIONS). It retries throttling and connection errors four times."""
@@ -78,6 +82,20 @@ class Clients:
             )
             self._clients[service] = self.session.create_client(service, region_name=self.region, config=config)
         return self._clients[service]
+
+
+class ErrorDetails(NamedTuple):
+    """What AWS says about a call that it refused."""
+
+    code: str
+    message: str
+
+
+def error_details(error: ClientError) -> ErrorDetails:
+    """Code and message of a refused call."""
+    details = cast("dict[str, Any]", cast("dict[str, Any]", error.response).get("Error", {}))
+    code = str(details.get("Code", ""))
+    return ErrorDetails(code, str(details.get("Message") or code))
 
 
 def cache_folder() -> Path:

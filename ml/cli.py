@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from botocore.exceptions import ClientError
 
+from ml.aws import error_details
 from ml.commands.output import Format
 from ml.errors import EXIT_CODES, ExitCode, MlError
 
@@ -289,6 +291,9 @@ def main() -> None:
         sys.exit(int(error.exit_code))
     except KeyboardInterrupt:
         sys.exit(int(ExitCode.INTERRUPTED))
+    except ClientError as error:
+        print(f"ml: {error.operation_name} was refused: {error_details(error).message}", file=sys.stderr)
+        sys.exit(int(ExitCode.JOB_FAILED))
     except BrokenPipeError:
         # The reader of our output (`head`) went away.
         sys.stderr.close()

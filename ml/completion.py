@@ -26,7 +26,7 @@ def endpoint_names(env: str | None, incomplete: str) -> list[str]:
 
 def _profiles() -> list[str]:
     with suppress(Exception):
-        return list(Clients(None).session.available_profiles)
+        return Clients(None).profiles()
     return []
 
 

@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,7 @@ from botocore.exceptions import (
     ConnectionError as AwsConnectionError,
 )
 
-from ml.aws import Clients
+from ml.aws import Clients, error_details
 from ml.errors import EnvironmentNotReadyError, SpecError
 from platform_contract import ContractError, PlatformContract, contract_path, from_parameters, section_path, team_path
 from platform_contract.parameters import SECTIONS
@@ -57,7 +57,10 @@ class Environment:
         return read_contract(self)
 
     def for_team(self, team: str) -> PlatformContract:
-        """The contract with one team, in a single call. Raises EnvironmentNotReadyError, and SpecError for an unknown team."""
+        """The contract with one team, in a single call.
+
+        Raises EnvironmentNotReadyError, and SpecError for an unknown team.
+        """
         return read_contract(self, team)
 
 
@@ -79,8 +82,8 @@ def environment_name(given: str | None) -> str:
 def open_environment(given: str | None) -> Environment:
     """The environment by name, through the AWS profile `groundwork-<name>`.
 
-    GROUNDWORK_PROFILE names another profile; set to nothing, it leaves the search for credentials to the AWS SDK, as on a
-    machine whose role is its identity. Raises SpecError without a name, EnvironmentNotReadyError where the profile is missing.
+    GROUNDWORK_PROFILE names another profile; set to nothing, it leaves the search for credentials to the AWS SDK, as on
+    a machine whose role is its identity. Raises SpecError without a name, EnvironmentNotReadyError without its profile.
     """
     name = environment_name(given)
     chosen = os.environ.get("GROUNDWORK_PROFILE", f"{PROFILE_PREFIX}{name}") or None
@@ -88,7 +91,7 @@ def open_environment(given: str | None) -> Environment:
         clients = Clients(chosen)
         _ = clients.region
     except ProfileNotFound:
-        known = [one for one in Clients(None).session.available_profiles if one.startswith(PROFILE_PREFIX)]
+        known = [one for one in Clients(None).profiles() if one.startswith(PROFILE_PREFIX)]
         raise EnvironmentNotReadyError(
             f"There is no AWS profile {chosen!r} for the environment {name!r}"
             + (f"; there is {', '.join(known)}." if known else ".")
@@ -127,8 +130,8 @@ def _check_account(contract: PlatformContract, parameters: list[dict[str, Any]])
     expected = contract.platform.account_id
     if callers != expected:
         raise EnvironmentNotReadyError(
-            f"The contract of {contract.platform.environment!r} is for the account {expected}, but the caller belongs to "
-            f"{callers}. Check the AWS profile."
+            f"The contract of {contract.platform.environment!r} is for the account {expected}, but the caller belongs "
+            f"to {callers}. Check the AWS profile."
         )
 
 
@@ -148,7 +151,7 @@ def _unknown_team(environment: Environment, team: str) -> str:
 
 
 @contextmanager
-def readable_errors(environment: Environment) -> Iterator[None]:
+def readable_errors(environment: Environment) -> Generator[None]:
     """Turns what the AWS SDK raises about reaching the environment into EnvironmentNotReadyError; other errors pass."""
     name = environment.name
     through = f" through the AWS profile {environment.profile!r}" if environment.profile else ""
@@ -170,11 +173,9 @@ def readable_errors(environment: Environment) -> Iterator[None]:
     except NoCredentialsError as error:
         raise EnvironmentNotReadyError(f"No AWS credentials were found for {name!r}{through}.") from error
     except ClientError as error:
-        details: Any = error.response.get("Error", {})
-        if _DENIED.search(str(details.get("Code", ""))):
-            raise EnvironmentNotReadyError(
-                f"{error.operation_name} was refused{through}: {details.get('Message') or details.get('Code')}"
-            ) from error
+        details = error_details(error)
+        if _DENIED.search(details.code):
+            raise EnvironmentNotReadyError(f"{error.operation_name} was refused{through}: {details.message}") from error
         raise
     except BotoCoreError as error:
         # SSO sessions that have run out, credential processes that fail, and the like: the SDK's own text says it best.

@@ -41,7 +41,7 @@ class MlError(Exception):
 
 
 class SpecError(MlError):
-    """The job's spec or the command line is wrong. The text has one line an error: file, line, column, what, what instead."""
+    """The job's spec or the command line is wrong. The text has one line an error: file, line, column, what instead."""
 
     exit_code = ExitCode.USAGE
 

@@ -36,8 +36,11 @@ def platform_image(image: str, contract: PlatformContract) -> str:
 
 
 def framework_image(framework: Framework, region: str, instance_type: str) -> str:
-    """AWS's own training container, by the table that the SageMaker SDK carries (read as a file: importing the SDK takes
-    seconds). The tag is put together as the SDK's `image_uris.retrieve` does."""
+    """AWS's own training container, by the table that the SageMaker SDK carries.
+
+    The table is read as a file (importing the SDK takes seconds), and the tag put together as the SDK's
+    `image_uris.retrieve` does. Raises SpecError.
+    """
     table = _table(framework.name)
     versions: dict[str, Any] = table["versions"]
     version = table.get("version_aliases", {}).get(framework.version, framework.version)
@@ -50,7 +53,7 @@ def framework_image(framework: Framework, region: str, instance_type: str) -> st
     account = entry.get("registries", {}).get(region)
     if account is None:
         raise SpecError(f"framework: AWS has no {framework.name} {version} container in {region}")
-    processors = entry.get("processors") or table.get("processors") or []
+    processors: list[str] = entry.get("processors") or table.get("processors") or []
     processor = "gpu" if re.match(r"ml\.(p|g)\d", instance_type) and "gpu" in processors else "cpu"
     parts = [framework.version]
     if processors:

@@ -1,4 +1,4 @@
-"""`ml.session(env)`: an environment for notebooks and scripts, as the boto3 and SageMaker SDK sessions that they know."""
+"""`ml.session(env)`: an environment as the boto3 and SageMaker SDK sessions that notebooks and scripts know."""
 
 import os
 from dataclasses import dataclass
@@ -73,8 +73,8 @@ class PlatformSession:
 def session(env: str | None = None, team: str | None = None) -> PlatformSession:
     """The environment `env` as `team` sees it.
 
-    env: its name; without it GROUNDWORK_ENV or AWS_PROFILE says which. team: without it GROUNDWORK_TEAM says which, or the
-    environment has only one. Raises ml.errors.MlError with the text that the `ml` command prints.
+    env: its name; without it GROUNDWORK_ENV or AWS_PROFILE says which. team: without it GROUNDWORK_TEAM says which, or
+    the environment has only one. Raises ml.errors.MlError with the text that the `ml` command prints.
     """
     environment = open_environment(env)
     name = team or os.environ.get("GROUNDWORK_TEAM") or _only_team(environment)

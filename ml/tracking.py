@@ -1,11 +1,11 @@
-"""The model registry, as MLflow keeps it. Importing MLflow takes seconds: only what reads the registry imports this module."""
+"""The model registry, as MLflow keeps it. Importing MLflow takes seconds: only what reads the registry does."""
 
 import json
 import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -68,14 +68,17 @@ def model_version(environment: Environment, uri: str, reference: str) -> ModelVe
 
 
 @contextmanager
-def _client(environment: Environment, uri: str) -> Iterator[Any]:
+def _client(environment: Environment, uri: str) -> Generator[Any]:
     # MLflow retries a refused connection for minutes by default.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("sagemaker_mlflow").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=FutureWarning)
-    from mlflow import MlflowClient
+    from mlflow import MlflowClient, set_tracking_uri
     from mlflow.exceptions import MlflowException
+
+    # The plugin that signs for an ARN asks MLflow for its global URI, whatever the client was given.
+    set_tracking_uri(uri)
 
     try:
         with readable_errors(environment), _credentials(environment, uri):
@@ -88,8 +91,8 @@ def _client(environment: Environment, uri: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _credentials(environment: Environment, uri: str) -> Iterator[None]:
-    """An ARN as the URI is served by the sagemaker-mlflow plugin, which signs with the session that it is given here."""
+def _credentials(environment: Environment, uri: str) -> Generator[None]:
+    """For an ARN as the URI: the sagemaker-mlflow plugin signs with the session that it is given here."""
     if not uri.startswith("arn:"):
         yield
         return

@@ -2,10 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
+from ml.aws import error_details
 from ml.commands.output import Format, print_json, say
 from ml.environment import open_environment, readable_errors
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
@@ -144,15 +145,18 @@ def _invoke(clients: Any, endpoint: str, content_type: str, accept: str, body: b
             EndpointName=endpoint, ContentType=content_type, Accept=accept, Body=body
         )
     except ClientError as error:
-        details: Any = error.response.get("Error", {})
-        message = str(details.get("Message", ""))
-        if details.get("Code") == "ValidationError" and "not found" in message.lower():
+        code, message = error_details(error)
+        if code == "ValidationError" and "not found" in message.lower():
             raise NotFoundError(f"There is no endpoint {endpoint!r}.") from error
-        if details.get("Code") == "ModelError":
-            said: Any = error.response.get("OriginalMessage") or message
-            raise MlError(f"{endpoint} refused the rows: {said}") from error
+        if code == "ModelError":
+            raise MlError(f"{endpoint} refused the rows: {_original_message(error) or message}") from error
         raise MlError(f"{endpoint} did not answer: {message}") from error
     return answer["Body"].read()
+
+
+def _original_message(error: ClientError) -> str:
+    """What the model's server itself answered."""
+    return str(cast("dict[str, Any]", error.response).get("OriginalMessage", ""))
 
 
 def _full_name(sagemaker: Any, name: str) -> str:

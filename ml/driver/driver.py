@@ -1,10 +1,13 @@
 """Runs a job's script inside its container. Standard library only: it is uploaded beside the code and runs in any image
 with Python 3.8 or newer.
 
-It unpacks the code, completes the SM_* variables where the image's own toolkit is not there to set them, runs the script,
-writes what it raised to /opt/ml/output/failure, and registers the model of a script that succeeded where the job asks for it.
+It unpacks the code, completes the SM_* variables where the image's own toolkit is not there to set them, runs the
+script, writes what it raised to /opt/ml/output/failure, and registers the model of a script that succeeded where the
+job asks for it.
 The container contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
 """
+# os.path, not pathlib, whose import a job's start would wait for.
+# ruff: noqa: PTH100, PTH103, PTH113, PTH118, PTH119, PTH120, PTH123, PTH208
 
 import json
 import os
@@ -26,7 +29,7 @@ def main():
         if hasattr(tarfile, "data_filter"):
             archive.extractall(source, filter="data")
         else:
-            archive.extractall(source)
+            archive.extractall(source)  # noqa: S202 - older Pythons have no filter; the archive is our own
     hyperparameters = read_config("hyperparameters.json")
     complete_environment(hyperparameters, source)
     os.makedirs(os.environ["SM_MODEL_DIR"], exist_ok=True)
@@ -97,7 +100,7 @@ def parsed(text):
 
 
 def run_python(script, arguments):
-    """Run a script as `python script` does, in this interpreter: starting another one would double the start-up time."""
+    """Run a script as `python script` does, in this interpreter: another one would double the start-up time."""
     import runpy
 
     sys.argv = [script, *arguments]
@@ -107,7 +110,7 @@ def run_python(script, arguments):
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             if end.code:
-                report_failure("The script ended with exit code %d." % end.code)
+                report_failure(f"The script ended with exit code {end.code}.")
             return end.code or 0
         print(end.code, file=sys.stderr)
         report_failure(str(end.code))
@@ -137,7 +140,7 @@ def report_failure(text):
         with open(path, "w") as file:
             file.write(text if len(text) <= 1000 else "…" + text[-999:])
     except OSError as error:
-        print("The failure could not be written to %s: %s" % (path, error), file=sys.stderr)
+        print(f"The failure could not be written to {path}: {error}", file=sys.stderr)
 
 
 def register():
@@ -147,9 +150,7 @@ def register():
     """
     model_dir = os.environ["SM_MODEL_DIR"]
     if not os.path.isfile(os.path.join(model_dir, "MLmodel")):
-        raise RuntimeError(
-            "register: the script left no MLflow model (no MLmodel file) in SM_MODEL_DIR, %s" % model_dir
-        )
+        raise RuntimeError(f"register: the script left no MLflow model (no MLmodel file) in SM_MODEL_DIR, {model_dir}")
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -162,9 +163,9 @@ def register():
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    for version in client.search_model_versions("name = '%s'" % name):
+    for version in client.search_model_versions(f"name = '{name}'"):
         if version.tags.get("groundwork.job") == job:
-            print("Model %s version %s is registered already." % (name, version.version))
+            print(f"Model {name} version {version.version} is registered already.")
             return
     run = mlflow.active_run() or mlflow.last_active_run()
     if run is None:
@@ -173,8 +174,8 @@ def register():
     client.set_tag(run.info.run_id, "groundwork.job", job)
     client.log_artifacts(run.info.run_id, model_dir, "model")
     source = run.info.artifact_uri.rstrip("/") + "/model"
-    version = client.create_model_version(name, source, run.info.run_id, tags=tags)
-    print("Registered model %s version %s." % (name, version.version))
+    version = client.create_model_version(name, source, run.info.run_id, tags=tags, await_creation_for=0)
+    print(f"Registered model {name} version {version.version}.")
 
 
 if __name__ == "__main__":

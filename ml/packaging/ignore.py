@@ -33,8 +33,10 @@ class Ignore:
         self._always = [rule for line in ALWAYS if (rule := _rule(line)) is not None]
 
     def matches(self, path: str, *, is_folder: bool) -> bool:
-        """Whether `path` (relative, with slashes) is left out. A folder that is left out takes everything below with it:
-        the caller does not enter it."""
+        """Whether `path` (relative, with slashes) is left out.
+
+        A folder that is left out takes everything below with it: the caller does not enter it.
+        """
         if any(_applies(rule, path, is_folder) for rule in self._always):
             return True
         ignored = False

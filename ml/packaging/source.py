@@ -49,8 +49,8 @@ def pack_source(folder: Path, exclude: Iterable[str] = ()) -> SourcePackage:
             count, size = count + 1, size + len(content)
             if size > MAX_BYTES:
                 raise SpecError(
-                    f"source_dir: {folder} holds more than {MAX_BYTES // 2**20} MB. Leave files out with {IGNORE_FILE} or "
-                    "`exclude`; data belongs into `inputs`."
+                    f"source_dir: {folder} holds more than {MAX_BYTES // 2**20} MB. Leave files out with {IGNORE_FILE} "
+                    "or `exclude`; data belongs into `inputs`."
                 )
             entry = tarfile.TarInfo(path.as_posix())
             entry.size = len(content)

@@ -27,7 +27,7 @@ def load_spec(path: Path) -> JobSpec:
 def parse_spec(text: str, name: str, folder: Path) -> JobSpec:
     """The spec in a text.
 
-    name: what errors call the text. folder: what paths in the spec are relative to; files that they name must exist there.
+    name: what errors call the text. folder: what the spec's paths are relative to; the files that it names must exist.
     """
     try:
         located = load_located(text)

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 MAX_NAMES = 32
-"""Most characters of team and job name together: a job's name adds 22 (date, time, a random part) and a SageMaker model's
-name 9 more (a digest of what else it is made of), and both hold 63."""
+"""Most characters of team and job name together: a job's name adds 22 (date, time, a random part) and a SageMaker
+model's name 9 more (a digest of what else it is made of), and both hold 63."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -49,16 +49,16 @@ class Framework(SpecModel):
 class Instance(SpecModel):
     """The machines that a job or an endpoint runs on."""
 
-    type: str = Field("ml.m5.xlarge", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", description="Instance type.")
-    count: int = Field(1, ge=1, le=100, description="How many.")
-    volume_gb: int = Field(30, ge=1, le=16384, description="Size of the disk of each, GB. Jobs only.")
+    type: str = Field(default="ml.m5.xlarge", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", description="Instance type.")
+    count: int = Field(default=1, ge=1, le=100, description="How many.")
+    volume_gb: int = Field(default=30, ge=1, le=16384, description="Size of the disk of each, GB. Jobs only.")
 
 
 class EndpointInstance(SpecModel):
     """The machines that an endpoint runs on."""
 
-    type: str = Field("ml.m5.large", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", description="Instance type.")
-    count: int = Field(1, ge=1, le=100, description="How many.")
+    type: str = Field(default="ml.m5.large", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", description="Instance type.")
+    count: int = Field(default=1, ge=1, le=100, description="How many.")
 
 
 class Channel(SpecModel):
@@ -69,13 +69,13 @@ class Channel(SpecModel):
 
     source: str = Field(
         min_length=1,
-        description="s3://bucket/prefix; or a path that starts with ./, ../ or /, which is uploaded; or a path below the "
-        "team's data prefix.",
+        description="s3://bucket/prefix; or a path that starts with ./, ../ or /, which is uploaded; or a path "
+        "below the team's data prefix.",
     )
-    content_type: str | None = Field(None, description="MIME type of the files.")
-    mode: Literal["File", "FastFile", "Pipe"] = Field("File", description="How the files reach the job.")
+    content_type: str | None = Field(default=None, description="MIME type of the files.")
+    mode: Literal["File", "FastFile", "Pipe"] = Field(default="File", description="How the files reach the job.")
     distribution: Literal["FullyReplicated", "ShardedByS3Key"] = Field(
-        "FullyReplicated", description="Whether each machine gets all files or a share."
+        default="FullyReplicated", description="Whether each machine gets all files or a share."
     )
 
     @model_validator(mode="before")
@@ -93,7 +93,7 @@ class Spot(SpecModel):
     """Spare capacity at a lower price, which AWS may take back; the job then starts again."""
 
     max_wait: Seconds = Field(description="Longest time from submission to end, waiting included.")
-    checkpoint: bool = Field(True, description="Keep /opt/ml/checkpoints between starts.")
+    checkpoint: bool = Field(default=True, description="Keep /opt/ml/checkpoints between starts.")
 
 
 class Deployment(SpecModel):
@@ -103,7 +103,7 @@ class Deployment(SpecModel):
     instance: EndpointInstance = Field(
         default_factory=lambda: EndpointInstance.model_validate({}), description="Machines."
     )
-    image: str | None = Field(None, description="Image to serve with; the platform's serving image where not given.")
+    image: str | None = Field(default=None, description="Image to serve with; the platform's own where not given.")
     environment: dict[str, Scalar] = Field(default_factory=dict, description="Environment variables of the server.")
 
 
@@ -113,15 +113,16 @@ class JobSpec(SpecModel):
     name: Slug = Field(description="What the job is called; each run adds date, time and a random part.")
     team: Slug = Field(description="The team whose role, prefixes and quota the job uses.")
     entry_point: str = Field(min_length=1, description="Script to run (.py or .sh), relative to source_dir.")
-    source_dir: str = Field(".", description="Folder that is packed and sent, relative to this file.")
-    exclude: tuple[str, ...] = Field((), description="Patterns (as in .gitignore) of files to leave out.")
+    source_dir: str = Field(default=".", description="Folder that is packed and sent, relative to this file.")
+    exclude: tuple[str, ...] = Field(default=(), description="Patterns (as in .gitignore) of files to leave out.")
     requirements: str | None = Field(
-        None, description="A pip requirements file below source_dir that the job installs before it starts."
+        default=None, description="A pip requirements file below source_dir that the job installs before it starts."
     )
     image: str | None = Field(
-        None, description="Image URI, or REPOSITORY:TAG of one of the platform's own repositories (training:0.1.0)."
+        default=None,
+        description="Image URI, or REPOSITORY:TAG in the platform's own registry (training:0.1.0).",
     )
-    framework: Framework | None = Field(None, description="One of AWS's own containers, instead of image.")
+    framework: Framework | None = Field(default=None, description="One of AWS's own containers, instead of image.")
     instance: Instance = Field(default_factory=lambda: Instance.model_validate({}), description="Machines.")
     hyperparameters: dict[str, Any] = Field(
         default_factory=dict,
@@ -136,13 +137,15 @@ class JobSpec(SpecModel):
         description="Name to regular expression with one group, searched in each line of the log.",
     )
     max_runtime: Seconds | None = Field(
-        None, description="Longest run: seconds, or text such as 90m; the platform's limit where not given."
+        default=None, description="Longest run: seconds, or text such as 90m; the platform's limit where not given."
     )
-    spot: Spot | None = Field(None, description="Run on spare capacity.")
+    spot: Spot | None = Field(default=None, description="Run on spare capacity.")
     register_as: Slug | None = Field(
-        None, alias="register", description="Name of the model in the registry that a successful run adds a version to."
+        default=None,
+        alias="register",
+        description="Registered model that a successful run adds a version to.",
     )
-    deploy: Deployment | None = Field(None, description="What `ml deploy` does with the model.")
+    deploy: Deployment | None = Field(default=None, description="What `ml deploy` does with the model.")
 
     @field_validator("hyperparameters")
     @classmethod

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from ml.spec.model import JobSpec
 
@@ -11,7 +12,8 @@ SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schema_text() -> str:
     """The schema as JSON text."""
-    document = {"$schema": SCHEMA_DIALECT, "title": "Groundwork job", **JobSpec.model_json_schema(by_alias=True)}
+    document: dict[str, Any] = {"$schema": SCHEMA_DIALECT, **JobSpec.model_json_schema(by_alias=True)}
+    document["title"] = "Groundwork job"
     # A channel may be written as its source alone, which a validator of the model allows and the schema must say.
     channel = document["properties"]["inputs"]["additionalProperties"]
     document["properties"]["inputs"]["additionalProperties"] = {"anyOf": [channel, {"type": "string", "minLength": 1}]}

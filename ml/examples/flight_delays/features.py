@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 LATE_MINUTES = 15
-"""A flight is late when it arrives more than this after its scheduled time: the U.S. Department of Transportation's measure."""
+"""Late is more than this after the scheduled arrival, as the U.S. Department of Transportation counts."""
 
 CATEGORIES = ["carrier", "origin", "dest"]
 NUMBERS = [

@@ -16,6 +16,11 @@ from sklearn.metrics import accuracy_score, average_precision_score, log_loss, r
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
+TRUSTED_TYPES = [
+    "functools.partial",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils.validation.check_array",
+]
 TRAIN_UNTIL, VALIDATE_UNTIL = pd.Timestamp("2013-10-01"), pd.Timestamp("2013-11-01")
 
 
@@ -88,7 +93,7 @@ def main() -> None:
 
 
 def save(model: Pipeline, test: pd.DataFrame, parameters: dict[str, object], metrics: dict[str, float]) -> None:
-    """The model in MLflow's format into SM_MODEL_DIR, parameters and metrics into an MLflow run, and rows to ask about."""
+    """The model in MLflow's format into SM_MODEL_DIR, parameters and metrics into a run, and rows to ask about."""
     import mlflow
     from mlflow.models import infer_signature
 
@@ -103,6 +108,8 @@ def save(model: Pipeline, test: pd.DataFrame, parameters: dict[str, object], met
             input_example=example,
             # The endpoint answers with the chance of being on time and of being late.
             pyfunc_predict_fn="predict_proba",
+            # Types of scikit-learn's own that this model is made of, so that loading it trusts these and no others.
+            skops_trusted_types=TRUSTED_TYPES,
             # Said here: finding them out takes MLflow another process and ten seconds.
             pip_requirements=_requirements(),
         )

@@ -1,15 +1,19 @@
-"""A model behind an endpoint: SageMaker model, endpoint configuration and endpoint, named by what they are made of, so that
-the same deployment twice changes nothing."""
+"""A model behind an endpoint: SageMaker model, endpoint configuration and endpoint.
+
+Model and configuration are named by what they are made of, so that the same deployment twice changes nothing.
+"""
 
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ml.aws import error_details
 from ml.errors import MlError, NotFoundError
 from ml.identity import resource_tags
 from ml.images import platform_image
@@ -83,7 +87,7 @@ def deploy(sagemaker: Any, contract: PlatformContract, target: Target) -> bool:
             return True
         sagemaker.update_endpoint(EndpointName=target.endpoint, EndpointConfigName=config)
     except ClientError as error:
-        message: Any = error.response.get("Error", {}).get("Message")
+        message = error_details(error).message
         raise MlError(f"SageMaker refused {error.operation_name} for {target.endpoint}: {message}") from error
     return True
 
@@ -204,9 +208,8 @@ def _models_of(sagemaker: Any, config: str) -> tuple[str, ...]:
 
 
 def _missing(error: ClientError) -> bool:
-    details: Any = error.response.get("Error", {})
-    message = str(details.get("Message", "")).lower()
-    return details.get("Code") == "ValidationException" and ("could not find" in message or "not found" in message)
+    code, message = error_details(error)
+    return code == "ValidationException" and re.search("could not find|not found", message, re.IGNORECASE) is not None
 
 
 def _digest(parts: list[Any]) -> str:

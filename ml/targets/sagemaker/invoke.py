@@ -1,7 +1,7 @@
 """Rows as requests that an endpoint takes, and its answers as rows."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ml.errors import SpecError
 
@@ -21,7 +21,7 @@ class InvocationRequest(NamedTuple):
 
 
 def requests_in(body: bytes, name: str, content_type: str | None) -> list[InvocationRequest]:
-    """The requests that a file's rows make: CSV (with a header) and JSON lines in parts that an endpoint takes, JSON whole.
+    """The requests that a file's rows make: CSV (with a header) and JSON lines in parts, JSON whole.
 
     name: the file's, whose ending says what it is where content_type does not. Raises SpecError.
     """
@@ -67,10 +67,14 @@ def table_of(answers: list[bytes]) -> list[Any]:
         except ValueError:
             rows += [_line(line) for line in text.splitlines() if line.strip()]
             continue
-        if isinstance(document, dict) and "predictions" in document:
-            document = document["predictions"]
-        rows += document if isinstance(document, list) else [document]
+        rows += _rows_of(document)
     return rows
+
+
+def _rows_of(document: Any) -> list[Any]:
+    if isinstance(document, dict) and "predictions" in document:
+        document = cast("dict[str, Any]", document)["predictions"]
+    return cast("list[Any]", document) if isinstance(document, list) else [document]
 
 
 def _line(line: str) -> Any:

@@ -1,6 +1,7 @@
 """Training jobs that exist: finding, following, stopping them."""
 
 import difflib
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ml.aws import error_details
 from ml.errors import ExitCode, MlError, NotFoundError
 from ml.targets.sagemaker.logs import JobLog, LogLine
 from ml.targets.sagemaker.training import JOB_NAME
@@ -133,8 +135,7 @@ def stop(sagemaker: Any, name: str) -> None:
     except ClientError as error:
         if _not_found(error):
             raise NotFoundError(f"There is no training job {name!r}.") from error
-        message: Any = error.response.get("Error", {}).get("Message")
-        raise MlError(f"SageMaker did not stop {name}: {message}") from error
+        raise MlError(f"SageMaker did not stop {name}: {error_details(error).message}") from error
 
 
 def follow(
@@ -185,7 +186,7 @@ class Pause:
         time.sleep(min(max(self._fraction(), self.SHORTEST_S), self.LONGEST_S))
 
     def settle(self) -> None:
-        """Wait for what follows an end, such as its last log lines: nothing for what took a moment, two seconds at most."""
+        """Wait for what follows an end, such as its last log lines: not at all for what was quick, 2 s at most."""
         waited = self._fraction() / 2
         if waited > self.SHORTEST_S:
             time.sleep(min(waited, 2.0))
@@ -197,8 +198,6 @@ def _stem(name: str) -> str:
 
 
 def _not_found(error: ClientError) -> bool:
-    details: Any = error.response.get("Error", {})
-    message = str(details.get("Message", "")).lower()
-    return details.get("Code") in {"ValidationException", "ResourceNotFound", "ResourceNotFoundException"} and (
-        "not found" in message or "could not find" in message or "does not exist" in message
-    )
+    code, message = error_details(error)
+    missing = re.search("not found|could not find|does not exist", message, re.IGNORECASE)
+    return code in {"ValidationException", "ResourceNotFound", "ResourceNotFoundException"} and missing is not None

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from ml.aws import error_details
+
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDPOINT_LOG_GROUP = "/aws/sagemaker/Endpoints"
 
@@ -78,5 +80,4 @@ class JobLog:
 
 
 def _is_missing(error: ClientError) -> bool:
-    code: Any = error.response.get("Error", {}).get("Code")
-    return code == "ResourceNotFoundException"
+    return error_details(error).code == "ResourceNotFoundException"

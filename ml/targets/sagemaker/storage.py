@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ml.aws import error_details
 from ml.packaging.inputs import LocalInput, read_input
 from ml.packaging.source import SourcePackage
 
@@ -26,7 +27,7 @@ class Uploads:
         self._prefix = f"{prefix}/" if prefix else ""
 
     def source(self, package: SourcePackage) -> str:
-        """URI of the folder with the code and the driver. The archive goes last, so that its presence means that all is there."""
+        """URI of the folder with the code and the driver. The archive goes last: where it is, the rest is too."""
         folder = f"{self._prefix}code/{package.digest}"
         if not self._exists(f"{folder}/source.tar.gz"):
             self._put(f"{folder}/driver.py", package.driver)
@@ -48,9 +49,8 @@ class Uploads:
         try:
             self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            code: Any = error.response.get("Error", {}).get("Code")
             # Without the right to list the bucket, S3 answers 403 for an object that is not there.
-            if code in {"404", "NoSuchKey", "NotFound", "403"}:
+            if error_details(error).code in {"404", "NoSuchKey", "NotFound", "403"}:
                 return False
             raise
         return True

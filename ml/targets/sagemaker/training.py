@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ml.aws import error_details
 from ml.environment import Environment, readable_errors
 from ml.errors import MlError, SpecError
 from ml.identity import resource_tags
@@ -42,8 +43,8 @@ class SubmittedJob:
 def submit(spec: JobSpec, folder: Path, environment: Environment) -> SubmittedJob:
     """Pack, upload and start a job.
 
-    folder: what the spec's paths are relative to. Raises SpecError, EnvironmentNotReadyError, or MlError where SageMaker
-    refuses the job.
+    folder: what the spec's paths are relative to. Raises SpecError, EnvironmentNotReadyError, or MlError where
+    SageMaker refuses the job.
     """
     contract = environment.for_team(spec.team)
     team = contract.teams[spec.team]
@@ -61,8 +62,7 @@ def submit(spec: JobSpec, folder: Path, environment: Environment) -> SubmittedJo
         try:
             answer = environment.clients.client("sagemaker").create_training_job(**request)
         except ClientError as error:
-            message: Any = error.response.get("Error", {}).get("Message")
-            raise MlError(f"SageMaker refused the job: {message}") from error
+            raise MlError(f"SageMaker refused the job: {error_details(error).message}") from error
     name = request["TrainingJobName"]
     return SubmittedJob(name=name, arn=answer["TrainingJobArn"], model_data=_model_data(request))
 
