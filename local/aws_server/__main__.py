@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.aws_server.operations import ServerSettings, start_hooks, stop_hooks
 
-OVERLAYS = ("local.aws_server.sagemaker",)
+OVERLAYS = ("local.aws_server.eks", "local.aws_server.sagemaker")
 """Modules that register overlays when they are imported."""
 
 
@@ -67,6 +67,7 @@ def serve(settings: ServerSettings, port: int) -> int:
 
     from local.aws_server.admin import ensure_admin
     from local.aws_server.app import AwsServer
+    from local.aws_server.eks import webhooks
     from local.aws_server.health import health
     from local.aws_server.http_server import make_server
     from local.aws_server.persistence.journal import Journal, StateError
@@ -75,7 +76,7 @@ def serve(settings: ServerSettings, port: int) -> int:
     store = Store(settings.state_dir / "state.sqlite")
     journal = Journal(store, settings.state_dir / "objects")
     application = AwsServer(settings, StoredRecords(store), journal)
-    application.pages["/_groundwork/health"] = health
+    application.pages |= {"/_groundwork/health": health, **webhooks.PAGES}
     server = make_server(port, application)
     try:
         server.prepare()
