@@ -4,28 +4,37 @@
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, cast
 
 import pulumi
 from pulumi.runtime import config as runtime_config
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from infra.sections.compute import ClusterSettings, GpuPoolSettings
 from infra.sections.ml import TeamSettings, TrackingSettings, TrainingSettings
 from infra.sections.network import NetworkSettings
-from infra.sections.section import Section
+from infra.sections.section import Problem, Section, check
 from infra.sections.storage import KeysSettings, ProtectionSettings, RegistrySettings, StorageSettings
-from infra.sections.values import AccountId, Region, matching
-from infra.setting_errors import NAMESPACE, SettingsError, line, lines_of, unknown_key
+from infra.sections.values import AccountId, ProfileName, Region, Tags, matching
+from infra.setting_walk import NAMESPACE, WRONG, not_allowed, walk
 
 ROLE_NAME_CHARACTERS = 64
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 LONGEST_ENVIRONMENT = 20
 check_environment = matching(
     rf"[a-z][a-z0-9-]{{0,{LONGEST_ENVIRONMENT - 2}}}[a-z0-9]",
-    f"a stack name of 2 to {LONGEST_ENVIRONMENT} lower-case letters, digits and hyphens",
+    f"a stack name of 2 to {LONGEST_ENVIRONMENT} lower-case letters, digits and hyphens, starting with a letter",
 )
+
+
+class SettingsError(Exception):
+    """The settings are not valid. The message is the whole list of what is wrong, ready to be shown."""
+
+    def __init__(self, lines: Sequence[str]):
+        self.lines = tuple(lines)
+        count = "1 setting is" if len(lines) == 1 else f"{len(lines)} settings are"
+        super().__init__("\n".join([f"{count} not valid; nothing has been changed.", *(f"  {x}" for x in lines)]))
 
 
 class Settings(Section):
@@ -35,12 +44,14 @@ class Settings(Section):
     account_id: the only AWS account that this environment may touch; empty allows the profile's own.
     profile: AWS profile; empty means `groundwork-<stack>`.
     tags: put on every AWS resource.
+    network: the VPC, or an existing one.
+    teams: who uses the platform.
     """
 
     region: Region
     account_id: AccountId = ""
-    profile: str = ""
-    tags: dict[str, str] = Field(default_factory=dict)
+    profile: ProfileName = ""
+    tags: Tags = Field(default_factory=dict)
     network: NetworkSettings
     keys: KeysSettings = KeysSettings()
     storage: StorageSettings = StorageSettings()
@@ -51,6 +62,24 @@ class Settings(Section):
     training: TrainingSettings = TrainingSettings()
     tracking: TrackingSettings = TrackingSettings()
     protection: ProtectionSettings = ProtectionSettings()
+
+    @check("region", "network")
+    def zones_lie_in_the_region(self) -> Iterator[Problem]:
+        """Zones of another region."""
+        for index, zone in enumerate(self.network.zones):
+            if zone[:-1] != self.region:
+                allowed = f"allowed is a zone of {self.region}, such as {self.region}{zone[-1]}"
+                yield Problem(key=f"network.zones[{index}]", value=zone, message=allowed)
+
+    @check("gpu_pools", "teams")
+    def quotas_can_be_filled(self) -> Iterator[Problem]:
+        """GPU quotas beyond what all pools together may ever hold."""
+        total = sum(pool.max_gpus for pool in self.gpu_pools)
+        sums = " + ".join(str(pool.max_gpus) for pool in self.gpu_pools) or "0"
+        for index, team in enumerate(self.teams):
+            if team.quota.gpus > total:
+                allowed = f"allowed is {total} or less: all GPU pools together hold {sums}"
+                yield Problem(key=f"teams[{index}].quota.gpus", value=team.quota.gpus, message=allowed)
 
 
 def load() -> tuple[str, Settings]:
@@ -71,89 +100,48 @@ def load() -> tuple[str, Settings]:
 def parse(environment: str, raw: Mapping[str, Any]) -> Settings:
     """The settings of these keys and values (camelCase, without the namespace).
 
-    Raises SettingsError with every problem. What concerns several settings is checked where each of them is right.
+    Raises SettingsError with every problem of the file.
     """
     lines: list[str] = []
-    values: dict[str, Any] = {}
-    fields = {field.alias or name: (name, field) for name, field in Settings.model_fields.items()}
-    lines += [unknown_key(key, fields) for key in raw if key not in fields]
-    for key, (name, field) in fields.items():
-        if key not in raw:
-            if field.is_required():
-                lines.append(f"{NAMESPACE}:{key}: is missing")
-            else:
-                values[name] = field.get_default(call_default_factory=True, validated_data={})
-            continue
-        annotation = field.rebuild_annotation()
-        try:
-            values[name] = TypeAdapter[Any](annotation).validate_python(raw[key])
-        except ValidationError as error:
-            lines += lines_of(error, key, annotation)
-    lines += _environment_problems(environment)
-    for key in ("gpuPools", "teams"):
-        lines += _duplicates(key, raw.get(key))
-    lines += _zone_problems(values)
-    lines += _name_problems(environment, values)
-    lines += _quota_problems(values)
-    if lines:
-        raise SettingsError(lines)
-    return Settings.model_construct(**values)
-
-
-def _environment_problems(environment: str) -> Iterator[str]:
     try:
         check_environment(environment)
     except ValueError as error:
-        yield f"stack name {environment!r} is not allowed; allowed is {error}"
+        lines.append(f"stack name {environment!r} is not allowed; allowed is {error}")
+    walked = walk(Settings, dict(raw), "")
+    lines += walked.lines
+    for key in ("gpuPools", "teams"):
+        lines += _duplicates(key, raw.get(key))
+    lines += _long_role_names(environment, raw.get("teams"))
+    if lines or walked.value is WRONG:
+        raise SettingsError(lines)
+    return walked.value
+
+
+def _named(raw: Any) -> Iterator[tuple[int, str]]:
+    """Index and name of a list's entries that have one, even where an entry is wrong otherwise."""
+    entries = cast(list[Any], raw) if isinstance(raw, list) else []
+    for index, entry in enumerate(entries):
+        name = cast(dict[str, Any], entry).get("name") if isinstance(entry, dict) else None
+        if isinstance(name, str):
+            yield index, name
 
 
 def _duplicates(key: str, raw: Any) -> Iterator[str]:
-    """Names that two entries of a list share, which is plain to see even where an entry is wrong otherwise."""
-    if not isinstance(raw, list):
-        return
     seen: dict[str, int] = {}
-    for index, entry in enumerate(cast(list[Any], raw)):
-        name = cast(dict[str, Any], entry).get("name") if isinstance(entry, dict) else None
-        if not isinstance(name, str):
-            continue
+    for index, name in _named(raw):
         if name in seen:
-            yield line(f"{key}[{index}].name", name, f"a name of its own; {key}[{seen[name]}] has this one")
+            yield not_allowed(f"{key}[{index}].name", name, f"{key}[{seen[name]}] has this name already")
         seen.setdefault(name, index)
 
 
-def _zone_problems(values: Mapping[str, Any]) -> Iterator[str]:
-    region, network = values.get("region"), values.get("network")
-    if region is None or network is None:
-        return
-    for index, zone in enumerate(network.zones):
-        if zone[:-1] != region:
-            yield line(f"network.zones[{index}]", zone, f"a zone of {region}, such as {region}{zone[-1]}")
-
-
-def _name_problems(environment: str, values: Mapping[str, Any]) -> Iterator[str]:
-    """Team names that make an IAM role's name too long."""
-    for index, team in enumerate(values.get("teams", ())):
-        role = f"{NAMESPACE}-{environment}-{team.name}-execution"
+def _long_role_names(environment: str, raw: Any) -> Iterator[str]:
+    """Team names that make the name of the team's IAM role too long."""
+    for index, name in _named(raw):
+        role = f"{NAMESPACE}-{environment}-{name}-execution"
         if len(role) > ROLE_NAME_CHARACTERS:
-            room = ROLE_NAME_CHARACTERS - (len(role) - len(team.name))
-            yield line(
-                f"teams[{index}].name",
-                team.name,
-                f"at most {room} characters here: the IAM role {role} has {len(role)}, and IAM takes "
-                f"{ROLE_NAME_CHARACTERS}",
-            )
-
-
-def _quota_problems(values: Mapping[str, Any]) -> Iterator[str]:
-    """GPU quotas that no pool can ever fill."""
-    pools = values.get("gpu_pools")
-    if pools is None:
-        return
-    total = sum(pool.max_gpus for pool in pools)
-    for index, team in enumerate(values.get("teams", ())):
-        if team.quota.gpus > total:
-            sums = " + ".join(str(pool.max_gpus) for pool in pools) or "0"
-            yield line(f"teams[{index}].quota.gpus", team.quota.gpus, f"{total} or less: the pools hold {sums} GPUs")
+            room = ROLE_NAME_CHARACTERS - (len(role) - len(name))
+            arithmetic = f"the IAM role {role} has {len(role)}, and IAM takes {ROLE_NAME_CHARACTERS}"
+            yield not_allowed(f"teams[{index}].name", name, f"allowed are {room} characters here: {arithmetic}")
 
 
 def _decoded(value: Any) -> Any:

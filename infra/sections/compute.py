@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from components.gpu_pool import counts_within
-from components.instance_facts import gpu_families
+from components.instance_facts import gpu_counts, gpu_families
 from infra.sections.nearest import nearest
-from infra.sections.section import Problem, Section
+from infra.sections.section import Problem, Section, check
 from infra.sections.values import Cidr, KubernetesName, LogRetention, Principal, matching
 
 
@@ -41,10 +41,11 @@ class ClusterSettings(Section):
     public_access_cidrs: tuple[Cidr, ...] = ()
     log_days: LogRetention = 90
 
-    def problems(self) -> Iterator[Problem]:
+    @check("admins")
+    def admins_are_named_once(self) -> Iterator[Problem]:
         """Admins named twice."""
         if len(set(self.admins)) != len(self.admins):
-            yield Problem(key="admins", value=list(self.admins), allowed="each admin once")
+            yield Problem(key="admins", value=list(self.admins), message="allowed is each admin once")
 
 
 class GpuPoolSettings(Section):
@@ -69,17 +70,36 @@ class GpuPoolSettings(Section):
     reservation_ids: tuple[ReservationId, ...] = ()
     disk_gib: Annotated[int, Field(ge=20, le=16_384)] | None = None
 
-    def problems(self) -> Iterator[Problem]:
-        """A limit below one node; reserved capacity without a reservation and the other way round; reserved names."""
+    @check("families", "max_gpus", "gpus_per_node")
+    def the_limit_holds_a_node(self) -> Iterator[Problem]:
+        """A limit below one node, and node sizes that do not exist, with the arithmetic."""
+        offered = gpu_counts(self.families)
+        unknown = [count for count in self.gpus_per_node or () if count not in offered]
+        if unknown:
+            sizes = ", ".join(str(count) for count in offered)
+            yield Problem(
+                key="gpusPerNode",
+                value=list(self.gpus_per_node or ()),
+                message=f"allowed are the numbers of GPUs that machines of {', '.join(self.families)} have: {sizes}",
+            )
+            return
         try:
             counts_within(self.families, self.max_gpus, self.gpus_per_node)
         except ValueError as error:
-            yield Problem(key="maxGpus", value=self.max_gpus, allowed=f"at least one node's GPUs: {error}")
+            yield Problem(key="maxGpus", value=self.max_gpus, message=str(error))
+
+    @check("capacity", "reservation_ids")
+    def reserved_capacity_is_reserved(self) -> Iterator[Problem]:
+        """Reserved capacity without a reservation, and the other way round."""
         if ("reserved" in self.capacity) != bool(self.reservation_ids):
             yield Problem(
                 key="reservationIds",
                 value=list(self.reservation_ids),
-                allowed="given exactly when `capacity` has reserved",
+                message="reservations go together with `capacity: [reserved]`, neither without the other",
             )
+
+    @check("name")
+    def the_name_is_free(self) -> Iterator[Problem]:
+        """Names of EKS's own pools."""
         if self.name in ("general-purpose", "system", "default"):
-            yield Problem(key="name", value=self.name, allowed="a name that EKS does not use for its own pools")
+            yield Problem(key="name", value=self.name, message="EKS uses this name itself")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from infra.sections.section import Problem, Section
+from infra.sections.section import Problem, Section, check
 from infra.sections.values import KubernetesName, Principal, matching
 
 LONGEST_JOB_SECONDS = 28 * 24 * 3600
@@ -32,14 +32,15 @@ class TeamSettings(Section):
     quota: the most that its pods ask for at a time.
     """
 
-    name: Annotated[KubernetesName, Field(max_length=32)]
+    name: KubernetesName
     members: tuple[Principal, ...] = ()
     quota: QuotaSettings = QuotaSettings()
 
-    def problems(self) -> Iterator[Problem]:
+    @check("name")
+    def the_namespace_is_free(self) -> Iterator[Problem]:
         """Names that Kubernetes keeps for itself."""
         if self.name in SYSTEM_NAMESPACES or self.name.startswith("kube-"):
-            yield Problem(key="name", value=self.name, allowed="a name that Kubernetes does not keep for itself")
+            yield Problem(key="name", value=self.name, message="Kubernetes keeps this name for itself")
 
 
 class TrainingSettings(Section):
@@ -65,7 +66,12 @@ class TrackingSettings(Section):
     uri: Uri | None = None
     size: Literal["Small", "Medium", "Large"] = "Small"
 
-    def problems(self) -> Iterator[Problem]:
+    @check("kind", "uri")
+    def an_existing_server_has_an_address(self) -> Iterator[Problem]:
         """An address where there is one to give, and only there."""
         if (self.kind == "existing") != (self.uri is not None):
-            yield Problem(key="uri", value=self.uri, allowed="given exactly when `kind` is existing")
+            yield Problem(
+                key="uri",
+                value=self.uri,
+                message="an address goes together with `kind: existing`, neither without the other",
+            )

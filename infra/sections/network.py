@@ -1,15 +1,14 @@
 """Settings of the network."""
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from components.addressing import LARGEST_VPC_PREFIX, SMALLEST_VPC_PREFIX, private_subnets, usable_addresses
+from components.addressing import LARGEST_VPC_PREFIX, MAX_ZONES, RESERVED_ADDRESSES, SMALLEST_VPC_PREFIX
 from components.vpc_endpoints import PRIVATE_CLUSTER_SERVICES
-from infra.sections.section import Problem, Section
-from infra.sections.values import Cidr, LogRetention, matching
+from infra.sections.section import Problem, Section, check
+from infra.sections.values import LogRetention, matching, network_range
 
 Zone = Annotated[
     str, AfterValidator(matching(r"[a-z]{2,4}(-[a-z]+)+-\d[a-z]", "an availability zone, such as us-east-1a"))
@@ -22,6 +21,32 @@ ServiceName = Annotated[
 ]
 VpcId = Annotated[str, AfterValidator(matching(r"vpc-[0-9a-f]{8,17}", "the id of a VPC, such as vpc-0a1b2c3d"))]
 SubnetId = Annotated[str, AfterValidator(matching(r"subnet-[0-9a-f]{8,17}", "the id of a subnet, subnet-0a1b2c3d"))]
+
+
+def _vpc_range(text: str) -> str:
+    """Sizes by arithmetic: what AWS takes and what nodes and pods need."""
+    network = network_range(text)
+    if not network.is_private:
+        raise ValueError("a private range: within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16")
+    if network.prefixlen < LARGEST_VPC_PREFIX:
+        raise ValueError(f"a /{LARGEST_VPC_PREFIX} or smaller, AWS's own limit")
+    if network.prefixlen > SMALLEST_VPC_PREFIX:
+        quarter = network.num_addresses // 4
+        raise ValueError(
+            f"a /{SMALLEST_VPC_PREFIX} or larger: of these {network.num_addresses} addresses each private subnet "
+            f"gets a quarter, and {quarter} less the {RESERVED_ADDRESSES} that AWS keeps leaves "
+            f"{max(0, quarter - RESERVED_ADDRESSES)} for nodes and pods"
+        )
+    return text
+
+
+VpcCidr = Annotated[str, AfterValidator(_vpc_range)]
+
+
+def _two_or_three(zones: tuple[str, ...]) -> tuple[str, ...]:
+    if not 2 <= len(zones) <= MAX_ZONES or len(set(zones)) != len(zones):
+        raise ValueError("two or three different availability zones, such as [us-east-1a, us-east-1b]")
+    return zones
 
 
 class ExistingVpc(Section):
@@ -42,75 +67,39 @@ class NetworkSettings(Section):
     existing: use this network instead of making one.
     """
 
-    cidr: Cidr = "10.20.0.0/16"
-    zones: Annotated[tuple[Zone, ...], Field(max_length=3)] = ()
+    cidr: VpcCidr = "10.20.0.0/16"
+    zones: Annotated[tuple[Zone, ...], AfterValidator(_two_or_three)] = ()
     nat: Literal["none", "one", "per-zone"] = "one"
     interface_endpoints: tuple[ServiceName, ...] = ()
     flow_log_days: Literal[0] | LogRetention = 30
     existing: ExistingVpc | None = None
 
-    def problems(self) -> Iterator[Problem]:
-        """Sizes by arithmetic; what contradicts an existing network; a cluster without any way to AWS."""
-        if self.existing is not None:
-            for key, name in (("cidr", "cidr"), ("zones", "zones"), ("nat", "nat")):
-                if name in self.model_fields_set:
-                    yield Problem(key=key, value=getattr(self, name), allowed="nothing, because `existing` is set")
-            return
-        yield from self._zone_problems()
-        yield from self._cidr_problems()
-        if self.nat == "none":
-            missing = [name for name in PRIVATE_CLUSTER_SERVICES if name not in self.interface_endpoints]
-            if missing:
+    @check("existing")
+    def an_existing_network_is_left_alone(self) -> Iterator[Problem]:
+        """Settings that would change it; and zones, which a network of our own needs."""
+        if self.existing is None:
+            if "zones" not in self.model_fields_set:
                 yield Problem(
-                    key="interfaceEndpoints",
-                    value=list(self.interface_endpoints),
-                    allowed=f"also {', '.join(missing)}: with `nat: none` there is no other way to these services",
+                    key="zones",
+                    value=[],
+                    message="allowed are two or three availability zones, such as [us-east-1a, us-east-1b]",
+                )
+            return
+        for key, name in self.spelling().items():
+            if name != "existing" and name in self.model_fields_set:
+                yield Problem(
+                    key=key,
+                    value=getattr(self, name, None),
+                    message="with `existing` set nothing is made, so it must go",
                 )
 
-    def _zone_problems(self) -> Iterator[Problem]:
-        if len(set(self.zones)) < 2:
+    @check("nat", "interface_endpoints", "existing")
+    def a_private_network_reaches_aws(self) -> Iterator[Problem]:
+        """Without a way out every service needs an endpoint of its own."""
+        missing = [name for name in PRIVATE_CLUSTER_SERVICES if name not in self.interface_endpoints]
+        if self.existing is None and self.nat == "none" and missing:
             yield Problem(
-                key="zones",
-                value=list(self.zones),
-                allowed="two or three different availability zones, such as [us-east-1a, us-east-1b]",
+                key="interfaceEndpoints",
+                value=list(self.interface_endpoints),
+                message=f"with `nat: none` it also needs {', '.join(missing)}",
             )
-        elif len(set(self.zones)) != len(self.zones):
-            yield Problem(key="zones", value=list(self.zones), allowed="each availability zone once")
-
-    def _cidr_problems(self) -> Iterator[Problem]:
-        try:
-            network = ipaddress.IPv4Network(self.cidr)
-        except ValueError as error:
-            host = _containing(self.cidr)
-            hint = f", such as {host}" if host else ""
-            yield Problem(key="cidr", value=self.cidr, allowed=f"the first address of an IPv4 range{hint} ({error})")
-            return
-        if not network.is_private:
-            yield Problem(
-                key="cidr",
-                value=self.cidr,
-                allowed="a private range: within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16",
-            )
-        if network.prefixlen < LARGEST_VPC_PREFIX:
-            yield Problem(key="cidr", value=self.cidr, allowed=f"a /{LARGEST_VPC_PREFIX} or smaller, AWS's own limit")
-        elif network.prefixlen > SMALLEST_VPC_PREFIX:
-            yield Problem(key="cidr", value=self.cidr, allowed=_too_small(network))
-
-
-def _too_small(network: ipaddress.IPv4Network) -> str:
-    if network.prefixlen > 28:
-        sizes = f"{network.num_addresses} addresses, and AWS makes no VPC below 16"
-    else:
-        private = private_subnets(str(network), 1)[0] if network.prefixlen <= 30 else str(network)
-        sizes = (
-            f"{network.num_addresses} addresses, of which each private subnet gets a quarter: "
-            f"{network.num_addresses} / 4 - 5 that AWS keeps = {usable_addresses(private)}, too few for nodes and pods"
-        )
-    return f"a /{SMALLEST_VPC_PREFIX} or larger (this is {sizes})"
-
-
-def _containing(cidr: str) -> str | None:
-    try:
-        return str(ipaddress.IPv4Network(cidr, strict=False))
-    except ValueError:
-        return None

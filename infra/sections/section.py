@@ -1,48 +1,57 @@
-"""What all sections share: immutable, camelCase in the file, no unknown keys, and checks that report every problem."""
+"""What all sections share: immutable, camelCase in the file, and checks of several values that run where they can."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing wrong with a setting.
+    """One thing wrong with values taken together.
 
-    key: where it is, below the section that found it (`maxGpus`, or empty for the section itself).
+    key: which of them to change, as the file spells it (`maxGpus`).
     value: what the file says.
-    allowed: what would be right, as half a sentence.
+    message: what is wrong and what would be right, as a sentence without its capital and full stop.
     """
 
     key: str
     value: Any
-    allowed: str
+    message: str
 
 
-class SettingProblemsError(ValueError):
-    """Several problems of one section at once; pydantic knows one error a validator alone."""
+Check = Callable[[Any], Iterator[Problem]]
+CheckFunction = TypeVar("CheckFunction", bound=Check)
+_NEEDS = "__needs__"
 
-    def __init__(self, problems: Iterable[Problem]):
-        self.problems = tuple(problems)
-        super().__init__("; ".join(f"{problem.key}: {problem.allowed}" for problem in self.problems))
+
+def check(*needs: str) -> Callable[[CheckFunction], CheckFunction]:
+    """Marks a method of a section that looks at these fields together; it runs when each of them is right by itself."""
+
+    def mark(function: CheckFunction) -> CheckFunction:
+        setattr(function, _NEEDS, needs)
+        return function
+
+    return mark
 
 
 class Section(BaseModel):
     """A part of the settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
-    def problems(self) -> Iterator[Problem]:
-        """What is wrong with the values taken together; each alone has been checked before."""
-        yield from ()
+    @classmethod
+    def checks(cls) -> Iterator[tuple[tuple[str, ...], Check]]:
+        """Every check of this section, with the fields that it looks at."""
+        for name in dir(cls):
+            function = cls.__dict__.get(name)
+            needs: tuple[str, ...] | None = getattr(function, _NEEDS, None)
+            if needs is not None:
+                yield needs, cast(Check, function)
 
-    @model_validator(mode="after")
-    def check_together(self) -> "Section":
-        """Raises SettingProblemsError with everything that `problems` finds."""
-        found = list(self.problems())
-        if found:
-            raise SettingProblemsError(found)
-        return self
+    @classmethod
+    def spelling(cls) -> dict[str, str]:
+        """Key in the file to field name."""
+        return {field.alias or name: name for name, field in cls.model_fields.items()}

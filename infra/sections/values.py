@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal, cast, get_args
+from ipaddress import IPv4Network
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -34,10 +35,25 @@ Region = Annotated[
 AccountId = Annotated[
     str, AfterValidator(matching(r"(\d{12})?", 'an AWS account id: 12 digits, in quotes, such as "123456789012"'))
 ]
-Cidr = Annotated[
-    str,
-    AfterValidator(matching(r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}", "an IPv4 range in CIDR notation, such as 10.20.0.0/16")),
-]
+
+
+def network_range(text: str) -> IPv4Network:
+    """The IPv4 range of a CIDR text. Raises ValueError, saying what is allowed."""
+    try:
+        return IPv4Network(text)
+    except ValueError:
+        try:
+            meant = f", such as {IPv4Network(text, strict=False)}"
+        except ValueError:
+            meant = ", such as 10.20.0.0/16"
+        raise ValueError(f"an IPv4 range by its first address, in CIDR notation{meant}") from None
+
+
+def _cidr(text: str) -> str:
+    return str(network_range(text))
+
+
+Cidr = Annotated[str, AfterValidator(_cidr)]
 Principal = Annotated[
     str,
     AfterValidator(
@@ -58,7 +74,22 @@ KubernetesName = Annotated[
 ]
 """A DNS label (RFC 1123) that starts with a letter. Kubernetes, IAM and SageMaker all take it."""
 
+ProfileName = Annotated[
+    str,
+    AfterValidator(matching(r"[\w.@/-]*", "the name of a profile of the AWS configuration, such as groundwork-dev")),
+]
 
-def retention_choices() -> tuple[int, ...]:
-    """The values of LogRetention."""
-    return cast(tuple[int, ...], get_args(LogRetention))
+
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    wrong = [key for key in tags if not re.fullmatch(r"[\w .:/=+@-]{1,128}", key) or key.lower().startswith("aws:")]
+    wrong += [key for key, value in tags.items() if not re.fullmatch(r"[\w .:/=+@-]{0,256}", value)]
+    if wrong:
+        raise ValueError(
+            f"AWS tags: letters, digits, spaces and _ . : / = + - @, keys up to 128 characters and not starting with "
+            f"aws:, values up to 256; {', '.join(dict.fromkeys(wrong))} is none"
+        )
+    return tags
+
+
+Tags = Annotated[dict[str, str], AfterValidator(_tags)]
+"""Rules: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html"""

@@ -1,0 +1,154 @@
+"""What a bad settings file is answered with: the key, the value and what is allowed, everything at once."""
+
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from infra import settings as settings_module
+from infra.settings import Settings, SettingsError, parse
+from infra.stack import deploy
+from tests.unit.recording import record
+
+ROOT = Path(__file__).parents[2]
+GOOD: dict[str, Any] = {
+    "region": "us-east-1",
+    "network": {"zones": ["us-east-1a", "us-east-1b"]},
+    "teams": [{"name": "research"}],
+}
+ZONES = ["us-east-1a", "us-east-1b"]
+POOL: dict[str, Any] = {"name": "gpu", "families": ["g5"], "maxGpus": 4}
+MISSPELT_LIMIT: dict[str, Any] = {"name": "gpu", "families": ["g5"], "maxGpu": 4}
+UNLIMITED: dict[str, Any] = {"name": "gpu", "families": ["g5"]}
+
+# Each row: what the file says instead, and what the message must hold: the key, the value, what is allowed.
+BAD: list[tuple[dict[str, Any], list[str]]] = [
+    ({"region": "useast1"}, ["groundwork:region", '"useast1"', "us-east-1"]),
+    ({"accountId": "12345"}, ["groundwork:accountId", '"12345"', "12 digits"]),
+    ({"profile": "a b"}, ["groundwork:profile", '"a b"', "name of a profile"]),
+    ({"tags": {"aws:x": "y"}}, ["groundwork:tags", "aws:x", "not starting with aws:"]),
+    ({"netwrok": {}}, ["groundwork:netwrok", "did you mean groundwork:network?"]),
+    ({"network": {"zones": ZONES, "natt": "one"}}, ["network.natt", "did you mean groundwork:network.nat?"]),
+    ({"network": {"zones": ZONES, "nat": "two"}}, ["network.nat", '"two"', "'none', 'one' or 'per-zone'"]),
+    ({"network": {"zones": ZONES, "cidr": "10.0.0.0/24"}}, ["network.cidr", "/22 or larger", "64 less the 5", "59"]),
+    ({"network": {"zones": ZONES, "cidr": "10.0.0.0/8"}}, ["network.cidr", "/16 or smaller"]),
+    ({"network": {"zones": ZONES, "cidr": "10.0.0.9/16"}}, ["network.cidr", '"10.0.0.9/16"', "10.0.0.0/16"]),
+    ({"network": {"zones": ZONES, "cidr": "8.8.0.0/16"}}, ["network.cidr", "private range"]),
+    ({"network": {"zones": ["us-east-1a"]}}, ["network.zones", "two or three"]),
+    ({"network": {}}, ["network.zones", "two or three"]),
+    ({"network": {"zones": ["eu-west-1a", "us-east-1b"]}}, ["network.zones[0]", "eu-west-1a", "zone of us-east-1"]),
+    ({"network": {"zones": ZONES, "nat": "none"}}, ["network.interfaceEndpoints", "sagemaker.api", "sts"]),
+    ({"network": {"zones": ZONES, "flowLogDays": 8}}, ["network.flowLogDays", "8", "7, 14"]),
+    ({"network": {"existing": {"vpcId": "main", "privateSubnetIds": []}}}, ["existing.vpcId", "existing.private"]),
+    ({"keys": {"deletionWindowDays": 3}}, ["keys.deletionWindowDays", "3", "7 or more"]),
+    ({"storage": {"retentionDays": 0}}, ["storage.retentionDays", "1 or more"]),
+    ({"registry": {"servingTag": "a b"}}, ["registry.servingTag", "image tag"]),
+    ({"cluster": {"version": 1.35}}, ["cluster.version", "1.35", "in quotes"]),
+    ({"cluster": {"admins": ["me"]}}, ["cluster.admins[0]", '"me"', "role/NAME"]),
+    ({"gpuPools": [UNLIMITED]}, ["gpuPools[0].maxGpus", "is missing", "most GPUs"]),
+    ({"gpuPools": [MISSPELT_LIMIT]}, ["gpuPools[0].maxGpu:", "did you mean groundwork:gpuPools[0].maxGpus?"]),
+    ({"gpuPools": [{**POOL, "maxGpus": -1}]}, ["gpuPools[0].maxGpus", "-1", "1 or more"]),
+    ({"gpuPools": [{**POOL, "families": ["g55"]}]}, ["gpuPools[0].families[0]", '"g55"', "g4dn", "nearest is g5"]),
+    ({"gpuPools": [{**POOL, "families": ["p4d"]}]}, ["gpuPools[0].maxGpus", "p4d.24xlarge", "8 × A100", "8 > 4"]),
+    ({"gpuPools": [{**POOL, "gpusPerNode": [3]}]}, ["gpuPools[0].gpusPerNode", "[3]", "1, 4, 8"]),
+    ({"gpuPools": [{**POOL, "capacity": ["reserved"]}]}, ["gpuPools[0].reservationIds", "neither without"]),
+    ({"gpuPools": [{**POOL, "name": "system"}]}, ["gpuPools[0].name", "EKS uses"]),
+    ({"gpuPools": [POOL, POOL]}, ["gpuPools[1].name", '"gpu"', "gpuPools[0] has this name"]),
+    ({"teams": []}, ["groundwork:teams", "list of 1 or more"]),
+    ({"teams": [{"name": "My Team"}]}, ["teams[0].name", '"My Team"', "lower-case"]),
+    ({"teams": [{"name": "kube-ml"}]}, ["teams[0].name", "Kubernetes keeps"]),
+    ({"teams": [{"name": "a"}, {"name": "a"}]}, ["teams[1].name", "teams[0] has this name"]),
+    ({"teams": [{"name": "a" * 50}]}, ["teams[0].name", "39 characters", "has 75, and IAM takes 64"]),
+    ({"teams": [{"name": "a", "quota": {"gpus": 1}}]}, ["teams[0].quota.gpus", "0 or less", "hold 0"]),
+    ({"teams": [{"name": "a", "quota": {"cpus": -1}}]}, ["teams[0].quota.cpus", "-1", "0 or more"]),
+    ({"training": {"maxRuntimeSeconds": 10**8}}, ["training.maxRuntimeSeconds", "2419200 or less"]),
+    ({"tracking": {"kind": "existing"}}, ["tracking.uri", "kind: existing"]),
+    ({"tracking": {"kind": "existing", "uri": "mlflow"}}, ["tracking.uri", '"mlflow"', "https://"]),
+    ({"protection": {"protect": "perhaps"}}, ["protection.protect", '"perhaps"', "true or false"]),
+    ({"protection": []}, ["groundwork:protection", "[]", "group with protect"]),
+    ({"teams": {"name": "a"}}, ["groundwork:teams", "a list"]),
+]
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(("change", "said"), BAD, ids=[str(change)[:60] for change, _ in BAD])
+def test_a_bad_value_is_named_with_its_key_and_what_is_allowed(change: dict[str, Any], said: list[str]):
+    with pytest.raises(SettingsError) as error:
+        parse("dev", {**GOOD, **change})
+    for words in said:
+        assert words in str(error.value)
+
+
+@pytest.mark.unit
+def test_all_problems_of_a_file_are_shown_at_once_even_within_one_section():
+    pools = [{**POOL, "name": "Big", "families": ["p5"], "gpusPerNode": [8]}, UNLIMITED]
+    with pytest.raises(SettingsError) as error:
+        parse("dev", {**GOOD, "gpuPools": pools, "region": "mars", "storage": {"retentionDays": -4}})
+    text = str(error.value)
+    for words in ("gpuPools[0].name", "gpuPools[0].maxGpus", "gpuPools[1].maxGpus", "region", "storage.retentionDays"):
+        assert words in text
+    assert text.startswith("5 settings are not valid; nothing has been changed.")
+
+
+@pytest.mark.unit
+def test_a_misspelt_key_that_was_needed_is_one_problem_not_two():
+    with pytest.raises(SettingsError) as error:
+        parse("dev", {**GOOD, "gpuPools": [MISSPELT_LIMIT]})
+    assert len(error.value.lines) == 1
+
+
+@pytest.mark.unit
+def test_a_stack_name_that_aws_would_refuse_is_refused():
+    for name in ("Dev", "d", "dev_1", "a-very-long-environment"):
+        with pytest.raises(SettingsError, match="stack name"):
+            parse(name, GOOD)
+
+
+@pytest.mark.unit
+def test_bad_settings_end_the_program_without_a_traceback_before_anything_is_registered():
+    with pytest.raises(pulumi.RunError, match=r"Pulumi\.dev\.yaml: 1 setting is not valid"):
+        record(deploy, config={**GOOD, "region": "mars"})
+
+
+@pytest.mark.unit
+def test_defaults_protect_what_holds_data():
+    defaults = parse("dev", GOOD).protection
+    assert (defaults.protect, defaults.cluster_deletion, defaults.delete_contents) == (True, True, False)
+
+
+@pytest.mark.unit
+def test_an_existing_network_needs_no_zones():
+    existing = {"vpcId": "vpc-0a1b2c3d", "privateSubnetIds": ["subnet-0a1b2c3d", "subnet-1a1b2c3d"]}
+    network = parse("dev", {**GOOD, "network": {"existing": existing}}).network
+    assert network.existing is not None
+    assert len(network.existing.private_subnet_ids) == 2
+
+
+@pytest.mark.unit
+def test_the_project_file_declares_exactly_the_settings_that_the_program_reads():
+    declared: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    fields = {field.alias: field for field in Settings.model_fields.values()}
+    assert set(declared) == set(fields)
+    for key, schema in declared.items():
+        assert ("default" not in schema) == fields[key].is_required(), key
+
+
+@pytest.mark.unit
+def test_the_descriptions_of_the_project_file_name_every_setting_of_a_section():
+    declared: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    for key, field in {field.alias: field for field in Settings.model_fields.values()}.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, settings_module.Section):
+            for name in section.spelling():
+                assert name in declared[key]["description"], f"{key}: {name}"
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("environment", ["local", "dev", "prod"])
+def test_every_environment_that_ships_is_valid_and_has_no_default_providers(environment: str):
+    config = yaml.safe_load((ROOT / f"Pulumi.{environment}.yaml").read_text())["config"]
+    assert config["pulumi:disable-default-providers"] == ["aws", "kubernetes"]
+    ours = {key.removeprefix("groundwork:"): value for key, value in config.items() if "groundwork:" in key}
+    assert parse(environment, ours).region
