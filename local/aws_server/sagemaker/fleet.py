@@ -49,6 +49,7 @@ class Fleet:
         self._endpoint = endpoint
         self._changed = threading.Condition()
         self._retired = False
+        self._started = False
 
     def start(self) -> None:
         """Starts every instance and waits until all answer /ping. Raises StartError, with everything stopped again."""
@@ -60,6 +61,7 @@ class Fleet:
             for variant in self.variants:
                 for instance in list(variant.instances):
                     self._await(variant, instance)
+            self._started = True
         except (DataError, ServiceError, EnvironmentsError, OSError) as error:
             self.retire(now=True)
             raise StartError(str(error)) from error
@@ -131,7 +133,7 @@ class Fleet:
                     chosen = min(healthy, key=lambda each: (each.in_flight, random.random()))  # noqa: S311
                     chosen.in_flight += 1
                     break
-                if not variant.instances or time.monotonic() >= until:
+                if (self._started and not variant.instances) or time.monotonic() >= until:
                     break
                 # Instances do not notify: a healthy one is looked for again in a moment.
                 self._changed.wait(0.02)

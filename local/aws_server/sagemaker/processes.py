@@ -258,3 +258,14 @@ def _born(pid: int) -> str:
     except OSError:
         return ""
     return f"{boot}:{stat.rpartition(')')[2].split()[19]}"
+
+
+def kill_leftovers(home: Path) -> None:
+    """Kills what a container left running whose shim was killed: every process that has its HOME."""
+    marker = f"HOME={home}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)
+        except OSError:
+            continue

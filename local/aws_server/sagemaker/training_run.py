@@ -18,7 +18,15 @@ from local.aws_server.sagemaker.environments import Environment, EnvironmentsErr
 from local.aws_server.sagemaker.files import Bucket, DataError
 from local.aws_server.sagemaker.logs import LogStream
 from local.aws_server.sagemaker.plane import Credentials, Plane, now
-from local.aws_server.sagemaker.processes import Command, Container, Exit, LogLine, namespace_kind, unshipped_lines
+from local.aws_server.sagemaker.processes import (
+    Command,
+    Container,
+    Exit,
+    LogLine,
+    kill_leftovers,
+    namespace_kind,
+    unshipped_lines,
+)
 from local.aws_server.sagemaker.training_metrics import TrainingMetrics
 from local.aws_server.sagemaker.training_outcome import JobFailedError, Outcome
 from local.aws_server.sagemaker.training_record import TrainingRecord, save
@@ -46,7 +54,7 @@ class TrainingRun(threading.Thread):
         self._request = record.request
         self._command_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._lock = threading.RLock()
-        self._stop = record.stop_requested
+        self._stopping = record.stop_requested
         self._shutdown = False
         self._interrupted = False
         self._created_s = record.created.timestamp()
@@ -59,7 +67,7 @@ class TrainingRun(threading.Thread):
     def request_stop(self) -> None:
         """StopTrainingJob: the container gets SIGTERM, then GRACE_S, then SIGKILL."""
         with self._lock:
-            self._stop = self.record.stop_requested = True
+            self._stopping = self.record.stop_requested = True
             self.record.enter("Stopping")
             self.record.status = "Stopping"
             self._save()
@@ -112,7 +120,7 @@ class TrainingRun(threading.Thread):
             exits = self._watch(hosts)
             self.record.trained_s += time.monotonic() - started
             outcome = training_outcome.judge(exits, hosts)
-            if outcome.again and not self._stop and not self._shutdown and self._may_run_again(outcome):
+            if outcome.again and not self._stopping and not self._shutdown and self._may_run_again(outcome):
                 self._enter(outcome.secondary)
                 if outcome.secondary == "Interrupted":
                     self._sync_checkpoints(hosts[0], {})
@@ -145,13 +153,13 @@ class TrainingRun(threading.Thread):
             contract.make_folders(host, channels)
             contract.write_configuration(host, self._request, names)
             (host.folder / "hosts").write_text(contract.hosts_file(self.record.key, names))
-        if self._stop or self._shutdown:
+        if self._stopping or self._shutdown:
             return None
         if channels or self._request.get("CheckpointConfig") or contract.PROGRAM in self._hyperparameters:
             self._enter("Downloading")
             for host in hosts:
                 training_data.download(bucket, self._request, host, len(hosts))
-        if self._stop or self._shutdown:
+        if self._stopping or self._shutdown:
             return None
         limit = (self._request.get("StoppingCondition") or {})["MaxRuntimeInSeconds"] - self.record.trained_s
         for container in self._containers:
@@ -166,7 +174,7 @@ class TrainingRun(threading.Thread):
         with self._lock:
             self.record.attempts += 1
             self.record.processes = [(str(each.run_dir), each.pid, each.born) for each in self._containers]
-            if not self._stop:
+            if not self._stopping:
                 self.record.enter("Training")
             self._save()
         # Only now: a container that this process did not note could not be found again after a kill -9.
@@ -190,6 +198,8 @@ class TrainingRun(threading.Thread):
         if lost:
             for container in self._containers:
                 container.kill()
+            for host in hosts:
+                kill_leftovers(host.home)
             self._ship_ended(hosts)
             if self._request.get("EnableManagedSpotTraining"):
                 self._enter("Interrupted")
@@ -223,7 +233,7 @@ class TrainingRun(threading.Thread):
             everything.register(container.wake_fd, select.POLLIN)
         sent: dict[str, int] = {}
         checkpoint_at = time.monotonic() + CHECKPOINT_INTERVAL_S if self._request.get("CheckpointConfig") else None
-        if self._stop or self._shutdown:
+        if self._stopping or self._shutdown:
             os.eventfd_write(self._command_fd, 1)
         while running:
             ready = {end for end, _ in everything.poll(_milliseconds_until(checkpoint_at))}
@@ -255,7 +265,7 @@ class TrainingRun(threading.Thread):
                 container.signal(signal.SIGTERM)
                 if not container.ended(2.0):
                     container.kill()
-            elif self._stop:
+            elif self._stopping:
                 container.stop()
             elif self._interrupted:
                 container.signal(signal.SIGUSR2)
@@ -342,7 +352,7 @@ class TrainingRun(threading.Thread):
 
     def _enter(self, secondary: str) -> None:
         with self._lock:
-            if not self._stop or secondary == "Uploading":
+            if not self._stopping or secondary == "Uploading":
                 self.record.enter(secondary)
                 self._save()
 
