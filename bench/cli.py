@@ -1,0 +1,71 @@
+"""The command line of the benches."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from bench.environments import BenchError
+from bench.machine import this_machine
+from bench.report import Report, as_text, machine_line
+
+_EXAMPLES = """\
+examples:
+  make bench                              all of them (the last two need the local stack: `make local`)
+  python -m bench serving --rounds 3
+  python -m bench job -o json > job.json
+
+exit codes: 0 all goals met · 1 a goal missed · 2 something could not be measured
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benches that the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Groundwork's speed beside its peers, in one run on this machine.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bench", nargs="?", default="all", choices=("serving", "preview", "job", "all"))
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds (serving 5, preview 20, job 10)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="serving: measured time a round (3)")
+    options = parser.parse_args(argv)
+    if options.rounds is not None and options.rounds < 1:
+        parser.error("--rounds must be 1 or more")
+    machine = this_machine()
+    reports: list[Report] = []
+    failures: list[str] = []
+    for name in ("serving", "preview", "job") if options.bench == "all" else (options.bench,):
+        try:
+            reports.append(_bench(name, options.rounds, options.seconds)())
+        except BenchError as error:
+            failures.append(f"{name}: {error}")
+    if options.output == "json":
+        document = {
+            "machine": asdict(machine),
+            "benches": {report.name: asdict(report) for report in reports},
+            "failures": failures,
+        }
+        print(json.dumps(document, indent=2))
+    else:
+        print(machine_line(machine))
+        for report in reports:
+            print("\n" + as_text(report))
+    for failure in failures:
+        print(f"\nerror: {failure}", file=sys.stderr)
+    if failures:
+        return 2
+    return 0 if all(goal.met for report in reports for goal in report.goals) else 1
+
+
+def _bench(name: str, rounds: int | None, seconds: float) -> Callable[[], Report]:
+    from bench import job, preview, serving
+
+    return {
+        "serving": lambda: serving.run(rounds or 5, seconds),
+        "preview": lambda: preview.run(rounds or 20),
+        "job": lambda: job.run(rounds or 10),
+    }[name]
