@@ -7,20 +7,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-from pulumi.runtime import mocks, settings
+from pulumi.runtime import mocks, rpc, settings
 
 ACCOUNT = "123456789012"
 
 
 @dataclass(frozen=True)
 class Registration:
-    """One resource as the engine would have seen it: its type, logical name, inputs (camelCase) and provider."""
+    """One resource as the engine would have seen it.
+
+    inputs: with camelCase keys.
+    provider: reference of the explicit provider; empty for the default one and for components.
+    parent: logical name of the parent.
+    dependencies: logical names of what must be there before it.
+    """
 
     type: str
     name: str
     inputs: dict[str, Any]
     provider: str
     custom: bool
+    protect: bool
+    parent: str
+    dependencies: frozenset[str]
 
 
 @dataclass
@@ -51,9 +60,6 @@ class _Mocks(mocks.Mocks):
         self.recording = recording
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        self.recording.registrations.append(
-            Registration(args.typ, args.name, dict(args.inputs), args.provider or "", bool(args.custom))
-        )
         return f"{args.name}-id", {**args.inputs, **_computed(args.typ, args.name, args.inputs)}
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
@@ -66,6 +72,35 @@ class _Mocks(mocks.Mocks):
                 "id": "i",
             }
         raise AssertionError(f"unexpected call of {args.token}")
+
+
+class _Monitor(mocks.MockMonitor):
+    """Keeps what the mocks are not told: protection, parents and dependencies."""
+
+    def __init__(self, recording: Recording):
+        super().__init__(_Mocks(recording))
+        self.recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        response = super().RegisterResource(request)
+        if request.type != "pulumi:pulumi:Stack":
+            self.recording.registrations.append(
+                Registration(
+                    type=request.type,
+                    name=request.name,
+                    inputs=rpc.deserialize_properties(request.object),
+                    provider=request.provider,
+                    custom=request.custom,
+                    protect=request.protect,
+                    parent=_logical_name(request.parent),
+                    dependencies=frozenset(_logical_name(urn) for urn in request.dependencies),
+                )
+            )
+        return response
+
+
+def _logical_name(urn: str) -> str:
+    return urn.rsplit("::", 1)[-1]
 
 
 def _computed(resource_type: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +131,8 @@ def record(program: Callable[[], object], *, stack: str = "dev", config: Mapping
 
     def run() -> None:
         pulumi.runtime.set_all_config({f"groundwork:{key}": _encoded(value) for key, value in (config or {}).items()})
-        mocks.set_mocks(_Mocks(recording), project="groundwork", stack=stack, preview=False)
+        monitor = _Monitor(recording)
+        mocks.set_mocks(monitor.mocks, project="groundwork", stack=stack, preview=False, monitor=monitor)
 
         def whole() -> pulumi.Output[Any]:
             program()
