@@ -11,7 +11,13 @@ from pathlib import Path
 
 from local.aws_server.operations import ServerSettings, start_hooks, stop_hooks
 
-OVERLAYS = ("local.aws_server.eks", "local.aws_server.sagemaker")
+OVERLAYS = (
+    "local.aws_server.eks",
+    "local.aws_server.iam_simulation",
+    "local.aws_server.mlflow_servers",
+    "local.aws_server.moto_fixes",
+    "local.aws_server.sagemaker",
+)
 """Modules that register overlays when they are imported."""
 
 

@@ -4,6 +4,7 @@ import io
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Any
 
@@ -123,6 +124,10 @@ class AwsServer:
     def forward(self, call: Call, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """moto's answer to an overlay's call."""
         return moto_bridge.forward(self._bridge, call, params)
+
+    def changing(self, signing_name: str) -> AbstractContextManager[None]:
+        """See `operations.Server.changing`."""
+        return self._bridge.changing(signing_name)
 
     def _call(
         self,

@@ -3,7 +3,8 @@
 import io
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
@@ -68,6 +69,18 @@ class MotoBridge:
                 return self._run(environ, body)
             finally:
                 self._commit(environ, scope.signing_name, name)
+
+    @contextmanager
+    def changing(self, signing_name: str) -> Iterator[None]:
+        """Around code that changes moto's backends itself."""
+        with moto_lock:
+            if self._journal is not None:
+                self._journal.begin()
+            try:
+                yield
+            finally:
+                if self._journal is not None:
+                    self._journal.commit(signing_name, "Change", "POST", "")
 
     def _commit(self, environ: Mapping[str, Any], signing_name: str, name: str) -> None:
         if self._journal is not None:

@@ -12,6 +12,7 @@ operation without an overlay goes to moto; `call.forward()` does the same from i
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
@@ -106,6 +107,10 @@ class Server(Protocol):
         ...
 
     def forward(self, call: "Call", params: Mapping[str, Any] | None = None) -> dict[str, Any]: ...
+
+    def changing(self, signing_name: str) -> AbstractContextManager[None]:
+        """Around code that changes moto's backends itself: has moto to itself, and journals what was reached."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

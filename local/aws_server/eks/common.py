@@ -12,7 +12,7 @@ CLUSTER = "eks-cluster"
 
 
 def eks_operation(name: str) -> Callable[[Overlay], Overlay]:
-    """Registers an EKS overlay that has the records to itself while it runs, so that two callers cannot both be first."""
+    """Registers an EKS overlay that has the records to itself while it runs: two callers cannot both be first."""
 
     def register(overlay: Overlay) -> Overlay:
         @functools.wraps(overlay)

@@ -95,6 +95,16 @@ def record_update(call: Call, cluster_name: str, kind: str, given: dict[str, Any
     return update
 
 
+@eks_operation("AssociateEncryptionConfig")
+def associate_encryption_config(call: Call) -> dict[str, Any]:
+    cluster = cluster_of(call, call.params["clusterName"])
+    if cluster.get("encryptionConfig"):
+        raise ServiceError("InvalidRequestException", f"Cluster {cluster['name']} has an encryption config already.")
+    wanted = call.params["encryptionConfig"]
+    call.server.records.put(CLUSTER, cluster_key(call, cluster["name"]), cluster | {"encryptionConfig": wanted})
+    return {"update": record_update(call, cluster["name"], "AssociateEncryptionConfig", {"encryptionConfig": wanted})}
+
+
 @eks_operation("DescribeUpdate")
 def describe_update(call: Call) -> dict[str, Any]:
     record = call.server.records.get(UPDATE, child_key(call, call.params["name"], call.params["updateId"]))

@@ -91,7 +91,8 @@ class Journal:
         if is_write(signing_name, operation, method):
             if signing_name == "s3":
                 bucket, _, key = unquote(path).lstrip("/").partition("/")
-                self._s3.touch(bucket, key)
+                if bucket:
+                    self._s3.touch(bucket, key)
             for backend in tracking.reached():
                 # every request looks its access key up in IAM
                 if not isinstance(backend, IAMBackend) or signing_name in ("iam", "sts", "cloudformation"):

@@ -185,6 +185,7 @@ RECORD_KINDS = {
     "model": "sagemaker:model",
     "endpoint-config": "sagemaker:endpoint-config",
     "endpoint": "sagemaker:endpoint",
+    "mlflow-tracking-server": "sagemaker:mlflow-tracking-server",
 }
 """Record kind of each resource type, whose keys are `<region>/<name>`."""
 

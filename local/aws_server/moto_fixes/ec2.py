@@ -1,0 +1,85 @@
+"""EC2: deleted endpoints go, and ModifyVpcEndpoint and ModifySecurityGroupRules obey all of their members."""
+
+import json
+from typing import Any
+
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.vpcs import VPCEndPoint
+
+from local.aws_server.operations import Call, ServiceError, operation
+
+_TARGETS = ("CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroupId")
+
+
+@operation("ec2", "ModifyVpcEndpoint")
+def modify_vpc_endpoint(call: Call) -> dict[str, Any]:
+    answer = call.forward()
+    with call.server.changing("ec2"):
+        endpoint: VPCEndPoint = ec2_backends[call.account_id][call.region].vpc_end_points[call.params["VpcEndpointId"]]
+        if call.params.get("PrivateDnsEnabled") is not None:
+            endpoint.private_dns_enabled = call.params["PrivateDnsEnabled"]
+        if call.params.get("ResetPolicy"):
+            endpoint.policy_document = json.dumps(VPCEndPoint.DEFAULT_POLICY)
+    return answer
+
+
+@operation("ec2", "DeleteVpcEndpoints")
+def delete_vpc_endpoints(call: Call) -> dict[str, Any]:
+    answer = call.forward()
+    with call.server.changing("ec2"):
+        endpoints = ec2_backends[call.account_id][call.region].vpc_end_points
+        missing = [name for name in call.params.get("VpcEndpointIds", ()) if endpoints.pop(name, None) is None]
+    return answer | {
+        "Unsuccessful": [
+            {
+                "ResourceId": name,
+                "Error": {
+                    "Code": "InvalidVpcEndpoint.NotFound",
+                    "Message": f"The Vpc Endpoint Id '{name}' does not exist",
+                },
+            }
+            for name in missing
+        ]
+    }
+
+
+@operation("ec2", "ModifySecurityGroupRules")
+def modify_security_group_rules(call: Call) -> dict[str, Any]:
+    with call.server.changing("ec2"):
+        backend = ec2_backends[call.account_id][call.region]
+        group = backend.get_security_group_from_id(call.params["GroupId"])
+        if group is None:
+            raise ServiceError("InvalidGroup.NotFound", f"The security group '{call.params['GroupId']}' does not exist")
+        for change in call.params["SecurityGroupRules"]:
+            rule = group.get_rule(change["SecurityGroupRuleId"])
+            if rule is None:
+                raise ServiceError(
+                    "InvalidSecurityGroupRuleId.NotFound",
+                    f"The security group rule ID '{change['SecurityGroupRuleId']}' does not exist",
+                )
+            _modify(rule, change.get("SecurityGroupRule", {}))
+    return {"Return": True}
+
+
+def _modify(rule: Any, wanted: dict[str, Any]) -> None:
+    targets = [name for name in _TARGETS if wanted.get(name)]
+    if len(targets) != 1:
+        raise ServiceError(
+            "InvalidParameterCombination" if targets else "MissingParameter",
+            "The request must contain exactly one of: cidrIpv4, cidrIpv6, prefixListId, or referencedGroupId",
+        )
+    if wanted.get("IpProtocol") is None:
+        raise ServiceError("InvalidParameterValue", "VPC security group rules must specify protocols explicitly.")
+    target, value = targets[0], wanted[targets[0]]
+    rule.ip_protocol = wanted["IpProtocol"]
+    everything = rule.ip_protocol == "-1"
+    rule.from_port, rule.to_port = (None if everything else wanted.get(name) for name in ("FromPort", "ToPort"))
+    described = {"Description": wanted["Description"]} if wanted.get("Description") else {}
+    rule.ip_range, rule.source_group, rule.prefix_list_id = {}, {}, None
+    if target == "ReferencedGroupId":
+        rule.source_group = {"GroupId": value, **described}
+    elif target == "PrefixListId":
+        rule.prefix_list_id = value
+        rule.ip_range = described
+    else:
+        rule.ip_range = {"CidrIp" if target == "CidrIpv4" else "CidrIpv6": value, **described}
