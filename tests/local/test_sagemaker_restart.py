@@ -1,0 +1,99 @@
+"""What the data plane does when its server is killed, stopped and started again."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.local.sagemaker_server import SageMakerServer, alive, eventually
+
+pytestmark = pytest.mark.local
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[SageMakerServer]:
+    server = SageMakerServer(tmp_path)
+    server.start()
+    server.prepare()
+    yield server
+    if server.process is not None and server.process.poll() is None:
+        server.stop()
+
+
+def training(server: SageMakerServer, name: str, script: str) -> int:
+    """Submits a job whose script first prints its parent's and its own process id, and waits for it: both ids."""
+    server.submit(name, f"echo pid $PPID $$; {script}")
+
+    def ids() -> list[str]:
+        try:
+            return [line for line in server.printed(name) if line.startswith("pid")]
+        except server.logs.exceptions.ResourceNotFoundException:
+            return []
+
+    return int(eventually(ids, bool)[0].split()[1])
+
+
+def test_a_job_outlives_a_killed_server(server: SageMakerServer, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    training(server, "outlives", f"while [ ! -e {go} ]; do sleep 0.05; done; echo loss=1; echo m > /opt/ml/model/m")
+    server.stop(signal.SIGKILL)
+    server.start()
+    assert server.sagemaker.describe_training_job(TrainingJobName="outlives")["SecondaryStatus"] == "Training"
+    go.touch()
+    job = server.ended("outlives")
+    assert job["TrainingJobStatus"] == "Completed"
+    assert server.unpacked("out/outlives/output/model.tar.gz") == {"m": "m\n"}
+    assert [line for line in server.printed("outlives") if not line.startswith("pid")] == ["loss=1"]
+
+
+def test_a_job_that_ends_while_no_server_runs_is_finished_by_the_next(server: SageMakerServer, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    shim = training(server, "finished", f"while [ ! -e {go} ]; do sleep 0.05; done; echo last; exit 4")
+    server.stop(signal.SIGKILL)
+    go.touch()
+    eventually(lambda: alive(shim), lambda running: not running)
+    server.start()
+    job = server.ended("finished")
+    assert job["FailureReason"] == "AlgorithmError: , exit code: 4"
+    assert server.printed("finished")[-1] == "last"
+
+
+def test_a_job_that_was_lost_with_its_server_says_so(server: SageMakerServer) -> None:
+    shim = training(server, "lost", "sleep 1000")
+    server.stop(signal.SIGKILL)
+    signal.pidfd_send_signal(_pidfd(shim), signal.SIGKILL)
+    server.start()
+    job = server.ended("lost")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("InternalServerError: The local AWS server died while the job was training")
+
+
+def _pidfd(pid: int) -> int:
+    import os
+
+    return os.pidfd_open(pid)
+
+
+def test_a_clean_stop_ends_jobs_and_says_so(server: SageMakerServer) -> None:
+    shim = training(server, "ended", "sleep 1000")
+    server.stop()
+    assert not alive(shim)
+    server.start()
+    assert server.ended("ended")["FailureReason"] == (
+        "InternalServerError: The local AWS server was stopped while the job ran."
+    )
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_endpoints_come_back_with_their_server(server: SageMakerServer, how: signal.Signals) -> None:
+    server.config("c", {"VariantName": "All", "ModelName": server.model("m", TAG="back")})
+    server.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
+    server.settled("e")
+    pid = server.invoke("e")["pid"]
+    server.stop(how)
+    eventually(lambda: alive(pid), lambda running: not running)
+    server.start()
+    # The first call waits for the model server instead of failing.
+    assert server.invoke("e")["tag"] == "back"
+    assert server.settled("e")["EndpointStatus"] == "InService"
