@@ -72,10 +72,11 @@ class Clients:
         return cast("list[str]", self.session.available_profiles)
 
     def client(self, service: str) -> Any:
-        """The client of `service` (one of OPERATIONS). It retries throttling and connection errors four times."""
+        """The client of `service` (one of OPERATIONS). It retries what AWS says may be retried."""
         if service not in self._clients:
             config = Config(
-                retries={"mode": "standard", "total_max_attempts": 5},
+                # The contract is read first: an environment that is not up is said after a second, not after ten.
+                retries={"mode": "standard", "total_max_attempts": 2 if service == "ssm" else 5},
                 connect_timeout=10,
                 read_timeout=75,
                 user_agent_extra="groundwork-ml",

@@ -1,5 +1,6 @@
 """`ml deploy`, `ml predict`, and what `status` and `stop` say about endpoints."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any, cast
@@ -7,7 +8,7 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
-from ml.commands.output import Format, print_json, say
+from ml.commands.output import Format, prediction, print_json, say
 from ml.environment import open_environment, readable_errors
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
 from ml.spec import load_spec
@@ -134,8 +135,8 @@ def predict(
     if output is Format.JSON:
         print_json({"endpoint": full_name, "predictions": predictions})
     else:
-        for prediction in predictions:
-            print(prediction if isinstance(prediction, str) else as_text(prediction))
+        for row in predictions:
+            print(prediction(row))
     return ExitCode.OK
 
 
@@ -155,8 +156,13 @@ def _invoke(clients: Any, endpoint: str, content_type: str, accept: str, body: b
 
 
 def _original_message(error: ClientError) -> str:
-    """What the model's server itself answered."""
-    return str(cast("dict[str, Any]", error.response).get("OriginalMessage", ""))
+    """What the model's server itself answered: its message where it is a JSON document that has one."""
+    said = str(cast("dict[str, Any]", error.response).get("OriginalMessage", ""))
+    try:
+        document: Any = json.loads(said)
+        return str(document["message"])
+    except (ValueError, KeyError, TypeError):
+        return said
 
 
 def _full_name(sagemaker: Any, name: str) -> str:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 
 class Format(StrEnum):
@@ -44,6 +44,16 @@ def duration(seconds: int | None) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
-def numbers(values: dict[str, float]) -> str:
-    """Metrics on one line."""
-    return "  ".join(f"{name} {value:.4g}" for name, value in sorted(values.items()))
+def numbers(values: dict[str, float], most: int = 6) -> str:
+    """Metrics on one line, `most` at most; JSON output has them all."""
+    shown = [f"{name} {value:.4g}" for name, value in sorted(values.items())]
+    return "  ".join(shown[:most]) + (f"  … {len(shown) - most} more" if len(shown) > most else "")
+
+
+def prediction(value: Any) -> str:
+    """One row's prediction as text: several numbers with spaces between them, six digits each."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return " ".join(prediction(part) for part in cast("list[Any]", value))
+    return value if isinstance(value, str) else json.dumps(value)

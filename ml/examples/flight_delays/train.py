@@ -74,7 +74,6 @@ def judge(model: Pipeline, rows: pd.DataFrame, part: str) -> dict[str, float]:
         f"{part}_log_loss": float(log_loss(late, chance)),
         f"{part}_accuracy": float(accuracy_score(late, chance > 0.5)),
         f"{part}_base_rate_accuracy": float(1 - late.mean()),
-        f"{part}_late_share": float(late.mean()),
     }
 
 
