@@ -44,9 +44,9 @@ class ArtifactStore(pulumi.ComponentResource):
         super().__init__("groundwork:storage:ArtifactStore", name, None, opts)
         self._name = name
         self._args = args
-        logs = self._bucket(LOGS)
-        data = self._bucket("data", logs)
-        artifacts = self._bucket("artifacts", logs)
+        logs, may_log = self._bucket(LOGS)
+        data, _ = self._bucket("data", logs, may_log)
+        artifacts, _ = self._bucket("artifacts", logs, may_log)
         self.data_bucket, self.data_bucket_arn = data.bucket, data.arn
         self.artifact_bucket, self.artifact_bucket_arn = artifacts.bucket, artifacts.arn
         self.log_bucket = logs.bucket
@@ -54,8 +54,14 @@ class ArtifactStore(pulumi.ComponentResource):
             {"dataBucket": self.data_bucket, "artifactBucket": self.artifact_bucket, "logBucket": self.log_bucket}
         )
 
-    def _bucket(self, purpose: str, logs: aws.s3.Bucket | None = None) -> aws.s3.Bucket:
-        """A bucket with everything that makes it safe. Without `logs` it is the bucket that takes the access logs."""
+    def _bucket(
+        self, purpose: str, logs: aws.s3.Bucket | None = None, may_log: aws.s3.BucketPolicy | None = None
+    ) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
+        """A bucket with everything that makes it safe, and its policy.
+
+        logs, may_log: bucket that takes the access logs, and the policy that lets S3 write them there. Without them this
+            is that bucket.
+        """
         name, args = f"{self._name}-{purpose}", self._args
         child = pulumi.ResourceOptions(parent=self)
         bucket = aws.s3.Bucket(
@@ -88,7 +94,7 @@ class ArtifactStore(pulumi.ComponentResource):
         aws.s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption", bucket=bucket.bucket, rules=[self._encryption(logs is None)], opts=child
         )
-        aws.s3.BucketPolicy(
+        policy = aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket.bucket,
             policy=written_with(
@@ -111,10 +117,11 @@ class ArtifactStore(pulumi.ComponentResource):
                 f"{name}-logging",
                 bucket=bucket.bucket,
                 target_bucket=logs.bucket,
-                target_prefix=f"access/{purpose}/",
-                opts=child,
+                target_prefix=log_prefix(purpose),
+                # S3 checks that it may write there.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=may_log),
             )
-        return bucket
+        return bucket, policy
 
     def _encryption(self, takes_logs: bool) -> aws.s3.BucketServerSideEncryptionConfigurationRuleArgs:
         # A bucket that takes server access logs cannot use SSE-KMS by default
@@ -159,22 +166,31 @@ def log_bucket_policy(bucket_arn: str, account_id: str) -> str:
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
     """
-    deliver: Statement = {
-        "Sid": "AccessLogsOfThisAccount",
-        "Effect": "Allow",
-        "Principal": {"Service": "logging.s3.amazonaws.com"},
-        "Action": "s3:PutObject",
-        "Resource": f"{bucket_arn}/access/*",
-        "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
-    }
-    return document(_tls_only(bucket_arn), deliver)
+    deliveries: list[Statement] = [
+        {
+            "Sid": f"AccessLogsOf{purpose.capitalize()}",
+            "Effect": "Allow",
+            "Principal": {"Service": "logging.s3.amazonaws.com"},
+            "Action": "s3:PutObject",
+            "Resource": f"{bucket_arn}/{log_prefix(purpose)}*",
+            "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
+        }
+        for purpose in PURPOSES
+        if purpose != LOGS
+    ]
+    return document(*deliveries, _tls_only(bucket_arn))
+
+
+def log_prefix(purpose: str) -> str:
+    """Where in the log bucket the access logs of a bucket lie."""
+    return f"access/{purpose}/"
 
 
 def _tls_only(bucket_arn: str) -> Statement:
     return {
         "Sid": "TlsOnly",
         "Effect": "Deny",
-        "Principal": "*",  # a denial is for everybody
+        "Principal": {"AWS": "*"},  # a denial is for everybody
         "Action": "s3:*",
         "Resource": [bucket_arn, f"{bucket_arn}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},

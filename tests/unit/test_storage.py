@@ -71,9 +71,13 @@ def test_access_to_data_and_artifacts_is_logged():
     logging = recording.of("aws:s3/bucketLogging:BucketLogging")
     assert {item.inputs["targetPrefix"] for item in logging.values()} == {"access/data/", "access/artifacts/"}
     assert {item.inputs["targetBucket"] for item in logging.values()} == {f"groundwork-dev-logs-{ACCOUNT}"}
-    deliver = recording.policy("aws:s3/bucketPolicy:BucketPolicy", "store-logs-policy")[1]
-    assert deliver["Principal"] == {"Service": "logging.s3.amazonaws.com"}
-    assert deliver["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    for item in logging.values():
+        assert "store-logs-policy" in item.dependencies
+    allowed = recording.policy("aws:s3/bucketPolicy:BucketPolicy", "store-logs-policy")[:2]
+    for statement, purpose in zip(allowed, ("data", "artifacts"), strict=True):
+        assert statement["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+        assert statement["Resource"] == f"arn:aws:s3:::groundwork-dev-logs-{ACCOUNT}/access/{purpose}/*"
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 
 
 def test_superseded_versions_and_old_logs_expire_but_data_never_does():
