@@ -59,8 +59,8 @@ class ArtifactStore(pulumi.ComponentResource):
     ) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
         """A bucket with everything that makes it safe, and its policy.
 
-        logs, may_log: bucket that takes the access logs, and the policy that lets S3 write them there. Without them this
-            is that bucket.
+        logs, may_log: bucket that takes the access logs, and the policy that lets S3 write them there. Without them
+            this is that bucket.
         """
         name, args = f"{self._name}-{purpose}", self._args
         child = pulumi.ResourceOptions(parent=self)
