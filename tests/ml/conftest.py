@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,7 @@ class Platform:
 
     url: str
     folder: Path
+    mlflow_port: int = 0
     variables: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
@@ -107,11 +109,32 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             "GROUNDWORK_OWNER": "tester",
             "SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": f"http://127.0.0.1:{mlflow_port}",
         }
-        running = Platform(url, folder, variables)
+        running = Platform(url, folder, mlflow_port, variables)
         publish(running)
         yield running
     finally:
         process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def tracking(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real MLflow server, where the contract's tracking ARN leads on this machine. Its address."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    log = folder / "server.log"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(platform.mlflow_port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--no-serve-artifacts", "--workers", "1"]
+    command += ["--default-artifact-root", "s3://groundwork-test-artifacts/mlflow"]
+    variables = {**os.environ, **platform.variables, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{platform.mlflow_port}/health", process, log, timeout_s=180)
+        yield f"http://127.0.0.1:{platform.mlflow_port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
 
 

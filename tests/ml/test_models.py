@@ -1,0 +1,111 @@
+"""From a trained model to an endpoint's answer: registry, deployment, predictions."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.ml, pytest.mark.usefixtures("tracking")]
+
+Platform = Any
+JobFolder = Any
+EXAMPLE = Path(__file__).parents[2] / "ml" / "examples" / "flight_delays"
+
+IRIS = """
+import os
+import mlflow
+from mlflow.models import infer_signature
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+rows, kinds = load_iris(return_X_y=True, as_frame=True)
+with mlflow.start_run():
+    model = LogisticRegression(max_iter=500).fit(rows, kinds)
+    mlflow.log_metric("accuracy", model.score(rows, kinds))
+    mlflow.sklearn.save_model(
+        model, os.environ["SM_MODEL_DIR"], signature=infer_signature(rows, model.predict(rows)), pip_requirements=[]
+    )
+"""
+ROW = "sepal length (cm),sepal width (cm),petal length (cm),petal width (cm)\n"
+
+
+@pytest.fixture(scope="module")
+def iris(platform: Platform, tracking: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A spec whose job has run once, and registered its model."""
+    folder = tmp_path_factory.mktemp("iris")
+    (folder / "train.py").write_text(IRIS)
+    spec = {"name": "iris", "team": "research", "entry_point": "train.py", "image": "training:0.1.0"}
+    (folder / "job.yaml").write_text(json.dumps({**spec, "register": "iris", "deploy": {"endpoint": "iris"}}))
+    result = platform.ml("train", folder / "job.yaml", "--env", "local")
+    assert result.returncode == 0, result.stdout + result.stderr
+    yield folder / "job.yaml"
+    platform.ml("stop", "--endpoint", "research-iris")
+
+
+def test_a_version_says_its_job_its_metrics_and_where_its_data_are(platform: Platform, iris: Path) -> None:
+    versions = platform.ml_json("models", "iris")
+    assert len(versions) == 1
+    assert versions[0]["version"] == "1"
+    assert versions[0]["job"].startswith("research-iris-")
+    assert versions[0]["metrics"]["accuracy"] > 0.9
+    assert versions[0]["model_data"].endswith(f"{versions[0]['job']}/output/model.tar.gz")
+
+
+def test_a_model_that_is_not_there_ends_with_6(platform: Platform, iris: Path) -> None:
+    result = platform.ml("models", "irsi")
+    assert result.returncode == 6
+    assert "There is iris" in result.stderr
+
+
+def test_a_model_is_deployed_and_answers_and_deploying_again_changes_nothing(
+    platform: Platform, iris: Path, tmp_path: Path
+) -> None:
+    deployed = platform.ml("deploy", iris, "--env", "local", "-o", "json")
+    assert deployed.returncode == 0, deployed.stderr
+    document = json.loads(deployed.stdout)
+    assert (document["status"], document["name"], document["serves"]) == ("InService", "research-iris", True)
+    (tmp_path / "rows.csv").write_text(ROW + "5.1,3.5,1.4,0.2\n6.3,3.3,6.0,2.5\n")
+    assert platform.ml("predict", "--endpoint", "iris", tmp_path / "rows.csv").stdout.split() == ["0", "2"]
+    again = platform.ml("deploy", iris, "--env", "local")
+    assert "Serving already" in again.stderr
+    (version,) = platform.ml_json("models", "iris")
+    assert version["endpoints"] == ["research-iris"]
+    by_model = platform.ml("deploy", iris, "--model", "iris/1")
+    assert by_model.returncode == 0
+    assert "Serving already" in by_model.stderr
+    assert platform.ml("status", "research-iris").returncode == 0
+
+
+def test_rows_that_the_model_refuses_end_with_1_and_its_own_words(
+    platform: Platform, iris: Path, tmp_path: Path
+) -> None:
+    platform.ml("deploy", iris, "--env", "local")
+    (tmp_path / "rows.csv").write_text("sepal length (cm)\n5.1\n")
+    result = platform.ml("predict", "--endpoint", "research-iris", tmp_path / "rows.csv")
+    assert result.returncode == 1
+    assert "petal width (cm)" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_endpoint_that_is_not_there_ends_with_6(platform: Platform, tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text("[[1]]")
+    result = platform.ml("predict", "--endpoint", "nowhere", tmp_path / "rows.json", "--env", "local")
+    assert result.returncode == 6
+
+
+def test_the_flight_example_beats_the_base_rate_on_months_that_it_has_not_seen(platform: Platform) -> None:
+    result = platform.ml("train", EXAMPLE / "job.yaml", "--env", "local", "--deploy", "-o", "json", timeout=300)
+    assert result.returncode == 0, result.stderr
+    job = platform.ml_json("status", "research-flight-delays")
+    metrics = job["metrics"]
+    assert metrics["test_roc_auc"] > 0.68
+    assert metrics["test_accuracy"] > metrics["test_base_rate_accuracy"]
+    answer = platform.ml_json("predict", "--endpoint", "research-flight-delays", EXAMPLE / "rows.csv")
+    with (EXAMPLE / "rows.csv").open() as file:
+        assert len(answer["predictions"]) == len(list(csv.DictReader(file)))
+    assert all(0 < late < 1 and abs(on_time + late - 1) < 1e-9 for on_time, late in answer["predictions"])
+    assert platform.ml("stop", "--endpoint", "research-flight-delays").returncode == 0
+    assert platform.ml("status", "research-flight-delays").returncode == 0
