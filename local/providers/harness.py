@@ -1,8 +1,12 @@
-"""A spawned AWS provider plugin, driven as the engine drives it."""
+"""A spawned provider plugin, driven as the engine drives it."""
 
+import configparser
 import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,9 +53,11 @@ class Live:
 class Plugin:
     """One plugin process. Each method is one request of the engine's."""
 
+    module = "local.providers.aws"
+
     def __init__(self, environment: Mapping[str, str], configuration: Mapping[str, Any] | None = None) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local.providers.aws", "127.0.0.1:1"],
+            [sys.executable, "-m", self.module, "127.0.0.1:1"],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
@@ -60,6 +66,7 @@ class Plugin:
         port = int(self.process.stdout.readline())
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
         self.stub = provider_pb2_grpc.ResourceProviderStub(self.channel)
+        self.created: list[Live] = []
         self.configure(configuration or {})
 
     def close(self) -> None:
@@ -107,7 +114,14 @@ class Plugin:
         news = self.checked(resource, inputs)
         answer = self._ask("Create", provider_pb2.CreateRequest(urn=resource.urn, properties=to_struct(news)))
         resource.id, resource.inputs, resource.state = answer.id, news, from_struct(answer.properties)
+        self.created.append(resource)
         return resource
+
+    def forget(self, name: str) -> list[Live]:
+        """The resources of this name that were created here, newest first; asked for once."""
+        found = [live for live in reversed(self.created) if live.name == name]
+        self.created = [live for live in self.created if live.name != name]
+        return found
 
     def preview_create(self, type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
         resource = Live(type_, name)
@@ -152,3 +166,66 @@ class Plugin:
     def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._ask("Invoke", provider_pb2.InvokeRequest(tok=token, args=to_struct(arguments)))
         return from_struct(getattr(answer, "return"))
+
+
+class AwsServer:
+    """The local stack's AWS server with a state of its own, on a free port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_CONFIG_FILE": str(folder / "config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
+            "AWS_PROFILE": "groundwork-local",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "AwsServer":
+        log = (self.folder / "log").open("wb")
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "local.aws_server", "--port", str(self.port)),
+                *("--state-dir", str(self.folder / "state"), "--run-dir", str(self.folder)),
+                *("--aws-config", self.environment["AWS_CONFIG_FILE"]),
+                *("--aws-credentials", self.environment["AWS_SHARED_CREDENTIALS_FILE"]),
+            ],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/_groundwork/health", timeout=5):  # noqa: S310  (our own)
+                    return self
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    text = (self.folder / "log").read_text(errors="replace")
+                    raise RuntimeError(f"The AWS server did not start:\n{text[-3000:]}") from None
+                time.sleep(0.1)
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(20)
+
+    def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """One call of somebody else's: boto3's client method `operation` of `service`."""
+        import boto3
+
+        keys = configparser.ConfigParser()
+        keys.read(self.environment["AWS_SHARED_CREDENTIALS_FILE"])
+        section = keys["groundwork-local"]
+        client = boto3.client(
+            service,
+            region_name="us-east-1",
+            endpoint_url=self.url,
+            aws_access_key_id=section["aws_access_key_id"],
+            aws_secret_access_key=section["aws_secret_access_key"],
+        )
+        return getattr(client, operation)(**params)

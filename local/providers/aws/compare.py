@@ -26,15 +26,14 @@ def same(prop: Property, actual: Any, desired: Any) -> bool:
     """Whether `actual` is what `desired` asks for. A `desired` of None asks for the default, or for nothing."""
     if contains_unknown(actual) or contains_unknown(desired):
         return False
-    if _is_empty(desired):
-        if prop.computed and desired is None:
+    if desired is None:
+        if prop.computed:
             return True
-        if prop.default is not None and desired is None:
-            desired = prop.default
+        desired = prop.default
+    if actual is None:
+        actual = prop.default
     if _is_empty(actual) and _is_empty(desired):
         return True
-    if actual is None and prop.default is not None:
-        actual = prop.default
     if prop.kind == "block":
         return _same_block(prop, actual or {}, desired or {})
     if prop.kind in ("blocks", "blockset"):
@@ -107,6 +106,8 @@ def _ordered(prop: Property, value: Any) -> list[Any]:
 
 
 def _comparable(prop: Property, value: Any) -> Any:
+    if prop.alike is not None and value is not None:
+        value = prop.alike(value)
     if prop.kind == "json":
         return canonical_json(value)
     if prop.kind == "set":

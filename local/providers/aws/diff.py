@@ -55,8 +55,9 @@ def difference(
         else:
             changes.extend(_leaves(prop, prop.name, olds.get(name), news.get(name)))
     made_up = news.get("__defaults") or []
-    collides = bool(resource.unique) and all(
-        name not in made_up and _unchanged(resource, name, olds, news) for name in resource.unique
+    collides = resource.single or (
+        bool(resource.unique)
+        and all(name not in made_up and _unchanged(resource, name, olds, news) for name in resource.unique)
     )
     return Difference(tuple(changes), delete_first=collides and any(change.replaces for change in changes))
 

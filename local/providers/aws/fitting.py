@@ -19,7 +19,8 @@ class MisfitError(ValueError):
 def filled(template: Any, value_of: Callable[[str], Any]) -> Any:
     """The template with its `"$name"` references replaced; members whose reference has no value are left out."""
     if isinstance(template, str) and template.startswith("$"):
-        return value_of(template[1:])
+        value = value_of(template[1:].removesuffix("!"))
+        return "" if value is None and template.endswith("!") else value
     if isinstance(template, Mapping):
         if "?" in template:
             if not filled(template["?"], value_of):

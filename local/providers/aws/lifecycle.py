@@ -227,6 +227,7 @@ def _found(context: Context, document: Mapping[str, Any], wanted: Mapping[str, A
     if resource.shape:
         resource.shape(context, document, actual)
     state: dict[str, Any] = {name: plain(found(path, document)) for name, path in resource.outputs.items()}
+    state |= {name: value for name, value in actual.items() if resource.property(name) is None}
     inputs: dict[str, Any] = {}
     for prop in resource.properties:
         if prop.name == "tags":

@@ -3,7 +3,7 @@
 An entry names Pulumi's properties on the left and AWS's API on the right. Parameters of an operation are templates:
 `"$vpcId"` stands for the property `vpcId` (an output or `id` too, `"$vpcConfig.subnetIds"` for what lies inside a
 block, `"$document.Arn"` for what an earlier read of the same resource brought) and disappears together with its member
-where the property is not set; a structure with a member `"?"` is only there where that reference has a value; anything
+where the property is not set (`"$description!"` is empty text then); a structure with a member `"?"` is only there where that reference has a value; anything
 else is taken literally. How a
 value is written on the wire (numbers, member names inside blocks) follows from botocore's model of the operation.
 """
@@ -34,6 +34,7 @@ class Property:
     path: JMESPath of the value in what the reads bring; empty where AWS does not tell it (the value last set
         stands); None for the property's own name in AWS's spelling.
     autoname: longest physical name to make up from the logical name when the property is not set; 0 for none.
+    alike: turns values that AWS takes for one and the same into equal ones.
     fields: of a block, or of each item of a list of blocks.
     """
 
@@ -47,6 +48,7 @@ class Property:
     path: str | None = None
     autoname: int = 0
     replaces_if: Callable[[Any, Any], bool] | None = None
+    alike: Callable[[Any], Any] | None = None
     fields: tuple["Property", ...] = ()
 
     def field(self, name: str) -> "Property | None":
@@ -159,6 +161,7 @@ class Resource:
     created, updated: what to wait for; deleted_timeout_s: wait that long until the reads find nothing.
     unique: properties that, all staying the same, make a replacement collide with what it replaces, so that the old
         one is deleted first.
+    single: the local stack can hold only one at a time, so a replacement always deletes first.
     check: says what is wrong with the inputs, in a sentence, or None.
     recorded: a cloud would run something for it; the local server only keeps its description.
     """
@@ -183,6 +186,7 @@ class Resource:
     updated: Wait | None = None
     deleted_timeout_s: float = 0
     unique: tuple[str, ...] = ()
+    single: bool = False
     check: Callable[[Mapping[str, Any]], str | None] | None = None
     recorded: bool = False
     regional: bool = True

@@ -13,6 +13,11 @@ def _set_attribute(name: str, member: str) -> Call:
     return Call("ModifyVpcAttribute", {"VpcId": "$id", member: {"Value": f"${name}"}}, on=(name,), at_create=True)
 
 
+def _becomes_dedicated(old: object, new: object) -> bool:
+    """AWS can take the dedicated tenancy back, not give it later."""
+    return new == "dedicated"
+
+
 VPC = Resource(
     type="aws:ec2/vpc:Vpc",
     service="ec2",
@@ -20,7 +25,7 @@ VPC = Resource(
     id="answer:Vpc.VpcId",
     properties=(
         Property("cidrBlock", replaces=REPLACES),
-        Property("instanceTenancy", default="default"),
+        Property("instanceTenancy", default="default", replaces=REPLACES, replaces_if=_becomes_dedicated),
         Property("enableDnsSupport", default=True, path='"vpc.enableDnsSupport"'),
         Property("enableDnsHostnames", default=False, path='"vpc.enableDnsHostnames"'),
         Property("tags", "map"),

@@ -98,11 +98,9 @@ ROUTE = Resource(
 
 def _association(context: Context) -> dict[str, Any] | None:
     """The association of the subnet or gateway now: replacing one gives it another id on AWS's side."""
-    target = context.value("subnetId") or context.value("gatewayId")
-    tables = context.call("DescribeRouteTables", {"Filters": []})["RouteTables"] if not target else []
-    if target:
-        key = "association.subnet-id" if str(target).startswith("subnet-") else "association.gateway-id"
-        tables = context.call("DescribeRouteTables", {"Filters": [{"Name": key, "Values": [target]}]})["RouteTables"]
+    target = str(context.value("subnetId") or context.value("gatewayId"))
+    key = "association.subnet-id" if target.startswith("subnet-") else "association.gateway-id"
+    tables = context.call("DescribeRouteTables", {"Filters": [{"Name": key, "Values": [target]}]})["RouteTables"]
     return next(
         (
             each
@@ -135,7 +133,7 @@ def _association_from_id(context: Context) -> Mapping[str, Any]:
     if not separator:
         raise AwsError(f"{context.resource.type}: the id {context.id!r} does not have the form 'subnet-…/rtb-…'.")
     kind = "subnetId" if target.startswith("subnet-") else "gatewayId"
-    context.state = {kind: target}
+    context.new = {kind: target}
     found = _association(context)
     if found is None or found["RouteTableId"] != table:
         raise AwsError(f"{target} is not associated with {table}.", "InvalidAssociationID.NotFound")

@@ -271,6 +271,7 @@ CLUSTER = Resource(
     updated=_ACTIVE,
     deleted_timeout_s=900,
     unique=("name",),
+    single=True,
 )
 
 TYPES = (CLUSTER,)

@@ -106,6 +106,8 @@ def _update_addon(context: Context) -> None:
     for name in ("addonVersion", "configurationValues", "podIdentityAssociations", "serviceAccountRoleArn"):
         if name in context.changed or name == "serviceAccountRoleArn":
             params[name] = f"${name}"
+    if "serviceAccountRoleArn" in context.changed and not context.new.get("serviceAccountRoleArn"):
+        raise AwsError(f"{context.subject}: EKS cannot take the role from an add-on; replace the add-on instead.")
     if "podIdentityAssociations" in context.changed and not context.new.get("podIdentityAssociations"):
         params["podIdentityAssociations"] = []
     context.take(Call("UpdateAddon", params))
@@ -211,7 +213,7 @@ POD_IDENTITY_ASSOCIATION = Resource(
                 "clusterName": "$clusterName",
                 "associationId": "$id",
                 "roleArn": "$roleArn",
-                "targetRoleArn": "$targetRoleArn",
+                "targetRoleArn": "$targetRoleArn!",
                 "disableSessionTags": "$disableSessionTags",
             },
             on=("roleArn", "targetRoleArn", "disableSessionTags"),

@@ -65,7 +65,7 @@ ROLE = Resource(
         ),
         Call(
             "UpdateRole",
-            {"RoleName": "$id", "Description": "$description", "MaxSessionDuration": "$maxSessionDuration"},
+            {"RoleName": "$id", "Description": "$description!", "MaxSessionDuration": "$maxSessionDuration"},
             on=("description", "maxSessionDuration"),
         ),
         Call(

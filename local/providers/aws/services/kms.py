@@ -101,13 +101,14 @@ KEY = Resource(
 )
 
 
-def _name_target(context: Context, document: Mapping[str, Any], actual: dict[str, Any]) -> None:
-    """KMS tells the target's id; the program may have named it by its ARN."""
-    key_id = str(document.get("TargetKeyId"))
-    wanted = str(context.new.get("targetKeyId") or "")
-    actual["targetKeyId"] = wanted if wanted.endswith(f"key/{key_id}") else key_id
+def key_id(reference: Any) -> str:
+    """The id in a key's ARN or id: KMS takes either and tells the id."""
+    return str(reference).rpartition("/")[2]
+
+
+def _tell_target(context: Context, document: Mapping[str, Any], actual: dict[str, Any]) -> None:
     arn = str(document.get("AliasArn"))
-    actual["targetKeyArn"] = arn.rpartition(":")[0] + f":key/{key_id}"
+    actual["targetKeyArn"] = f"{arn.rpartition(':')[0]}:key/{document.get('TargetKeyId')}"
 
 
 def _is_alias_name(inputs: Mapping[str, Any]) -> str | None:
@@ -124,14 +125,14 @@ ALIAS = Resource(
     id="{name}",
     properties=(
         Property("name", required=True, replaces=REPLACES, path="AliasName"),
-        Property("targetKeyId", required=True),
+        Property("targetKeyId", required=True, alike=key_id),
     ),
     create=Call("CreateAlias", {"AliasName": "$name", "TargetKeyId": "$targetKeyId"}),
     reads=(Read("ListAliases", {"Limit": 100}, "Aliases[?AliasName == '$id'] | [0]"),),
     updates=(Call("UpdateAlias", {"AliasName": "$id", "TargetKeyId": "$targetKeyId"}, on=("targetKeyId",)),),
     delete=(Call("DeleteAlias", {"AliasName": "$id"}, ignore=_GONE),),
-    outputs={"arn": "AliasArn"},
-    shape=_name_target,
+    outputs={"arn": "AliasArn", "targetKeyArn": "TargetKeyId"},
+    shape=_tell_target,
     check=_is_alias_name,
     unique=("name",),
 )

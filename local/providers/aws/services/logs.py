@@ -58,6 +58,7 @@ LOG_GROUP = Resource(
         Call("DisassociateKmsKey", {"logGroupName": "$id"}, on=("kmsKeyId",), if_unset="kmsKeyId"),
     ),
     delete=(Call("DeleteLogGroup", {"logGroupName": "$id"}, if_unset="skipDestroy", ignore=_GONE),),
+    outputs={"arn": "arn"},
     shape=_tell_arn,
     tagging=Tagging(
         member="tags",

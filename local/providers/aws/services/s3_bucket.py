@@ -1,5 +1,6 @@
 """Buckets themselves; what is configured on them is in s3_settings."""
 
+from local.providers.aws.clients import AwsError
 from local.providers.aws.context import Context
 from local.providers.aws.services.common import page
 from local.providers.aws.table import REPLACES, Call, Function, Property, Read, Resource, Tagging
@@ -21,7 +22,12 @@ def _empty_if_asked(context: Context) -> None:
     if not context.value("forceDestroy"):
         return
     while True:
-        answer = context.call("ListObjectVersions", {"Bucket": context.id, "MaxKeys": 1000})
+        try:
+            answer = context.call("ListObjectVersions", {"Bucket": context.id, "MaxKeys": 1000})
+        except AwsError as error:
+            if error.code in GONE:
+                return
+            raise
         found = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
         if not found:
             return

@@ -81,6 +81,7 @@ MLFLOW_TRACKING_SERVER = Resource(
     updated=Wait("TrackingServerStatus", ("Created", "Updated"), ("UpdateFailed",), timeout_s=3600),
     deleted_timeout_s=3600,
     unique=("trackingServerName",),
+    single=True,
 )
 
 TYPES = (MLFLOW_TRACKING_SERVER,)

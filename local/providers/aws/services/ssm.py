@@ -26,8 +26,8 @@ def _put(context: Context, *, overwrite: bool) -> dict[str, Any]:
     if context.new["type"] != "SecureString":
         del params["KeyId"]
     if overwrite:
-        # A description that is left out of an overwrite stays; the provider empties it.
-        params["Description"] = "$description" if context.new.get("description") else ""
+        # What is left out of an overwrite stays; the provider empties it.
+        params |= {"Description": "$description!", "AllowedPattern": "$allowedPattern!"}
         return context.take(Call("PutParameter", params))
     return context.create(Call("PutParameter", params))
 
