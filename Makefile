@@ -37,7 +37,7 @@ install: $(STAMP) ## the Python environment alone
 
 # Made again when the lock, the installer or the command names change.
 $(STAMP): requirements.txt pyproject.toml local/bootstrap.txt local/install.sh
-	@local/install.sh "$(PYTHON)" $(VENV)
+	@local/install.sh "$(PYTHON)" $(VENV) >&2
 
 lock: $(STAMP) ## write requirements.txt and the other locks from their .in files, with hashes
 	@local/install.sh --lock "$(PYTHON)" $(VENV)
