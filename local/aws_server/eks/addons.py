@@ -2,10 +2,12 @@
 
 import json
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
+from local.aws_server.eks import pod_identity
 from local.aws_server.eks.common import (
     child_key,
     children,
@@ -40,6 +42,15 @@ _COMMUNITY = (
 # https://docs.aws.amazon.com/eks/latest/userguide/workloads-add-ons-available-eks.html and …/community-addons.html
 
 
+_NAMESPACES = {
+    "amazon-cloudwatch-observability": "amazon-cloudwatch",
+    "external-dns": "external-dns",
+    "cert-manager": "cert-manager",
+    "fluent-bit": "fluent-bit",
+    "adot": "opentelemetry-operator-system",
+}
+
+
 def _owner(name: str) -> str:
     return "aws" if name in _AWS else "community"
 
@@ -51,6 +62,11 @@ def _find(call: Call) -> dict[str, Any]:
     if record is None:
         raise not_found(f"No addon: {call.params['addonName']} found in cluster: {call.params['clusterName']}")
     return record
+
+
+def _associate(call: Call, addon: dict[str, Any], wanted: Sequence[Mapping[str, Any]]) -> list[str]:
+    namespace = addon.get("namespaceConfig", {}).get("namespace") or _NAMESPACES.get(addon["addonName"], "kube-system")
+    return pod_identity.replace_owned(call, addon["clusterName"], namespace, addon["addonArn"], wanted)
 
 
 def _check_configuration(values: str | None) -> None:
@@ -94,11 +110,8 @@ def create_addon(call: Call) -> dict[str, Any]:
             for member in ("serviceAccountRoleArn", "configurationValues", "namespaceConfig")
             if params.get(member)
         },
-        "podIdentityAssociations": [
-            call.arn(f"podidentityassociation/{cluster_name}/a-{uuid.uuid4().hex[:17]}")
-            for _ in params.get("podIdentityAssociations", ())
-        ],
     }
+    record["podIdentityAssociations"] = _associate(call, record, params.get("podIdentityAssociations") or ())
     call.server.records.put(ADDON, key, record)
     return {"addon": record}
 
@@ -123,14 +136,21 @@ def update_addon(call: Call) -> dict[str, Any]:
         for name in ("addonVersion", "serviceAccountRoleArn", "configurationValues")
         if call.params.get(name) is not None
     }
+    if call.params.get("podIdentityAssociations") is not None:
+        wanted = call.params["podIdentityAssociations"]
+        given["podIdentityAssociations"] = _associate(call, record, wanted)
     key = child_key(call, record["clusterName"], record["addonName"])
-    call.server.records.put(ADDON, key, record | given | {"modifiedAt": now()})
+    changed = record | given | {"modifiedAt": now()}
+    if given.get("serviceAccountRoleArn") == "":
+        del changed["serviceAccountRoleArn"]
+    call.server.records.put(ADDON, key, changed)
     return {"update": record_update(call, record["clusterName"], "AddonUpdate", given)}
 
 
 @eks_operation("DeleteAddon")
 def delete_addon(call: Call) -> dict[str, Any]:
     record = _find(call)
+    _associate(call, record, ())
     call.server.records.delete(ADDON, child_key(call, record["clusterName"], record["addonName"]))
     return {"addon": record | {"status": "DELETING"}}
 

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -53,25 +54,43 @@ def _find(call: Call) -> dict[str, Any]:
 
 @eks_operation("CreatePodIdentityAssociation")
 def create_pod_identity_association(call: Call) -> dict[str, Any]:
-    params = call.params
-    cluster_of(call, params["clusterName"])
-    _check_role(call, params["roleArn"])
-    for other in children(call, ASSOCIATION, params["clusterName"]):
-        if (other["namespace"], other["serviceAccount"]) == (params["namespace"], params["serviceAccount"]):
+    return {"association": create(call, call.params)}
+
+
+def create(call: Call, wanted: Mapping[str, Any], owner_arn: str | None = None) -> dict[str, Any]:
+    """Makes an association; owner_arn: the add-on that it belongs to."""
+    cluster_of(call, wanted["clusterName"])
+    _check_role(call, wanted["roleArn"])
+    for other in children(call, ASSOCIATION, wanted["clusterName"]):
+        if (other["namespace"], other["serviceAccount"]) == (wanted["namespace"], wanted["serviceAccount"]):
             raise in_use(f"Association already exists: {other['associationId']}")
     association_id = f"a-{uuid.uuid4().hex[:17]}"
     record = {
-        **{name: params[name] for name in ("clusterName", "namespace", "serviceAccount", "roleArn")},
+        **{name: wanted[name] for name in ("clusterName", "namespace", "serviceAccount", "roleArn")},
         "associationId": association_id,
-        "associationArn": call.arn(f"podidentityassociation/{params['clusterName']}/{association_id}"),
-        "tags": params.get("tags", {}),
+        "associationArn": call.arn(f"podidentityassociation/{wanted['clusterName']}/{association_id}"),
+        "tags": wanted.get("tags", {}),
         "createdAt": now(),
         "modifiedAt": now(),
-        "disableSessionTags": params.get("disableSessionTags", False),
-        **{name: params[name] for name in ("targetRoleArn", "policy") if params.get(name)},
+        "disableSessionTags": wanted.get("disableSessionTags", False),
+        **{name: wanted[name] for name in ("targetRoleArn", "policy") if wanted.get(name)},
+        **({"ownerArn": owner_arn} if owner_arn else {}),
     }
-    call.server.records.put(ASSOCIATION, child_key(call, params["clusterName"], association_id), record)
-    return {"association": record}
+    call.server.records.put(ASSOCIATION, child_key(call, wanted["clusterName"], association_id), record)
+    return record
+
+
+def replace_owned(
+    call: Call, cluster_name: str, namespace: str, owner_arn: str, wanted: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Makes the associations that an add-on is to have, and removes its others; returns their ARNs."""
+    for record in children(call, ASSOCIATION, cluster_name):
+        if record.get("ownerArn") == owner_arn:
+            call.server.records.delete(ASSOCIATION, child_key(call, cluster_name, record["associationId"]))
+    return [
+        create(call, {**one, "clusterName": cluster_name, "namespace": namespace}, owner_arn)["associationArn"]
+        for one in wanted
+    ]
 
 
 @eks_operation("DescribePodIdentityAssociation")
@@ -94,6 +113,10 @@ def update_pod_identity_association(call: Call) -> dict[str, Any]:
 @eks_operation("DeletePodIdentityAssociation")
 def delete_pod_identity_association(call: Call) -> dict[str, Any]:
     record = _find(call)
+    if owner := record.get("ownerArn"):
+        raise ServiceError(
+            "InvalidRequestException", f"The association belongs to the add-on {owner}; update that one instead."
+        )
     call.server.records.delete(ASSOCIATION, child_key(call, record["clusterName"], record["associationId"]))
     return {"association": record}
 

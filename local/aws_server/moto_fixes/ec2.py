@@ -1,4 +1,7 @@
-"""EC2: deleted endpoints go, and ModifyVpcEndpoint and ModifySecurityGroupRules obey all of their members."""
+"""EC2: deleted endpoints and NAT gateways go, with what they held; two operations obey all of their members.
+
+AWS shows a deleted NAT gateway for an hour; here it is gone at once, so that an empty account looks empty.
+"""
 
 import json
 from typing import Any
@@ -41,6 +44,22 @@ def delete_vpc_endpoints(call: Call) -> dict[str, Any]:
             for name in missing
         ]
     }
+
+
+@operation("ec2", "DeleteNatGateway")
+def delete_nat_gateway(call: Call) -> dict[str, Any]:
+    name = call.params["NatGatewayId"]
+    with call.server.changing("ec2"):
+        backend = ec2_backends[call.account_id][call.region]
+        gateway = backend.nat_gateways.pop(name, None)
+        if gateway is None:
+            raise ServiceError("NatGatewayNotFound", f"The Nat Gateway {name} was not found")
+        interface = gateway._eni.id  # moto has no other name for it
+        for address in backend.addresses:
+            if address.eni is not None and address.eni.id == interface:
+                address.eni = address.instance = address.association_id = None
+        backend.enis.pop(interface, None)
+    return {"NatGatewayId": name}
 
 
 @operation("ec2", "ModifySecurityGroupRules")

@@ -1,4 +1,4 @@
-"""CloudWatch Logs: the KMS key of a log group can be set and taken away."""
+"""CloudWatch Logs: a log group's class is kept, and its KMS key can be set and taken away."""
 
 from typing import Any
 
@@ -32,3 +32,26 @@ def associate_kms_key(call: Call) -> dict[str, Any]:
 @operation("logs", "DisassociateKmsKey")
 def disassociate_kms_key(call: Call) -> dict[str, Any]:
     return _set_key(call, None)
+
+
+@operation("logs", "CreateLogGroup")
+def create_log_group(call: Call) -> dict[str, Any]:
+    answer = call.forward()
+    if kind := call.params.get("logGroupClass"):
+        with call.server.changing("logs"):
+            group = logs_backends[call.account_id][call.region].groups[call.params["logGroupName"]]
+            group.__dict__["groundwork_class"] = kind
+    return answer
+
+
+@operation("logs", "DescribeLogGroups")
+def describe_log_groups(call: Call) -> dict[str, Any]:
+    answer = call.forward()
+    groups = logs_backends[call.account_id][call.region].groups
+    for described in answer.get("logGroups", ()):
+        group = groups.get(described["logGroupName"])
+        described["logGroupClass"] = group.__dict__.get("groundwork_class", "STANDARD") if group else "STANDARD"
+    wanted = call.params.get("logGroupClass")
+    if wanted:
+        answer["logGroups"] = [one for one in answer["logGroups"] if one["logGroupClass"] == wanted]
+    return answer
