@@ -1,8 +1,8 @@
 """What a platform adds to a script's run: `ml train` on the local stack beside PyPI's sagemaker-training.
 
-Both run the same trivial script, and the same script run bare by the same interpreter is taken off. `ml train` packs and
-uploads the code, submits the job to the AWS server, waits for its end and shows its log; sagemaker-training (the toolkit
-in SageMaker's own containers) only starts a script that is already there.
+Both run the same trivial script, and the same script run bare by the same interpreter is taken off. `ml train` packs
+and uploads the code, submits the job to the AWS server, waits for its end and shows its log; sagemaker-training (the
+toolkit in SageMaker's own containers) only starts a script that is already there.
 """
 
 import json
@@ -24,7 +24,7 @@ SCRIPT = """\
 import os
 import pathlib
 
-folder = pathlib.Path(os.environ.get("SM_MODEL_DIR", "model"))
+folder = pathlib.Path(os.environ["SM_MODEL_DIR"])
 folder.mkdir(parents=True, exist_ok=True)
 (folder / "model.txt").write_text("trained\\n")
 print("trained")
@@ -55,11 +55,12 @@ def run(rounds: int) -> Report:
         base = _container_layout(folder / "container", code)
         ml = [str(Path(sys.executable).with_name("ml")), "train", "job.yaml", "--env", STACK]
         train = [str(toolkit.with_name("train"))]
+        bare = {**os.environ, "SM_MODEL_DIR": str(folder / "model")}
         commands = {
             "ml train": (ml, environment),
-            "the script, bare": ([sys.executable, "train.py"], dict(os.environ)),
+            "the script, bare": ([sys.executable, "train.py"], bare),
             "sagemaker-training": (train, {**os.environ, **_container_environment(base)}),
-            "the script, bare, its interpreter": ([str(toolkit), "train.py"], dict(os.environ)),
+            "the script, bare, its interpreter": ([str(toolkit), "train.py"], bare),
         }
         times: dict[str, list[float]] = {what: [] for what in commands}
         for number in range(rounds + 1):
