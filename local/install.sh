@@ -63,7 +63,7 @@ fi
 
 if $lock; then
     options=(--universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11)
-    for source in requirements.in requirements-bench.in local/bootstrap.in local/acquire/go-requirements.in; do
+    for source in requirements.in bench/requirements-*.in local/bootstrap.in local/acquire/go-requirements.in; do
         [ -e "$source" ] || continue
         step "locking $source" "$uv" pip compile "${options[@]}" ${LOCK_ARGS:-} "$source" -o "${source%.in}.txt"
     done
