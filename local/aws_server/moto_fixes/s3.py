@@ -6,9 +6,9 @@ from local.aws_server.moto_bridge import not_implemented
 from local.aws_server.moto_fixes import bucket_policies
 from local.aws_server.operations import Call, operation
 
-_KINDS = ("IntelligentTiering", "Metrics", "Analytics")
 __all__ = ["bucket_policies"]
 
+_KINDS = ("IntelligentTiering", "Metrics", "Analytics")
 _LOST = (
     *(f"{verb}Bucket{what}Configuration" for what in _KINDS for verb in ("Put", "Get", "Delete")),
     *(f"ListBucket{what}Configurations" for what in _KINDS),
