@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import runpy
+import signal
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,8 @@ def main() -> int:
     settings = pulumi.runtime.Settings(**json.loads(os.environ.pop("GROUNDWORK_RUN")))
     pulumi.runtime.configure(settings)
 
+    # The engine ends a program so when a resource has failed: what went wrong is said already.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(SHOWN_TO_THE_USER))
     absolute = program.absolute()
     if _program_file(absolute) is None:
         pulumi.log.error(f"There is no program at {absolute}: expected a Python file, or a folder with __main__.py.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,8 @@ DEFAULT_TIMEOUT_S = 600.0
 """How long readiness and deletion are waited for, unless the resource's customTimeouts say otherwise: as the genuine
 provider does (https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/)."""
 _SERVED_WITHIN_S = 2.0
+_IMMUTABLE = re.compile(r"immutable|may not (be changed|change)|cannot (be changed|change)|updates to .* are forbidden")
+"""How the API server's validation words it (k8s.io/kubernetes, pkg/apis/*/validation)."""
 PATCH_FORCE = "pulumi.com/patchForce"
 PROPAGATION = "pulumi.com/deletionPropagationPolicy"
 
@@ -250,7 +253,7 @@ def _is_managed_by(live: Mapping[str, Any], manager: str) -> bool:
 def is_immutable_refusal(error: ApiError) -> bool:
     """Whether the server refused a change because the field cannot change."""
     texts = [error.message, *(str(cause.get("message", "")) for cause in error.causes)]
-    return error.status == 422 and any("immutable" in text or "may not be changed" in text for text in texts)
+    return error.status == 422 and any(_IMMUTABLE.search(text) for text in texts)
 
 
 def _failure(target: Target, what: str, error: ApiError) -> ObjectError:
