@@ -795,10 +795,15 @@ def test_tags_change_in_place_and_default_tags_are_kept(world: World, token: str
 CANNOT_BE_LEFT_OUT = {
     ("aws:eks/addon:Addon", "serviceAccountRoleArn"): "EKS cannot take it back; the error says so",
     ("aws:ec2/route:Route", "gatewayId"): "a route has a target",
+    ("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "rules"): "S3 keeps no empty configuration",
     ("aws:ssm/parameter:Parameter", "value"): "a parameter has a value",
     **dict.fromkeys(
-        [(f"aws:vpc/securityGroup{way}Rule:SecurityGroup{way}Rule", "cidrIpv4") for way in ("Ingress", "Egress")],
-        "a rule has a source",
+        [
+            (f"aws:vpc/securityGroup{way}Rule:SecurityGroup{way}Rule", name)
+            for way in ("Ingress", "Egress")
+            for name in ("cidrIpv4", "fromPort", "toPort")
+        ],
+        "a rule has a source and ports",
     ),
 }
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from local.providers.aws.table import Property, Resource
+from local.providers.aws.tags import all_tags
 from local.providers.values import UNKNOWN
 
 _RANDOM_DIGITS = 7
@@ -15,10 +16,15 @@ _RANDOM_DIGITS = 7
 
 
 def checked(
-    resource: Resource, name: str, news: Mapping[str, Any], olds: Mapping[str, Any], seed: bytes
+    resource: Resource,
+    name: str,
+    news: Mapping[str, Any],
+    olds: Mapping[str, Any],
+    seed: bytes,
+    default_tags: Mapping[str, str],
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """The inputs with physical names filled in, and what is wrong with them as (property, reason)."""
-    inputs = {key: value for key, value in news.items() if key != "__defaults"}
+    """The inputs with physical names and all tags filled in, and what is wrong with them as (property, reason)."""
+    inputs = {key: value for key, value in news.items() if key not in ("__defaults", "tagsAll")}
     made_up = [
         prop.name
         for prop in resource.properties
@@ -34,6 +40,8 @@ def checked(
     failures = list(_failures(resource.properties, inputs, resource.type))
     if not failures and resource.check and (reason := resource.check(inputs)):
         failures.append(("", reason))
+    if resource.tagging:
+        inputs["tagsAll"] = all_tags(default_tags, inputs.get("tags"))
     return inputs, failures
 
 

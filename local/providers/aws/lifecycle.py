@@ -242,9 +242,8 @@ def _found(context: Context, document: Mapping[str, Any], wanted: Mapping[str, A
         own = tags.own_tags(every, defaults, wanted.get("tags") or {})
         state["tagsAll"], state["tags"] = every, own or None
         inputs["tags"] = own if own or wanted.get("tags") is not None else None
-    for name in ("__defaults",):
-        if name in wanted:
-            inputs[name] = wanted[name]
+        inputs["tagsAll"] = every if "tagsAll" in wanted else None
+    inputs["__defaults"] = wanted.get("__defaults")
     context.state = {name: value for name, value in state.items() if value is not None}
     for name, template in resource.derived.items():
         state[name] = _from_template(template, context)

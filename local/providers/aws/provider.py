@@ -65,7 +65,12 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         resource = _resource(request.urn, context)
         inputs, failures = checked(
-            resource, _name(request.urn), from_struct(request.news), from_struct(request.olds), request.randomSeed
+            resource,
+            _name(request.urn),
+            from_struct(request.news),
+            from_struct(request.olds),
+            request.randomSeed,
+            self._aws.settings.default_tags,
         )
         return provider_pb2.CheckResponse(
             inputs=to_struct(inputs),

@@ -1,11 +1,11 @@
 """The vocabulary of the resource table: what an entry for one resource type says.
 
 An entry names Pulumi's properties on the left and AWS's API on the right. Parameters of an operation are templates:
-`"$vpcId"` stands for the property `vpcId` (an output or `id` too, `"$vpcConfig.subnetIds"` for what lies inside a
-block, `"$document.Arn"` for what an earlier read of the same resource brought) and disappears together with its member
-where the property is not set (`"$description!"` is empty text then); a structure with a member `"?"` is only there where that reference has a value; anything
-else is taken literally. How a
-value is written on the wire (numbers, member names inside blocks) follows from botocore's model of the operation.
+`"$vpcId"` stands for the property `vpcId`, an output or `id`; `"$vpcConfig.subnetIds"` for what lies inside a block;
+`"$document.Arn"` for what an earlier read of the same resource brought. A member whose reference has no value is left
+out (`"$description!"` is empty text instead), and a structure with a member `"?"` is only there where that reference
+has a value. Anything else is taken literally. How a value is written on the wire (numbers, member names inside blocks)
+follows from botocore's model of the operation.
 """
 
 from collections.abc import Callable, Mapping
