@@ -150,6 +150,11 @@ def _unknown_team(environment: Environment, team: str) -> str:
     return f"The environment {environment.name!r} has no team {team!r}.{hint}"
 
 
+def is_denied(error: ClientError) -> bool:
+    """Whether AWS refused a call because of who the caller is."""
+    return _DENIED.search(error_details(error).code) is not None
+
+
 @contextmanager
 def readable_errors(environment: Environment) -> Generator[None]:
     """Turns what the AWS SDK raises about reaching the environment into EnvironmentNotReadyError; other errors pass."""
@@ -173,9 +178,9 @@ def readable_errors(environment: Environment) -> Generator[None]:
     except NoCredentialsError as error:
         raise EnvironmentNotReadyError(f"No AWS credentials were found for {name!r}{through}.") from error
     except ClientError as error:
-        details = error_details(error)
-        if _DENIED.search(details.code):
-            raise EnvironmentNotReadyError(f"{error.operation_name} was refused{through}: {details.message}") from error
+        if is_denied(error):
+            message = error_details(error).message
+            raise EnvironmentNotReadyError(f"{error.operation_name} was refused{through}: {message}") from error
         raise
     except BotoCoreError as error:
         # SSO sessions that have run out, credential processes that fail, and the like: the SDK's own text says it best.

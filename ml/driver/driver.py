@@ -23,7 +23,7 @@ PREFIX = "GROUNDWORK_"
 def main():
     """Unpack, prepare, run, register. The exit status is the script's own."""
     here = os.path.dirname(os.path.abspath(__file__))
-    source = os.path.join(os.environ.get("GROUNDWORK_SOURCE_DIR") or os.path.join(BASE, "code"), "source")
+    source = os.path.join(BASE, "code", "source")
     os.makedirs(source, exist_ok=True)
     with tarfile.open(os.path.join(here, "source.tar.gz")) as archive:
         if hasattr(tarfile, "data_filter"):
@@ -37,7 +37,9 @@ def main():
     os.chdir(source)
     requirements = os.environ.get(PREFIX + "REQUIREMENTS")
     if requirements:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-r", requirements], check=True)
+        pip = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-r", requirements])
+        if pip.returncode:
+            raise RuntimeError(f"requirements: pip install -r {requirements} failed; its output is above.")
     script = os.environ[PREFIX + "ENTRY_POINT"]
     arguments = [part for name, value in sorted(hyperparameters.items()) for part in ("--" + name, value)]
     if script.endswith(".sh"):

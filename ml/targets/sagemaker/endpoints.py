@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
+from ml.environment import is_denied
 from ml.errors import MlError, NotFoundError
 from ml.identity import resource_tags
 from ml.images import platform_image
@@ -87,6 +88,8 @@ def deploy(sagemaker: Any, contract: PlatformContract, target: Target) -> bool:
             return True
         sagemaker.update_endpoint(EndpointName=target.endpoint, EndpointConfigName=config)
     except ClientError as error:
+        if is_denied(error):
+            raise
         message = error_details(error).message
         raise MlError(f"SageMaker refused {error.operation_name} for {target.endpoint}: {message}") from error
     return True

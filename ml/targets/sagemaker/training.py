@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
-from ml.environment import Environment, readable_errors
+from ml.environment import Environment, is_denied, readable_errors
 from ml.errors import MlError, SpecError
 from ml.identity import resource_tags
 from ml.images import training_image
@@ -62,6 +62,8 @@ def submit(spec: JobSpec, folder: Path, environment: Environment) -> SubmittedJo
         try:
             answer = environment.clients.client("sagemaker").create_training_job(**request)
         except ClientError as error:
+            if is_denied(error):
+                raise
             raise MlError(f"SageMaker refused the job: {error_details(error).message}") from error
     name = request["TrainingJobName"]
     return SubmittedJob(name=name, arn=answer["TrainingJobArn"], model_data=_model_data(request))
