@@ -7,6 +7,7 @@ holds for them. The state is rewritten to fit: no components, every resource a c
 
 import copy
 import importlib
+import inspect
 import json
 import pprint
 from dataclasses import dataclass
@@ -148,31 +149,21 @@ def _arguments(entry: dict[str, Any], kind: str) -> dict[str, str]:
         if isinstance(member, property) and hasattr(member.fget, "_pulumi_name")
     }
     arguments: dict[str, str] = {}
-    others: dict[str, Any] = {}
     for name, value in entry["inputs"].items():
         if name.startswith("__") or (provider and name == "version"):
             continue
-        if custom and name not in ("apiVersion", "kind", "metadata"):
-            others[name] = value
-            continue
         if entry["type"].startswith("kubernetes:") and not custom and name in ("apiVersion", "kind"):
             continue  # the class knows
-        if provider and isinstance(value, str):
-            value = _provider_value(value)
-        arguments[python_names.get(name) or _snake(name)] = _literal(value)
-    if others:
-        arguments["others"] = _literal(others)
+        python_name = python_names.get(name) or _snake(name)
+        if provider and not _is_text(sdk_class, python_name):
+            value = json.loads(value)  # a state holds a provider's inputs as text, and what is not text as JSON in it
+        arguments[python_name] = _literal(value)
     return arguments
 
 
-def _provider_value(text: str) -> Any:
-    """A provider's input: the state holds everything but text as JSON in text."""
-    if text in ("true", "false") or text[:1] in ("[", "{"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            pass
-    return text
+def _is_text(sdk_class: Any, python_name: str) -> bool:
+    annotation = str(inspect.signature(sdk_class._internal_init).parameters[python_name].annotation)
+    return "str" in annotation and "Sequence" not in annotation and "Mapping" not in annotation
 
 
 def _snake(name: str) -> str:

@@ -94,9 +94,12 @@ def _container_environment(base: Path) -> dict[str, str]:
 
 def _timed(what: str, command: list[str], where: Path, environment: dict[str, str]) -> float:
     begin = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=where, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, cwd=where, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise BenchError(f"{command[0]} is not installed. Run `make install`.") from error
     seconds = time.perf_counter() - begin
     if done.returncode or "trained" not in done.stdout + done.stderr:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])

@@ -6,13 +6,14 @@ a plain list of rows, one row, or one record. A JSON lines body has one row (a l
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from ml.serving.decode_csv import decode_text
 from ml.serving.errors import bad_input
-from ml.serving.schema import InputSchema
+from ml.serving.schema import Column, InputSchema
 from ml.serving.table import Table, by_position, choose_columns, missing_columns, wrong_width
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -126,8 +127,15 @@ def _records(records: list[Any], schema: InputSchema) -> Table:
         if missing:
             unknown = [name for name in fields if name not in schema.names]
             raise missing_columns(missing, unknown, number)
-        rows.append([column.from_json(fields.get(column.name), number) for column in columns])
+        rows.append([_of_record(fields, column, number) for column in columns])
     return Table(columns, rows)
+
+
+def _of_record(fields: dict[str, Any], column: Column, row: int) -> Any:
+    """A record's value of a column. Optional text that is absent is NaN, as pandas makes it of records."""
+    if column.type == "string" and column.name not in fields:
+        return math.nan
+    return column.from_json(fields.get(column.name), row)
 
 
 def _columns(columns: dict[str, Any], schema: InputSchema) -> Table:
