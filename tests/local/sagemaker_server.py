@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 
 if os.environ.get("CRASH"): raise SystemExit("the model cannot be loaded")
 time.sleep(float(os.environ.get("DELAY", "0")))
-print("serving", sorted(os.listdir("/opt/ml/model")), flush=True)
+print("serving", sorted(os.listdir(os.environ["SM_MODEL_DIR"])), flush=True)
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
 """
 
@@ -63,8 +63,9 @@ ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Ha
 class SageMakerServer:
     """The process, to be started, killed and started again on the same port and state."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
+        self.environment = environment
         self.state = folder / "state"
         self.state.mkdir(parents=True)
         (folder / "model_server.py").write_text(MODEL_SERVER)
@@ -87,6 +88,7 @@ class SageMakerServer:
             [sys.executable, "-m", "local.aws_server", "--state-dir", str(self.state), "--port", str(self.port)],
             stdout=log,
             stderr=log,
+            env={**os.environ, **self.environment},
         )
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:

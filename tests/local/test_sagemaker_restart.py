@@ -1,5 +1,6 @@
 """What the data plane does when its server is killed, stopped and started again."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +12,13 @@ from tests.local.sagemaker_server import SageMakerServer, alive, eventually
 pytestmark = pytest.mark.local
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[SageMakerServer]:
-    server = SageMakerServer(tmp_path)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SageMakerServer]:
+    server = SageMakerServer(tmp_path_factory.mktemp("restart"))
     server.start()
     server.prepare()
     yield server
-    if server.process is not None and server.process.poll() is None:
-        server.stop()
+    server.stop()
 
 
 def training(server: SageMakerServer, name: str, script: str) -> int:
@@ -62,17 +62,11 @@ def test_a_job_that_ends_while_no_server_runs_is_finished_by_the_next(server: Sa
 def test_a_job_that_was_lost_with_its_server_says_so(server: SageMakerServer) -> None:
     shim = training(server, "lost", "sleep 1000")
     server.stop(signal.SIGKILL)
-    signal.pidfd_send_signal(_pidfd(shim), signal.SIGKILL)
+    os.kill(shim, signal.SIGKILL)
     server.start()
     job = server.ended("lost")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("InternalServerError: The local AWS server died while the job was training")
-
-
-def _pidfd(pid: int) -> int:
-    import os
-
-    return os.pidfd_open(pid)
 
 
 def test_a_clean_stop_ends_jobs_and_says_so(server: SageMakerServer) -> None:
@@ -87,13 +81,14 @@ def test_a_clean_stop_ends_jobs_and_says_so(server: SageMakerServer) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_endpoints_come_back_with_their_server(server: SageMakerServer, how: signal.Signals) -> None:
-    server.config("c", {"VariantName": "All", "ModelName": server.model("m", TAG="back")})
-    server.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
-    server.settled("e")
-    pid = server.invoke("e")["pid"]
+    name = f"e-{how.name}"
+    server.config(name, {"VariantName": "All", "ModelName": server.model(name, TAG="back")})
+    server.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    server.settled(name)
+    pid = server.invoke(name)["pid"]
     server.stop(how)
     eventually(lambda: alive(pid), lambda running: not running)
     server.start()
     # The first call waits for the model server instead of failing.
-    assert server.invoke("e")["tag"] == "back"
-    assert server.settled("e")["EndpointStatus"] == "InService"
+    assert server.invoke(name)["tag"] == "back"
+    assert server.settled(name)["EndpointStatus"] == "InService"
