@@ -12,10 +12,12 @@ while :; do
         if [ -f "$project" ]; then
             named=$(sed -n "s/^ *virtualenv: *[\"']*\([^\"'#]*[^\"'# ]\).*/\1/p" "$project" | head -n 1)
             case $named in
-                "") ;;
-                /*) run "$named/bin/python" -u "$here/pulumi-language-python.d/host.py" "$@" ;;
-                *) run "$folder/$named/bin/python" -u "$here/pulumi-language-python.d/host.py" "$@" ;;
+                "") continue ;;
+                /*) ;;
+                *) named=$folder/$named ;;
             esac
+            run "$named/bin/python" -u "$here/pulumi-language-python.d/host.py" "$@"
+            export GROUNDWORK_MISSING_ENVIRONMENT="$named"
         fi
     done
     for name in .venv venv; do

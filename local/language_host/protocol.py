@@ -7,6 +7,7 @@ package. So the packages above them are entered as bare namespaces: their ``__in
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import types
 from pathlib import Path
@@ -22,10 +23,12 @@ def _namespace(name: str, folder: Path) -> None:
 def _sdk_folder() -> Path:
     spec = importlib.util.find_spec("pulumi")
     if spec is None or not spec.submodule_search_locations:
+        missing = os.environ.get("GROUNDWORK_MISSING_ENVIRONMENT")
+        named = f"Pulumi.yaml names the virtual environment {missing}, but it has no bin/python. " if missing else ""
         sys.stderr.write(
-            f"The Pulumi SDK is not installed for {sys.executable}. "
-            "Install the project's requirements there, or name another environment "
-            "(runtime.options.virtualenv in Pulumi.yaml).\n"
+            f"{named}The Pulumi SDK is not installed for {sys.executable}. "
+            "Install the project's requirements into the environment that Pulumi.yaml names "
+            "(runtime.options.virtualenv), or into a .venv beside it.\n"
         )
         sys.exit(1)
     return Path(next(iter(spec.submodule_search_locations)))
