@@ -26,7 +26,7 @@ from local.aws_server.operations import REGION, RawResponse, ServiceError
 
 warnings.filterwarnings("ignore", message="Exception.* does not match an error shape")
 
-_CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_CREDENTIAL = re.compile(r"Credential=([^/]*)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _MODELLED = ("json", "rest-json", "query", "ec2", "rest-xml")
 
 

@@ -37,10 +37,10 @@ class Store:
             self._connection.execute("BEGIN")
             try:
                 for kind, prefix in delete_prefixes:
-                    self._connection.execute(
-                        "DELETE FROM rows WHERE kind = ? AND key >= ? AND substr(key, 1, ?) = ?",
-                        (kind, prefix, len(prefix), prefix),
-                    )
+                    # a range, as functions of SQLite end a text at the first NUL, which separates parts of a key here
+                    end = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else None
+                    condition, values = ("key >= ? AND key < ?", (prefix, end)) if end else ("1", ())
+                    self._connection.execute(f"DELETE FROM rows WHERE kind = ? AND {condition}", (kind, *values))  # noqa: S608
                 self._connection.executemany("DELETE FROM rows WHERE kind = ? AND key = ?", list(deletes))
                 self._connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", list(puts))
                 self._connection.execute("COMMIT")

@@ -3,15 +3,38 @@
 AWS shows a deleted NAT gateway for an hour; here it is gone at once, so that an empty account looks empty.
 """
 
+import functools
 import json
 from typing import Any
 
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.vpcs import VPCEndPoint
 
 from local.aws_server.operations import Call, ServiceError, operation
 
 _TARGETS = ("CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroupId")
+
+
+def _keep_rule_descriptions() -> None:
+    """moto only keeps the description of a rule for addresses, not of one for a security group or a prefix list."""
+    original = SecurityGroupRule.__init__
+
+    @functools.wraps(original)
+    def initialize(rule: Any, *arguments: Any, **options: Any) -> None:
+        original(rule, *arguments, **options)
+        prefix_list = options.get("prefix_list_id") or (arguments[7] if len(arguments) > 7 else None)
+        if prefix_list and prefix_list.get("Description"):
+            rule.ip_range = {"Description": prefix_list["Description"]}
+
+    def description(rule: Any) -> str | None:
+        return rule.ip_range.get("Description") or rule.source_group.get("Description")
+
+    SecurityGroupRule.__init__ = initialize  # type: ignore[method-assign]
+    SecurityGroupRule.description = property(description)  # type: ignore[assignment]
+
+
+_keep_rule_descriptions()
 
 
 @operation("ec2", "ModifyVpcEndpoint")
