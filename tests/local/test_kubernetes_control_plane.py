@@ -11,6 +11,7 @@ import pytest
 from local.kubernetes import crds
 from local.kubernetes.api import ApiError
 from local.kubernetes.certificates import ensure_certificates
+from local.kubernetes.emptying import empty
 from tests.local.control_plane import ControlPlane, running_control_plane
 
 pytestmark = pytest.mark.local
@@ -158,3 +159,31 @@ def test_a_node_class_that_the_documentation_rules_out_is_refused(
     cluster.admin.request("POST", path, query, {**body, "spec": spec})
     error = refusal(lambda: cluster.admin.request("POST", path, query, {**body, "spec": {**spec, **change}}))
     assert said in error.message
+
+
+def test_an_emptied_cluster_is_as_new(cluster: ControlPlane) -> None:
+    crds.install(cluster.url, cluster.files.authority.certificate)
+    roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+
+    def everything() -> dict[str, set[str]]:
+        paths = ("/api/v1/namespaces", roles, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+        return {path: {each["metadata"]["name"] for each in cluster.admin.get(path)["items"]} for path in paths}
+
+    cluster.admin.request("POST", "/apis/karpenter.sh/v1/nodepools", body=node_pool(cpu="8"))
+    names = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "left-over"}}
+    cluster.admin.request("POST", "/api/v1/namespaces", body=names)
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "mine"}}
+    cluster.admin.request("POST", roles, body={**role, "rules": []})
+    before = everything()
+    assert empty(cluster.url, cluster.files.authority.certificate) == []
+    after = everything()
+    gone = {path: before[path] - after[path] for path in before}
+    assert set.union(*gone.values()) == {
+        "left-over",
+        "mine",
+        "nodepools.karpenter.sh",
+        "nodeclaims.karpenter.sh",
+        "nodeclasses.eks.amazonaws.com",
+    }
+    assert after["/api/v1/namespaces"] == {"default", "kube-system", "kube-public", "kube-node-lease"}
+    crds.install(cluster.url, cluster.files.authority.certificate)
