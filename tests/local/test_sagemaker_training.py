@@ -1,6 +1,7 @@
 """Training jobs on the AWS server, asked for with boto3."""
 
 import time
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -159,7 +160,7 @@ def test_a_stopped_job_may_save_its_model(server: SageMakerServer) -> None:
         "sleep 1000 & echo child $!; trap 'echo saved > /opt/ml/model/m; exit 0' TERM; echo up; "
         "while :; do sleep 0.05; done",
     )
-    eventually(lambda: server.printed("stopped") if _has_stream(server, "stopped") else [], lambda lines: "up" in lines)
+    eventually(lambda: _printed(server, "stopped"), lambda lines: "up" in lines)
     server.sagemaker.stop_training_job(TrainingJobName="stopped")
     job = server.ended("stopped")
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
@@ -171,13 +172,12 @@ def test_a_stopped_job_may_save_its_model(server: SageMakerServer) -> None:
         server.sagemaker.stop_training_job(TrainingJobName="stopped")
 
 
-def _has_stream(server: SageMakerServer, name: str) -> bool:
-    groups = server.logs.describe_log_groups(logGroupNamePrefix="/aws/sagemaker/TrainingJobs")["logGroups"]
-    return bool(groups) and bool(
-        server.logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{name}/")[
-            "logStreams"
-        ]
-    )
+def _printed(server: SageMakerServer, name: str) -> list[str]:
+    """What a job has printed so far; nothing while its log group is not there yet."""
+    try:
+        return server.printed(name)
+    except server.logs.exceptions.ResourceNotFoundException:
+        return []
 
 
 def test_a_job_that_runs_out_of_time_is_stopped_with_its_whole_process_group(server: SageMakerServer) -> None:
@@ -236,6 +236,40 @@ def test_checkpoints_go_to_s3_and_come_back_to_the_next_job(server: SageMakerSer
     server.submit("second", "cat /opt/ml/checkpoints/step", CheckpointConfig=checkpoints)
     assert server.ended("second")["TrainingJobStatus"] == "Completed"
     assert server.printed("second") == ["1"]
+
+
+def test_an_interrupted_spot_job_goes_on_from_its_checkpoints(server: SageMakerServer) -> None:
+    server.submit(
+        "spot-interrupted",
+        "cd /opt/ml/checkpoints; if [ -e step ]; then echo resumed at $(cat step); exit 0; fi; "
+        "echo 7 > step; echo first; sleep 1000",
+        EnableManagedSpotTraining=True,
+        StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 120},
+        CheckpointConfig={"S3Uri": f"s3://{BUCKET}/checkpoints/spot"},
+    )
+    eventually(lambda: _printed(server, "spot-interrupted"), lambda lines: "first" in lines)
+    request = urllib.request.Request(
+        f"{server.url}/_groundwork/sagemaker/interrupt", b'{"TrainingJobName": "spot-interrupted"}'
+    )
+    assert urllib.request.urlopen(request, timeout=10).status == 200
+    job = server.ended("spot-interrupted")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert transitions(job) == [
+        *("Starting", "Downloading", "Training", "Interrupted"),
+        *("Starting", "Downloading", "Training", "Uploading", "Completed"),
+    ]
+    assert server.printed("spot-interrupted")[-1] == "resumed at 7"
+
+
+def test_a_job_whose_requirements_are_met_installs_nothing(server: SageMakerServer) -> None:
+    server.submit(
+        "requirements", "echo 'boto3>=1' > r.txt; python -m pip install -r r.txt && pip install boto3; ls $PIP_TARGET"
+    )
+    server.ended("requirements")
+    satisfied = [
+        line for line in server.printed("requirements") if line.startswith("Requirement already satisfied: boto3")
+    ]
+    assert len(satisfied) == 2
 
 
 def test_output_without_compression_is_uploaded_file_by_file(server: SageMakerServer) -> None:

@@ -1,12 +1,15 @@
 """What the data plane does when its server starts and stops."""
 
+import json
 import logging
+from collections.abc import Mapping
+from typing import Any
 
-from local.aws_server.operations import Server, on_start, on_stop
+from local.aws_server.operations import REGION, RawResponse, Server, on_start, on_stop
 from local.aws_server.sagemaker.endpoints import start_endpoints, stop_endpoints
 from local.aws_server.sagemaker.plane import forget_plane, plane_of
 from local.aws_server.sagemaker.processes import namespace_kind
-from local.aws_server.sagemaker.training_operations import start_jobs, stop_jobs
+from local.aws_server.sagemaker.training_operations import jobs_of, start_jobs, stop_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +23,29 @@ def start(server: Server) -> None:
             "SAGEMAKER_BASE_DIR and the SM_* variables say where it is; a script that has /opt/ml written in it fails."
         )
     plane = plane_of(server)
+    pages: dict[str, Any] = getattr(server, "pages", {})
+    pages["/_groundwork/sagemaker/interrupt"] = interrupt
     start_jobs(server, plane)
     start_endpoints(server, plane)
+
+
+def interrupt(server: Server, environ: Mapping[str, Any], body: bytes) -> RawResponse:
+    """POST {"TrainingJobName": …}: takes the instances of a managed spot job away, as EC2 may at any time.
+
+    AWS has no such call for SageMaker; it is how a user sees whether a job comes back from its checkpoints.
+    """
+    try:
+        document: dict[str, str] = json.loads(body)
+        key = f"{document.get('Region', REGION)}/{document['TrainingJobName']}"
+    except (ValueError, KeyError, AttributeError):
+        return RawResponse(400, {"Content-Type": "text/plain"}, b'POST {"TrainingJobName": "..."}\n')
+    run = jobs_of(server).run_of(key)
+    if run is None or not run.interruptible:
+        return RawResponse(
+            409, {"Content-Type": "text/plain"}, b"No managed spot training job of this name is training.\n"
+        )
+    run.interrupt()
+    return RawResponse(200, {"Content-Type": "text/plain"}, b"Interrupted.\n")
 
 
 @on_stop

@@ -1,6 +1,8 @@
 """What every part of the data plane shares: the server's settings, its own AWS API, and the account's names."""
 
+import functools
 import logging
+import os
 import re
 import shutil
 import socket
@@ -12,10 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from local.aws_server.operations import ACCOUNT_ID, Server, ServiceError
-from local.aws_server.sagemaker.environments import DEFAULT_FILE, Environment, Environments, EnvironmentsError
+from local.aws_server.sagemaker.environments import DEFAULT_FILE, Environment, Environments
 
 logger = logging.getLogger(__name__)
 
+COMMANDS = Path(__file__).with_name("container") / "commands"
+PIP_STAND_IN = Path(__file__).with_name("container") / "modules"
+"""On PYTHONPATH of a job whose environment has no pip."""
+PASSED = frozenset(
+    name
+    for each in ("http_proxy", "https_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir", "requests_ca_bundle")
+    for name in (each, each.upper())
+)
+PASSED_PREFIXES = ("PIP_", "UV_")
 CONTAINER_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SESSION_SECONDS = 43200
 """Longest session that AssumeRole gives (12 hours)."""
@@ -62,12 +73,20 @@ class Plane:
         )["Credentials"]
         return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
 
+    def job_packages(self, python: str, folder: Path, root: str) -> dict[str, str]:
+        """Variables that let a job install packages into a folder of its own.
+
+        root: what the job sees as /opt/ml; its `code` folder comes first on PYTHONPATH.
+        """
+        path = [f"{root}/code", str(folder), *([str(PIP_STAND_IN)] if _lacks_pip(python) else [])]
+        return {"PIP_TARGET": str(folder), "PYTHONPATH": ":".join(path)}
+
     def environment_of(self, image: str) -> Environment:
         """The declared environment of an image; raises EnvironmentsError."""
         return self.environments.of(image)
 
     def base_variables(self, python: str, region: str, credentials: Credentials | None, home: Path) -> dict[str, str]:
-        """Variables of every container: nothing of this process's own environment gets in.
+        """Variables of every container. Of this process's own only what reaches package indexes gets in (PASSED).
 
         python: the environment's interpreter, first on PATH. home: a folder of the container's own, so that no
             configuration of the user's (~/.aws, ~/.config) is read.
@@ -75,7 +94,7 @@ class Plane:
         for folder in (home, home / "tmp"):
             folder.mkdir(parents=True, exist_ok=True)
         variables = {
-            "PATH": f"{_commands_folder(self.folder, python)}:{Path(python).parent}:{CONTAINER_PATH}",
+            "PATH": f"{COMMANDS}:{Path(python).parent}:{CONTAINER_PATH}",
             "HOME": str(home),
             "TMPDIR": str(home / "tmp"),
             "LANG": "C.UTF-8",
@@ -88,6 +107,7 @@ class Plane:
             "AWS_EC2_METADATA_DISABLED": "true",
             "GIT_PYTHON_REFRESH": "quiet",
         }
+        variables |= _packaging_variables(python)
         if self.server.settings.mlflow_url:
             variables["SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT"] = self.server.settings.mlflow_url
         if (Path(python).parent.parent / "pyvenv.cfg").exists():
@@ -159,25 +179,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _commands_folder(folder: Path, python: str) -> Path:
-    """A folder with `pip` and `pip3` for environments that were made without pip, as uv makes them.
-
-    What a job installs goes into a folder of its own (PIP_TARGET, on PYTHONPATH) and never into the environment.
-    """
-    commands = folder / "commands"
+def _packaging_variables(python: str) -> dict[str, str]:
+    """For `pip install` in a container: uv where the environment has no pip, and the user's own index and proxies."""
+    variables = {
+        name: value for name, value in os.environ.items() if name in PASSED or name.startswith(PASSED_PREFIXES)
+    }
     uv = Path(python).parent / "uv"
-    found = str(uv) if uv.exists() else shutil.which("uv")
-    for name in ("pip", "pip3"):
-        script = commands / name
-        if not script.exists():
-            commands.mkdir(parents=True, exist_ok=True)
-            body = f'exec "{found}" pip "$@"' if found else f'exec "{python}" -m pip "$@"'
-            script.write_text(f"#!/bin/sh\n{body}\n")
-            script.chmod(0o755)
-    return commands
+    if found := str(uv) if uv.exists() else shutil.which("uv"):
+        variables["GROUNDWORK_UV"] = found
+        variables.setdefault("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
+    for name, file in (("PIP_CONFIG_FILE", "pip/pip.conf"), ("UV_CONFIG_FILE", "uv/uv.toml")):
+        if (path := Path.home() / ".config" / file).exists():
+            variables.setdefault(name, str(path))
+    return variables
 
 
-__all__ = ["Credentials", "EnvironmentsError", "Plane", "free_port", "now", "plane_of", "require_role", "s3_location"]
+@functools.cache
+def _lacks_pip(python: str) -> bool:
+    return not any((Path(python).parent.parent / "lib").glob("python*/site-packages/pip"))
 
 
 RECORD_KINDS = {

@@ -73,6 +73,11 @@ class TrainingRun(threading.Thread):
             self._save()
         os.eventfd_write(self._command_fd, 1)
 
+    @property
+    def interruptible(self) -> bool:
+        """Whether it is a managed spot job whose containers run."""
+        return bool(self._request.get("EnableManagedSpotTraining")) and self.record.secondary == "Training"
+
     def interrupt(self) -> None:
         """Takes a spot job's instances away, as EC2 does."""
         self._interrupted = True
@@ -153,6 +158,8 @@ class TrainingRun(threading.Thread):
             contract.make_folders(host, channels)
             contract.write_configuration(host, self._request, names)
             (host.folder / "hosts").write_text(contract.hosts_file(self.record.key, names))
+        if self.record.attempts:
+            shutil.rmtree(Path(self.record.folder) / f"attempt-{self.record.attempts}", ignore_errors=True)
         if self._stopping or self._shutdown:
             return None
         if channels or self._request.get("CheckpointConfig") or contract.PROGRAM in self._hyperparameters:
@@ -305,8 +312,7 @@ class TrainingRun(threading.Thread):
     ) -> Command:
         variables = self._plane.base_variables(environment.python, self.record.region, credentials, host.home)
         variables |= contract.variables(host, self._request, names, self.record.arn)
-        packages = str(host.folder / "packages")
-        variables |= {"PIP_TARGET": packages, "PYTHONPATH": f"{host.root}/code:{packages}"}
+        variables |= self._plane.job_packages(environment.python, host.folder / "packages", host.root)
         mounts: list[tuple[str, str]] = []
         if host.root == str(host.ml):
             variables["SAGEMAKER_BASE_DIR"] = host.root
