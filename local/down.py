@@ -31,7 +31,7 @@ def down(paths: Paths, progress: Progress, *, wipe: bool = False) -> None:
         client = SupervisorClient(paths)
         if not wipe and pulumi_stack.has_stack(paths):
             # Destroying asks the services, so they must run; an earlier crash must not stand in the way.
-            start_services(paths, progress)
+            start_services(paths, progress, as_it_is=True)
             example.remove(paths, progress)
             _destroy(paths, progress)
         with progress.step("Stopping the services") as step:

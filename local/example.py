@@ -78,6 +78,7 @@ def remove(paths: Paths, progress: Progress) -> None:
 def forget(paths: Paths) -> None:
     """Forget what was trained."""
     _memory(paths).unlink(missing_ok=True)
+    _rows_file(paths).unlink(missing_ok=True)
 
 
 class _Ml:
@@ -149,6 +150,10 @@ def _memory(paths: Paths) -> Path:
     return paths.local / "example.json"
 
 
+def _rows_file(paths: Paths) -> Path:
+    return paths.local / "example" / "rows.csv"
+
+
 def _code(paths: Paths) -> str:
     """A hash of the example's files: another one means that it must be trained again."""
     digest = hashlib.sha256()
@@ -171,6 +176,7 @@ def _trained(paths: Paths, ml: _Ml, step: Step) -> dict[str, Any]:
         if status == 0:
             step.done(f"{job['name']} has run before")
             return job
+    _rows_file(paths).unlink(missing_ok=True)
     job = ml.run(step, "train", str(SPEC))
     _memory(paths).write_text(json.dumps({"code": code, "job": job["name"]}) + "\n")
     step.done(f"{job['name']} completed")
@@ -188,7 +194,7 @@ def _registered(ml: _Ml, step: Step, job: str) -> str:
 
 def _unseen_rows(paths: Paths, ml: _Ml, job: dict[str, Any]) -> Path:
     """A CSV file with the first of the rows that the job put aside from the months it did not learn from."""
-    target = paths.local / "example" / "rows.csv"
+    target = _rows_file(paths)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         archive = target.with_name("output.tar.gz")

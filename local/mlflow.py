@@ -1,7 +1,9 @@
 """The MLflow tracking server: a genuine `mlflow server`, started when somebody has asked AWS for a tracking server."""
 
 import json
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from local.paths import PROFILE, REGION, Paths
@@ -46,3 +48,31 @@ def mlflow_service(paths: Paths, ports: Ports) -> ServiceSpec | None:
         # Measured: 13 to 19 s alone on two cores, more while a training job runs.
         start_timeout_s=120,
     )
+
+
+class MlflowOnRequest:
+    """The tracking server as the AWS server wants it, and the end of its data with the end of the tracking server.
+
+    aws_answers: tells whether the AWS server runs, whose word it is that there is no tracking server (any more).
+    """
+
+    def __init__(self, paths: Paths, ports: Ports, aws_answers: Callable[[], bool]):
+        self._paths = paths
+        self._ports = ports
+        self._aws_answers = aws_answers
+        self._unwanted = 0
+
+    def __call__(self) -> list[ServiceSpec]:
+        """The service that ought to run now, if any; the supervisor asks again and again."""
+        wanted = mlflow_service(self._paths, self._ports)
+        self._unwanted = 0 if wanted else self._unwanted + 1
+        # Not the first time: by the second the supervisor has stopped the process.
+        if self._unwanted > 1 and self._paths.mlflow_data.exists() and self._aws_answers():
+            self._end_data()
+        return [wanted] if wanted else []
+
+    def _end_data(self) -> None:
+        """As on SageMaker, a deleted tracking server takes its runs and models with it."""
+        # Looked at again: an AWS server that has just started writes its request before it answers.
+        if not self._paths.mlflow_request.exists():
+            shutil.rmtree(self._paths.mlflow_data, ignore_errors=True)

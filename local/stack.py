@@ -3,11 +3,11 @@
 from local.acquire.chosen import program
 from local.aws_server.service import aws_server_service
 from local.kubernetes.services import ControlPlaneBinaries, control_plane_services
-from local.mlflow import mlflow_service
+from local.mlflow import MlflowOnRequest
 from local.paths import Paths
 from local.supervisor.daemon import Stack
+from local.supervisor.health import is_healthy
 from local.supervisor.ports import choose_ports
-from local.supervisor.spec import ServiceSpec
 
 
 def stack(paths: Paths) -> Stack:
@@ -19,9 +19,6 @@ def stack(paths: Paths) -> Stack:
         kube_controller_manager=program(paths, "kube-controller-manager"),
     )
 
-    def on_request() -> list[ServiceSpec]:
-        wanted = mlflow_service(paths, ports)
-        return [wanted] if wanted else []
-
+    aws = aws_server_service(paths, ports)
     control_plane = control_plane_services(paths, ports, binaries)
-    return Stack([aws_server_service(paths, ports), *control_plane], on_request)
+    return Stack([aws, *control_plane], MlflowOnRequest(paths, ports, lambda: is_healthy(aws)))

@@ -4,7 +4,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, get_args
 
-from local import example, pulumi_stack
+from local import example, pulumi_stack, unchanged
 from local.acquire.acquire import Acquired, acquire, allowed_ways, find
 from local.acquire.chosen import chosen_file, place_engine, remember
 from local.acquire.tools import PULUMI, TOOLS
@@ -13,6 +13,7 @@ from local.paths import Paths
 from local.progress import Progress
 from local.supervisor.client import SupervisorClient, one_command
 from local.supervisor.ports import choose_ports
+from local.supervisor.status import SupervisorStatus
 
 Stage = Literal["tools", "services", "stack", "example"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -71,8 +72,10 @@ def bring_tools(paths: Paths, progress: Progress) -> None:
     remember(paths, acquired)
 
 
-def start_services(paths: Paths, progress: Progress, *, new_ports: bool = False) -> None:
-    """Start what does not run, repair what is broken."""
+def start_services(
+    paths: Paths, progress: Progress, *, new_ports: bool = False, as_it_is: bool = False
+) -> SupervisorStatus:
+    """Start what does not run, repair what is broken, renew what runs old code unless `as_it_is`."""
     client = SupervisorClient(paths)
     progress.heading("Services")
     with progress.step("AWS server, Kubernetes API server, etcd", log=client.log) as step:
@@ -81,10 +84,11 @@ def start_services(paths: Paths, progress: Progress, *, new_ports: bool = False)
             paths.ports_file.unlink(missing_ok=True)
         choose_ports(paths.ports_file)
         before = client.alive()
-        after = client.ensure(step.now, settings=(paths.ports_file, chosen_file(paths)))
+        after = client.ensure(step.now, settings=(paths.ports_file, chosen_file(paths)), as_it_is=as_it_is)
         step.done("ran already" if before == after else f"{len(after.services)} healthy")
     for service in after.services:
         progress.say(f"      {service.name:<26} {service.address}")
+    return after
 
 
 def bring_stack_up(paths: Paths, progress: Progress) -> None:
@@ -92,5 +96,9 @@ def bring_stack_up(paths: Paths, progress: Progress) -> None:
     progress.heading("Platform")
     with progress.step("pulumi up --stack local", log=paths.log("pulumi-up")) as step:
         pulumi_stack.prepare(paths, step.now)
+        if unchanged.since_last_up(paths):
+            step.done(f"{pulumi_stack.resource_count(paths)} resources; nothing has changed since the last one")
+            return
         outcome = pulumi_stack.run_engine(paths, "up", step.now)
+        unchanged.remember_up(paths)
         step.done(outcome.summary())

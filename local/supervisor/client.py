@@ -62,17 +62,21 @@ class SupervisorClient:
         status = read_status(self.paths)
         return status if holder is not None and status is not None and status.pid == holder else None
 
-    def ensure(self, tell: Callable[[str], None], *, settings: tuple[Path, ...] = ()) -> SupervisorStatus:
+    def ensure(
+        self, tell: Callable[[str], None], *, settings: tuple[Path, ...] = (), as_it_is: bool = False
+    ) -> SupervisorStatus:
         """Bring every service to health: start a supervisor, or have the one that runs start again what is broken.
 
-        A supervisor that runs other code or settings than this checkout has now is stopped and started anew.
+        A supervisor that runs other code or settings than this checkout has now is stopped and started anew, unless
+        `as_it_is`.
         Returns once every service but those on request is healthy; raises LocalStackError that names the service and
         its log.
         """
         fingerprint = code_fingerprint(*settings)
         running = self.alive()
-        if running is not None and (running.stopping or running.fingerprint != fingerprint):
-            tell("stopping the supervisor: its code or settings have changed")
+        outdated = running is not None and running.fingerprint != fingerprint and not as_it_is
+        if running is not None and (running.stopping or outdated):
+            tell("stopping the supervisor: its code or settings have changed" if outdated else "waiting for its end")
             self.stop(tell)
             running = None
         if running is None:
