@@ -37,6 +37,7 @@ class TeamArgs:
     contract_path: where in Parameter Store the members read the platform contract.
     execution_role_arn: role that the team's jobs run with.
     tracking_server_arn: managed tracking server that members read, if there is one.
+    node_pools: what the team's pods run on. A destroy ends the pods first: nodes that outlive their pool stay for good.
     """
 
     placement: Placement
@@ -54,6 +55,7 @@ class TeamArgs:
     kms_key_arn: pulumi.Input[str]
     tracking_server_arn: pulumi.Input[str] | None
     provider: k8s.Provider
+    node_pools: Sequence[pulumi.Resource] = ()
 
 
 class Team(pulumi.ComponentResource):
@@ -126,7 +128,7 @@ class Team(pulumi.ComponentResource):
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 name=team, labels={"pod-security.kubernetes.io/enforce": "baseline", "groundwork/team": team}
             ),
-            opts=pulumi.ResourceOptions(parent=self, provider=args.provider),
+            opts=pulumi.ResourceOptions(parent=self, provider=args.provider, depends_on=list(args.node_pools)),
         )
         inside = pulumi.ResourceOptions(parent=self, provider=args.provider, depends_on=[namespace])
 

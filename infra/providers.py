@@ -23,6 +23,6 @@ def aws_provider(environment: str, settings: Settings) -> aws.Provider:
     )
 
 
-def account_id(provider: aws.Provider) -> pulumi.Output[str]:
-    """The account that the provider acts in."""
-    return aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=provider)).account_id
+def caller(provider: aws.Provider) -> pulumi.Output[aws.GetCallerIdentityResult]:
+    """Who the provider acts as, and in which account."""
+    return aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=provider))

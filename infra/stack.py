@@ -17,8 +17,8 @@ from components.tagging import register_tagging
 from components.team import Quota, Team, TeamArgs
 from components.tracking import ExistingTracking, Tracking, TrackingArgs
 from components.training import Training, TrainingArgs
-from infra.principals import logical_name, principal_arn
-from infra.providers import account_id, aws_provider, profile_of
+from infra.principals import logical_name, principal_arn, warn_unless_admin
+from infra.providers import aws_provider, caller, profile_of
 from infra.publishing import Contract, ContractArgs
 from infra.settings import Settings, load
 from platform_contract import SCHEMA_VERSION, contract_path
@@ -32,7 +32,6 @@ def deploy() -> None:
     register_tagging(f"groundwork-{environment}", environment)
     platform = Platform(environment, settings)
     pulumi.export("contract", platform.contract.document)
-    pulumi.export("kubeconfig", platform.cluster.kubeconfig)
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,15 @@ class Platform:
         self._environment = environment
         provider = aws_provider(environment, settings)
         self._opts = pulumi.ResourceOptions(providers={"aws": provider})
+        identity = caller(provider)
         self._placement = Placement(
             prefix=f"groundwork-{environment}",
             environment=environment,
             region=settings.region,
-            account_id=account_id(provider),
+            account_id=identity.account_id,
         )
+        self._admins = {logical_name(admin): principal_arn(admin, self._placement) for admin in settings.cluster.admins}
+        warn_unless_admin(identity.arn, list(self._admins.values()))
         self._base = self._foundations()
         self.cluster = self._cluster()
         self.gpu_pools = [self._gpu_pool(index) for index in range(len(settings.gpu_pools))]
@@ -138,9 +140,7 @@ class Platform:
                 version=settings.cluster.version,
                 subnet_ids=base.network.private_subnet_ids,
                 routes=base.network.routes,
-                admin_arns={
-                    logical_name(admin): principal_arn(admin, self._placement) for admin in settings.cluster.admins
-                },
+                admin_arns=self._admins,
                 secrets_key_arn=base.keys.cluster_arn,
                 logs_key_arn=base.keys.logs_arn,
                 profile=profile_of(self._environment, settings),
@@ -232,6 +232,7 @@ class Platform:
                 kms_key_arn=self._base.keys.data_arn,
                 tracking_server_arn=self.tracking.server_arn,
                 provider=self.cluster.provider,
+                node_pools=self.gpu_pools,
             ),
             self._opts,
         )

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from components.gpu_pool import counts_within
 from components.instance_facts import gpu_counts, gpu_families
+from infra.principals import logical_name
 from infra.sections.nearest import nearest
 from infra.sections.section import Problem, Section, check
 from infra.sections.values import Cidr, KubernetesName, LogRetention, Principal, matching
@@ -44,8 +45,8 @@ class ClusterSettings(Section):
     @check("admins")
     def admins_are_named_once(self) -> Iterator[Problem]:
         """Admins named twice."""
-        if len(set(self.admins)) != len(self.admins):
-            yield Problem(key="admins", value=list(self.admins), message="allowed is each admin once")
+        if len({logical_name(admin) for admin in self.admins}) != len(self.admins):
+            yield Problem(key="admins", value=list(self.admins), message="allowed is each role or user name once")
 
 
 class GpuPoolSettings(Section):

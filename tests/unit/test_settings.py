@@ -47,6 +47,7 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"registry": {"servingTag": "a b"}}, ["registry.servingTag", "image tag"]),
     ({"cluster": {"version": 1.35}}, ["cluster.version", "1.35", "in quotes"]),
     ({"cluster": {"admins": ["me"]}}, ["cluster.admins[0]", '"me"', "role/NAME"]),
+    ({"cluster": {"admins": ["role/a", "role/team/a"]}}, ["cluster.admins", "each role or user name once"]),
     ({"gpuPools": [UNLIMITED]}, ["gpuPools[0].maxGpus", "is missing", "most GPUs"]),
     ({"gpuPools": [MISSPELT_LIMIT]}, ["gpuPools[0].maxGpu:", "did you mean groundwork:gpuPools[0].maxGpus?"]),
     ({"gpuPools": [{**POOL, "maxGpus": -1}]}, ["gpuPools[0].maxGpus", "-1", "1 or more"]),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.principals import same_principal
 from infra.stack import deploy
 from platform_contract import from_parameters
 from tests.unit.recording import ACCOUNT, Recording, record
@@ -139,3 +140,39 @@ def test_a_second_run_registers_the_same(deployed: Deployed):
         return {(item.type, item.name): item.inputs for item in recording.registrations}
 
     assert seen(first) == seen(second)
+
+
+def test_a_platform_stands_on_an_existing_network_and_an_existing_tracking_server():
+    existing = {"vpcId": "vpc-0a1b2c3d", "privateSubnetIds": ["subnet-0a1b2c3d", "subnet-1a1b2c3d"]}
+    changed = {
+        "network": {"existing": existing},
+        "tracking": {"kind": "existing", "uri": "https://mlflow.example"},
+    }
+    recording = record(deploy, config={**settings_of("dev"), **changed})
+    assert not [item.name for item in recording.registrations if item.name.startswith("network-")]
+    assert recording.outputs["contract"]["network"]["private_subnet_ids"] == existing["privateSubnetIds"]
+    assert recording.outputs["contract"]["tracking"]["uri"] == "https://mlflow.example"
+    assert recording.one("aws:eks/cluster:Cluster").inputs["vpcConfig"]["subnetIds"] == existing["privateSubnetIds"]
+
+
+def test_a_destroy_ends_a_teams_pods_before_the_pools_that_they_run_on(deployed: Deployed):
+    _, recording = deployed
+    pools = {item.name for item in recording.registrations if item.type == "kubernetes:karpenter.sh/v1:NodePool"}
+    for namespace in recording.of("kubernetes:core/v1:Namespace").values():
+        assert pools
+        assert pools <= namespace.dependencies
+
+
+@pytest.mark.parametrize(
+    ("caller", "principal", "same"),
+    [
+        ("arn:aws:iam::1:user/a", "arn:aws:iam::1:user/a", True),
+        ("arn:aws:iam::1:user/a", "arn:aws:iam::1:user/b", False),
+        ("arn:aws:sts::1:assumed-role/admin/me", "arn:aws:iam::1:role/admin", True),
+        ("arn:aws:sts::1:assumed-role/admin/me", "arn:aws:iam::1:role/path/admin", True),
+        ("arn:aws:sts::1:assumed-role/admin/me", "arn:aws:iam::2:role/admin", False),
+        ("arn:aws:sts::1:assumed-role/admin/me", "arn:aws:iam::1:role/other-admin", False),
+    ],
+)
+def test_a_caller_is_known_behind_an_assumed_role(caller: str, principal: str, same: bool):
+    assert same_principal(caller, principal) is same
