@@ -83,7 +83,22 @@ def delete_cluster(call: Call) -> dict[str, Any]:
             call.server.call("ec2", "DeleteSecurityGroup", {"GroupId": group}, region=call.region)
         except ServiceError as error:
             logger.warning("security group %s of cluster %s stays: %s", group, cluster["name"], error)
+    _empty_api_server(call.server, cluster["name"])
     return {"cluster": cluster | {"status": "DELETING"}}
+
+
+def _empty_api_server(server: Server, name: str) -> None:
+    """What lives in a cluster goes with it; the next one finds the local API server as new."""
+    from local.kubernetes.emptying import empty
+
+    settings = server.settings
+    if settings.kubernetes_ca is None or list(server.records.items(CLUSTER)):
+        return  # other clusters share the API server
+    try:
+        if left := empty(settings.kubernetes_url, settings.kubernetes_ca, timeout_s=40):
+            logger.warning("objects of cluster %s are still being deleted: %s", name, ", ".join(left))
+    except Exception as error:
+        logger.warning("objects of cluster %s stay: %s", name, error)
 
 
 def check_auto_mode(cluster: dict[str, Any], bootstraps_addons: bool) -> None:
