@@ -1,6 +1,9 @@
 """The `ml` command: its subcommands, their options and their help. What they do is in ml/commands/."""
 
+import contextlib
+import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -284,20 +287,33 @@ def main() -> None:
 
     # Start-up makes hundreds of thousands of objects that all stay: looking for garbage among them is a tenth of it.
     gc.disable()
+    code = _run()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # Taking those objects apart one by one takes longer than a call of AWS; the end of the process frees them too.
+    os._exit(code)
+
+
+def _run() -> int:
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except MlError as error:
         print(f"ml: {error}", file=sys.stderr)
-        sys.exit(int(error.exit_code))
+        return int(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(int(ExitCode.INTERRUPTED))
+        return int(ExitCode.INTERRUPTED)
     except ClientError as error:
         print(f"ml: {error.operation_name} was refused: {error_details(error).message}", file=sys.stderr)
-        sys.exit(int(ExitCode.JOB_FAILED))
+        return int(ExitCode.JOB_FAILED)
     except BrokenPipeError:
-        # The reader of our output (`head`) went away.
-        sys.stderr.close()
-        sys.exit(0)
+        return int(ExitCode.OK)  # the reader of our output, such as `head`, went away
+    except Exception:
+        traceback.print_exc()
+        return int(ExitCode.JOB_FAILED)
+    return int(ExitCode.OK)
 
 
 if __name__ == "__main__":

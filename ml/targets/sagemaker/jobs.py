@@ -172,7 +172,7 @@ class Pause:
     """Pauses between two looks: a twentieth of the time gone by, so that what is quick is seen quickly and what takes
     hours is asked about rarely."""
 
-    SHORTEST_S = 0.03
+    SHORTEST_S = 0.02
     LONGEST_S = 10.0
 
     def __init__(self) -> None:
