@@ -211,7 +211,7 @@ class Cluster:
         reasons = [f"finalizers {', '.join(finalizers)}"] if finalizers else []
         reasons += [text for text in said if text]
         raise ObjectError(
-            f"{target.title} is still being deleted after {timeout_s:.0f} s"
+            f"{target.title} is still being deleted {self._after(timeout_s)}"
             + (f"; it waits for: {'; '.join(reasons)}" if reasons else "")
         )
 
@@ -225,9 +225,12 @@ class Cluster:
                 raise ObjectError(f"{target.title} was deleted by somebody while it was waited for")
             live, state = seen, readiness(seen)
         if state.waiting_for:
-            waited = "failed" if state.failed else f"is not ready after {timeout_s:.0f} s"
+            waited = "failed" if state.failed else f"is not ready {self._after(timeout_s)}"
             raise IncompleteError(f"{target.title} {waited}: waiting for {state.waiting_for}", target.id, outputs(live))
         return outputs(live)
+
+    def _after(self, timeout_s: float) -> str:
+        return "yet, and the update was cancelled" if self.cancelled.is_set() else f"after {timeout_s:.0f} s"
 
     def _poll(
         self, target: Target, until: Callable[[dict[str, Any] | None], bool], timeout_s: float
