@@ -179,8 +179,8 @@ CASES: dict[str, Case] = {
             "subnetId": World.subnet,
             "allocationId": World.address,
             "connectivityType": "private",
-            "privateIp": "10.0.1.9",
         },
+        unchanged={"privateIp": "the AWS server chooses it"},
         with_change={"connectivityType": lambda w: {"allocationId": None}},
     ),
     "aws:ec2/routeTable:RouteTable": Case(lambda w: {"vpcId": w.vpc}, {"vpcId": World.new_vpc}),
@@ -823,4 +823,4 @@ def test_a_property_left_out_returns_to_its_default(world: World) -> None:
             world.plugin.update(live, news)
             assert_settled(world.plugin, live)
             left_out += 1
-    assert left_out > 20
+    assert left_out >= 20
