@@ -24,8 +24,8 @@ MODEL = "flight-delays"
 ENDPOINT = "research-flight-delays"
 ROWS = 5
 """Rows that the endpoint is asked about: flights of November and December, which the model has not seen."""
-NOT_FOUND, NOT_FINISHED = 6, 7
-"""Exit statuses of `ml status`."""
+NOT_FOUND = 6
+"""Exit status of `ml status` for what is not there."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def run(paths: Paths, progress: Progress) -> None:
     with progress.step("ml train, 336,776 flights of 2013", log=ml.log) as step:
         job = _trained(paths, ml, step)
     with progress.step("MLflow model registry", log=ml.log) as step:
-        version = _registered(ml, step, job["name"])
+        version = _remembered(paths).get("version") or _registered(ml, step, job["name"])
+        _remember(paths, job["name"], version)
         step.done(f"{MODEL} version {version}")
     with progress.step("ml deploy", log=ml.log) as step:
         state = ml.run(step, "deploy", str(SPEC), "--job", job["name"])
@@ -66,12 +67,11 @@ def remove(paths: Paths, progress: Progress) -> None:
     """Delete the endpoint, which belongs to no Pulumi stack."""
     ml = _Ml(paths)
     with progress.step("Example endpoint", log=ml.log) as step:
-        code, _ = ml.call(step, "status", ENDPOINT)
-        if code in (0, 1, NOT_FINISHED):
-            ml.run(step, "stop", ENDPOINT)
-            step.done("deleted")
-        else:
+        if ml.call(step, "status", "--endpoint", ENDPOINT)[0] == NOT_FOUND:
             step.done("there is none")
+        else:
+            ml.run(step, "stop", "--endpoint", ENDPOINT)
+            step.done("deleted")
     forget(paths)
 
 
@@ -150,6 +150,18 @@ def _memory(paths: Paths) -> Path:
     return paths.local / "example.json"
 
 
+def _remembered(paths: Paths) -> dict[str, Any]:
+    """What was made last: hash of the `code`, name of the `job`, and the registry's `version` of its model."""
+    try:
+        return json.loads(_memory(paths).read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _remember(paths: Paths, job: str, version: str | None) -> None:
+    _memory(paths).write_text(json.dumps({"code": _code(paths), "job": job, "version": version}) + "\n")
+
+
 def _rows_file(paths: Paths) -> Path:
     return paths.local / "example" / "rows.csv"
 
@@ -166,19 +178,15 @@ def _code(paths: Paths) -> str:
 
 def _trained(paths: Paths, ml: _Ml, step: Step) -> dict[str, Any]:
     """The completed job: the one that this code made before, or a new one."""
-    code = _code(paths)
-    try:
-        before = json.loads(_memory(paths).read_text())
-    except (OSError, ValueError):
-        before = {}
-    if before.get("code") == code:
+    before = _remembered(paths)
+    if before.get("code") == _code(paths):
         status, job = ml.call(step, "status", before["job"])
         if status == 0:
             step.done(f"{job['name']} has run before")
             return job
     _rows_file(paths).unlink(missing_ok=True)
     job = ml.run(step, "train", str(SPEC))
-    _memory(paths).write_text(json.dumps({"code": code, "job": job["name"]}) + "\n")
+    _remember(paths, job["name"], None)
     step.done(f"{job['name']} completed")
     return job
 

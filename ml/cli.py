@@ -12,45 +12,20 @@ from botocore.exceptions import ClientError
 
 from ml.aws import error_details
 from ml.commands.output import Format
-from ml.errors import EXIT_CODES, ExitCode, MlError
-
-_EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {int(code):>3}  {text}" for code, text in EXIT_CODES.items())
-_SPEC = """\b
-A job's spec (JSON Schema: ml/schemas/job.schema.json):
-  name: flight-delays
-  team: research
-  entry_point: train.py
-  image: training:0.1.0
-  instance: {type: ml.m5.xlarge}
-  hyperparameters: {learning_rate: 0.1}
-  inputs: {train: flights/2013}
-  max_runtime: 1h
-  register: flight-delays
-  deploy: {endpoint: flight-delays}"""
-
-
-def _epilog(*examples: str, more: str = "") -> str:
-    lines = "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
-    return "\n\n".join(part for part in (lines, more, _EXIT_CODES) if part)
-
-
-def _complete_environment(incomplete: str) -> list[str]:
-    from ml.completion import environments
-
-    return environments(incomplete)
-
-
-def _complete_job(context: typer.Context, incomplete: str) -> list[str]:
-    from ml.completion import job_names
-
-    return job_names(context.params.get("env"), incomplete)
-
-
-def _complete_endpoint(context: typer.Context, incomplete: str) -> list[str]:
-    from ml.completion import endpoint_names
-
-    return endpoint_names(context.params.get("env"), incomplete)
-
+from ml.errors import ExitCode, MlError
+from ml.options import (
+    EXIT_CODE_HELP,
+    SPEC_HELP,
+    Env,
+    JobName,
+    Output,
+    SpecFile,
+    Team,
+    Wait,
+    complete_endpoint,
+    complete_job,
+    epilog,
+)
 
 app = typer.Typer(
     name="ml",
@@ -60,39 +35,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Env = Annotated[
-    str | None,
-    typer.Option(
-        "--env",
-        "-e",
-        metavar="NAME",
-        autocompletion=_complete_environment,
-        help="Environment: its AWS profile is groundwork-NAME. Without it, GROUNDWORK_ENV or AWS_PROFILE says which.",
-    ),
-]
-Output = Annotated[Format, typer.Option("--output", "-o", help="How the result is printed, on stdout.")]
-SpecFile = Annotated[Path, typer.Argument(metavar="JOB.YAML", help="The job's spec.")]
-JobName = Annotated[
-    str,
-    typer.Argument(
-        metavar="JOB", autocompletion=_complete_job, help="A job's name, or TEAM-NAME for the newest run of it."
-    ),
-]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")]
-Team = Annotated[str | None, typer.Option("--team", metavar="TEAM", help="The team.")]
 
-
-@app.callback(epilog=_EXIT_CODES)
+@app.callback(epilog=EXIT_CODE_HELP)
 def _root() -> None:  # pyright: ignore[reportUnusedFunction]
     """Train models, deploy them and ask them, in an environment of the platform."""
 
 
 @app.command(
-    epilog=_epilog(
+    epilog=epilog(
         "ml train job.yaml --env local",
         "ml train job.yaml --env dev --set learning_rate=0.05 --no-wait",
         "ml train job.yaml --env dev --deploy -o json",
-        more=_SPEC,
+        more=SPEC_HELP,
     )
 )
 def train(
@@ -113,7 +67,7 @@ def train(
 
 
 @app.command(
-    epilog=_epilog(
+    epilog=epilog(
         "ml deploy job.yaml --env local                        # the newest completed run of this spec",
         "ml deploy job.yaml --job research-flight-delays-20261121-093000-4f1c",
         "ml deploy job.yaml --model flight-delays/3            # a version in the registry",
@@ -122,12 +76,12 @@ def train(
 )
 def deploy(
     spec: Annotated[
-        Path | None, typer.Argument(metavar="[JOB.YAML]", help="The job's spec, whose `deploy` says where and on what.")
+        Path | None, typer.Argument(metavar="JOB.YAML", help="The job's spec, whose `deploy` says where and on what.")
     ] = None,
     env: Env = None,
     output: Output = Format.TEXT,
     job: Annotated[
-        str | None, typer.Option("--job", metavar="JOB", autocompletion=_complete_job, help="The run to deploy.")
+        str | None, typer.Option("--job", metavar="JOB", autocompletion=complete_job, help="The run to deploy.")
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME[/VERSION]", help="A model of the registry to deploy.")
@@ -145,7 +99,7 @@ def deploy(
 
 
 @app.command(
-    epilog=_epilog(
+    epilog=epilog(
         "ml predict --endpoint research-flight-delays rows.csv --env local",
         "ml predict --endpoint research-flight-delays rows.json -o json",
         "head -3 rows.csv | ml predict --endpoint research-flight-delays - --content-type text/csv",
@@ -158,7 +112,7 @@ def predict(
     endpoint: Annotated[
         str,
         typer.Option(
-            "--endpoint", metavar="NAME", autocompletion=_complete_endpoint, help="Endpoint, with or without the team."
+            "--endpoint", metavar="NAME", autocompletion=complete_endpoint, help="Endpoint, with or without the team."
         ),
     ],
     env: Env = None,
@@ -178,30 +132,41 @@ def predict(
 
 
 @app.command(
-    epilog=_epilog(
+    epilog=epilog(
         "ml status --env dev --team research",
         "ml status research-flight-delays                      # the newest run",
         "ml status research-flight-delays-20261121-093000-4f1c -o json",
+        "ml status --endpoint research-flight-delays",
     )
 )
 def status(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", autocompletion=_complete_job, help="A job or an endpoint; without it, all."),
+        typer.Argument(metavar="NAME", autocompletion=complete_job, help="A job or an endpoint; without it, all."),
     ] = None,
     env: Env = None,
     output: Output = Format.TEXT,
+    endpoint: Annotated[
+        str | None,
+        typer.Option("--endpoint", metavar="NAME", autocompletion=complete_endpoint, help="Only this endpoint."),
+    ] = None,
     team: Team = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="Most jobs to list.")] = 20,
 ) -> None:
     """Show jobs and endpoints, or how one of them is; the exit code tells a job's outcome."""
+    if endpoint is not None:
+        if name is not None:
+            raise typer.BadParameter("give either a name or --endpoint")
+        from ml.commands import endpoints
+
+        _end(endpoints.status(endpoint, env=env, output=output))
     from ml.commands import jobs
 
     _end(jobs.status(name, env=env, output=output, team=team, limit=limit))
 
 
 @app.command(
-    epilog=_epilog(
+    epilog=epilog(
         "ml logs research-flight-delays --env local",
         "ml logs -f research-flight-delays-20261121-093000-4f1c",
     )
@@ -224,7 +189,7 @@ def logs(
 
 
 @app.command(
-    epilog=_epilog(
+    epilog=epilog(
         "ml stop research-flight-delays --env local",
         "ml stop --endpoint research-flight-delays --env local",
     )
@@ -233,14 +198,14 @@ def stop(
     job: Annotated[
         str | None,
         typer.Argument(
-            metavar="[JOB]", autocompletion=_complete_job, help="A job's name, or TEAM-NAME for the newest run of it."
+            metavar="JOB", autocompletion=complete_job, help="A job's name, or TEAM-NAME for the newest run of it."
         ),
     ] = None,
     env: Env = None,
     output: Output = Format.TEXT,
     endpoint: Annotated[
         str | None,
-        typer.Option("--endpoint", metavar="NAME", autocompletion=_complete_endpoint, help="Take this endpoint down."),
+        typer.Option("--endpoint", metavar="NAME", autocompletion=complete_endpoint, help="Take this endpoint down."),
     ] = None,
     wait: Wait = True,
 ) -> None:
@@ -256,9 +221,9 @@ def stop(
     _end(jobs.stop(job or "", env=env, output=output, wait=wait))
 
 
-@app.command(epilog=_epilog("ml models --env dev", "ml models flight-delays -o json"))
+@app.command(epilog=epilog("ml models --env dev", "ml models flight-delays -o json"))
 def models(
-    name: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A model; without it, all.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model; without it, all.")] = None,
     env: Env = None,
     output: Output = Format.TEXT,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most versions to list.")] = 50,
@@ -269,7 +234,7 @@ def models(
     _end(command.models(name, env=env, output=output, limit=limit))
 
 
-@app.command(epilog=_epilog("ml schema > job.schema.json"))
+@app.command(epilog=epilog("ml schema > job.schema.json"))
 def schema() -> None:
     """Print the JSON Schema of a job's spec, for editors."""
     from ml.spec.schema import schema_text

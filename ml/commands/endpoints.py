@@ -175,16 +175,28 @@ def _full_name(sagemaker: Any, name: str) -> str:
 def endpoint_status(sagemaker: Any, name: str, output: Format) -> ExitCode | None:
     """Print an endpoint's state; None where there is no endpoint of that name."""
     try:
-        state = endpoints.describe(sagemaker, name)
+        return _print_status(endpoints.describe(sagemaker, name), output)
     except NotFoundError:
         return None
+
+
+def _print_status(state: EndpointState, output: Format) -> ExitCode:
     if output is Format.JSON:
         print_json(state.document())
     else:
         print(f"{state.name} is {state.status}, serving {', '.join(state.jobs) or 'nothing'}.")
         if state.reason:
             print(f"  {state.reason}")
-    return _exit_code(state)
+    if state.status in endpoints.BUSY:
+        return ExitCode.IN_PROGRESS
+    return ExitCode.OK if state.status == "InService" else ExitCode.JOB_FAILED
+
+
+def status(name: str, *, env: str | None, output: Format) -> ExitCode:
+    """Show one endpoint."""
+    environment = open_environment(env)
+    with readable_errors(environment):
+        return _print_status(endpoints.describe(environment.clients.client("sagemaker"), name), output)
 
 
 def delete(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCode:
@@ -199,9 +211,3 @@ def delete(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCod
     else:
         print(f"{state.name} is {'gone' if wait else 'going'}.")
     return ExitCode.OK
-
-
-def _exit_code(state: EndpointState) -> ExitCode:
-    if state.status in endpoints.BUSY:
-        return ExitCode.IN_PROGRESS
-    return ExitCode.OK if state.status == "InService" else ExitCode.JOB_FAILED

@@ -76,7 +76,7 @@ def test_a_model_is_deployed_and_answers_and_deploying_again_changes_nothing(
     by_model = platform.ml("deploy", iris, "--model", "iris/1")
     assert by_model.returncode == 0
     assert "Serving already" in by_model.stderr
-    assert platform.ml("status", "research-iris").returncode == 0
+    assert platform.ml("status", "--endpoint", "research-iris").returncode == 0
 
 
 def test_rows_that_the_model_refuses_end_with_1_and_its_own_words(
@@ -108,4 +108,4 @@ def test_the_flight_example_beats_the_base_rate_on_months_that_it_has_not_seen(p
         assert len(answer["predictions"]) == len(list(csv.DictReader(file)))
     assert all(0 < late < 1 and abs(on_time + late - 1) < 1e-9 for on_time, late in answer["predictions"])
     assert platform.ml("stop", "--endpoint", "research-flight-delays").returncode == 0
-    assert platform.ml("status", "research-flight-delays").returncode == 0
+    assert platform.ml("status", "--endpoint", "research-flight-delays").returncode == 6
