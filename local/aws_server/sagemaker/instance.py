@@ -73,6 +73,7 @@ class Instance(threading.Thread):
         self._retired = False
         self._kill_now = False
         self._command_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._lock = threading.Lock()
         self._idle: deque[socket.socket] = deque()
 
     def run(self) -> None:
@@ -97,18 +98,26 @@ class Instance(threading.Thread):
             select.select([self._command_fd], [], [], RESTART_DELAYS_S[min(starts, len(RESTART_DELAYS_S)) - 1])
         self._close_connections()
         shutil.rmtree(self._folder, ignore_errors=True)
+        with self._lock:
+            descriptor, self._command_fd = self._command_fd, -1
+            os.close(descriptor)
 
     def retire(self, *, now: bool = False) -> None:
         """Ends the process for good: SIGTERM and grace, or at once."""
         self._retired = True
         self._kill_now = now
         self.settled.set()
-        os.eventfd_write(self._command_fd, 1)
+        self._announce()
 
     def suspect(self) -> None:
         """Somebody could not connect: it gets no requests until it answers /ping again."""
         self.healthy.clear()
-        os.eventfd_write(self._command_fd, 1)
+        self._announce()
+
+    def _announce(self) -> None:
+        with self._lock:
+            if self._command_fd >= 0:
+                os.eventfd_write(self._command_fd, 1)
 
     def _serve_once(self, number: int) -> Exit:
         self.port = free_port()

@@ -197,13 +197,12 @@ def stop_training_job(call: Call) -> dict[str, Any] | None:
     """Asks a job to stop; it becomes Stopped once its processes are gone and its output is in S3."""
     record = _record(call)
     run = jobs_of(call.server).run_of(record.key)
-    if record.final or run is None:
+    already = record.status == "Stopping"
+    if record.final or run is None or not (already or run.request_stop()):
         raise ServiceError(
             "ValidationException",
-            f"The request was rejected because the training job is in status {record.status}.",
+            f"The request was rejected because the training job is in status {_record(call).status}.",
         )
-    if record.status != "Stopping":
-        run.request_stop()
     return None
 
 

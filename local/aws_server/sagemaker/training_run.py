@@ -1,10 +1,7 @@
 """The life of one training job, from Starting to its last status; one thread a job, which waits for events alone."""
 
 import logging
-import os
-import select
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,22 +22,23 @@ from local.aws_server.sagemaker.processes import (
     LogLine,
     kill_leftovers,
     namespace_kind,
-    unshipped_lines,
 )
 from local.aws_server.sagemaker.training_metrics import TrainingMetrics
 from local.aws_server.sagemaker.training_outcome import JobFailedError, Outcome
 from local.aws_server.sagemaker.training_record import TrainingRecord, save
+from local.aws_server.sagemaker.training_watch import Commands, Watch, deliver_the_rest
 
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 GRACE_S = 120.0
 """Seconds between SIGTERM and SIGKILL, as the StopTrainingJob documentation says."""
-SHIP_INTERVAL_S = 0.1
-"""Least time between two deliveries of the log while a job prints without pause."""
-CHECKPOINT_INTERVAL_S = 5.0
 SERVER_STOPPED = "InternalServerError: The local AWS server was stopped while the job ran."
 SERVER_DIED = "InternalServerError: The local AWS server died while the job was {}, and the job was lost with it."
+
+
+class NotStartedError(Exception):
+    """The server stops before the job's containers have been started."""
 
 
 class TrainingRun(threading.Thread):
@@ -52,11 +50,8 @@ class TrainingRun(threading.Thread):
         self._plane = plane
         self._on_end = on_end
         self._request = record.request
-        self._command_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._lock = threading.RLock()
-        self._stopping = record.stop_requested
-        self._shutdown = False
-        self._interrupted = False
+        self._commands = Commands(stop=record.stop_requested)
         self._created_s = record.created.timestamp()
         self._streams: list[LogStream] = []
         self._containers: list[Container] = []
@@ -64,14 +59,17 @@ class TrainingRun(threading.Thread):
             plane, record.region, record.name, self._request["AlgorithmSpecification"].get("MetricDefinitions") or []
         )
 
-    def request_stop(self) -> None:
-        """StopTrainingJob: the container gets SIGTERM, then GRACE_S, then SIGKILL."""
+    def request_stop(self) -> bool:
+        """StopTrainingJob: the container gets SIGTERM, then GRACE_S, then SIGKILL. False for a job that has ended."""
         with self._lock:
-            self._stopping = self.record.stop_requested = True
+            if self.record.final:
+                return False
+            self._commands.stop = self.record.stop_requested = True
             self.record.enter("Stopping")
             self.record.status = "Stopping"
             self._save()
-        os.eventfd_write(self._command_fd, 1)
+            self._commands.announce()
+        return True
 
     @property
     def interruptible(self) -> bool:
@@ -80,18 +78,24 @@ class TrainingRun(threading.Thread):
 
     def interrupt(self) -> None:
         """Takes a spot job's instances away, as EC2 does."""
-        self._interrupted = True
-        os.eventfd_write(self._command_fd, 1)
+        self._commands.interrupt = True
+        with self._lock:
+            self._commands.announce()
 
     def shut_down(self) -> None:
         """The server stops: so does the job."""
-        self._shutdown = True
-        os.eventfd_write(self._command_fd, 1)
+        self._commands.shutdown = True
+        with self._lock:
+            self._commands.announce()
 
     def run(self) -> None:
         """Everything, and whatever happens a last status."""
         try:
             outcome = self._attempts()
+        except NotStartedError:
+            # Nothing has run: the next server starts it, as if it had only now been asked for.
+            self._on_end(self.record.key)
+            return
         except JobFailedError as failure:
             outcome = Outcome("Failed", "Failed", str(failure))
         except DataError as error:
@@ -107,6 +111,7 @@ class TrainingRun(threading.Thread):
             self.record.metrics = self.metrics.final
             self.record.finish(outcome.status, outcome.secondary, outcome.failure)
             self._save()
+            self._commands.close()
         for container in self._containers:
             container.close()
         shutil.rmtree(self.record.folder, ignore_errors=True)
@@ -125,12 +130,17 @@ class TrainingRun(threading.Thread):
             exits = self._watch(hosts)
             self.record.trained_s += time.monotonic() - started
             outcome = training_outcome.judge(exits, hosts)
-            if outcome.again and not self._stopping and not self._shutdown and self._may_run_again(outcome):
+            if (
+                outcome.again
+                and not self._commands.stop
+                and not self._commands.shutdown
+                and self._may_run_again(outcome)
+            ):
                 self._enter(outcome.secondary)
                 if outcome.secondary == "Interrupted":
                     self._sync_checkpoints(hosts[0], {})
                 continue
-            if self._shutdown and outcome.status != "Completed":
+            if self._commands.shutdown and outcome.status != "Completed":
                 outcome = Outcome("Failed", "Failed", SERVER_STOPPED)
             self._finish_files(hosts[0], outcome)
             return outcome
@@ -160,13 +170,17 @@ class TrainingRun(threading.Thread):
             (host.folder / "hosts").write_text(contract.hosts_file(self.record.key, names))
         if self.record.attempts:
             shutil.rmtree(Path(self.record.folder) / f"attempt-{self.record.attempts}", ignore_errors=True)
-        if self._stopping or self._shutdown:
+        if self._commands.shutdown:
+            raise NotStartedError
+        if self._commands.stop:
             return None
         if channels or self._request.get("CheckpointConfig") or contract.PROGRAM in self._hyperparameters:
             self._enter("Downloading")
             for host in hosts:
                 training_data.download(bucket, self._request, host, len(hosts))
-        if self._stopping or self._shutdown:
+        if self._commands.shutdown:
+            raise NotStartedError
+        if self._commands.stop:
             return None
         limit = (self._request.get("StoppingCondition") or {})["MaxRuntimeInSeconds"] - self.record.trained_s
         for container in self._containers:
@@ -181,7 +195,7 @@ class TrainingRun(threading.Thread):
         with self._lock:
             self.record.attempts += 1
             self.record.processes = [(str(each.run_dir), each.pid, each.born) for each in self._containers]
-            if not self._stopping:
+            if not self._commands.stop:
                 self.record.enter("Training")
             self._save()
         # Only now: a container that this process did not note could not be found again after a kill -9.
@@ -207,7 +221,7 @@ class TrainingRun(threading.Thread):
                 container.kill()
             for host in hosts:
                 kill_leftovers(host.home)
-            self._ship_ended(hosts)
+            self._deliver_ended(hosts)
             if self._request.get("EnableManagedSpotTraining"):
                 self._enter("Interrupted")
                 self._sync_checkpoints(hosts[0], {})
@@ -218,76 +232,22 @@ class TrainingRun(threading.Thread):
             return None
         return hosts
 
-    def _ship_ended(self, hosts: Sequence[contract.Host]) -> None:
+    def _deliver_ended(self, hosts: Sequence[contract.Host]) -> None:
         watched = {container.run_dir for container in self._containers}
         for host, stream in zip(hosts, self._streams, strict=True):
             if host.run_dir not in watched:
-                lines = unshipped_lines(host.run_dir)
-                self.metrics.read(lines)
-                stream.put(lines)
+                deliver_the_rest(host.run_dir, stream, self.metrics)
 
     def _watch(self, hosts: Sequence[contract.Host]) -> list[Exit]:
-        """Until every container has ended: ships their output, obeys, and copies checkpoints."""
-        self._ship_ended(hosts)
-        streams = {host.run_dir: stream for host, stream in zip(hosts, self._streams, strict=True)}
-        running = list(self._containers)
-        everything, without_output = select.poll(), select.poll()
-        for poller in (everything, without_output):
-            poller.register(self._command_fd, select.POLLIN)
-            for container in running:
-                poller.register(container.pid_fd, select.POLLIN)
-        for container in running:
-            everything.register(container.wake_fd, select.POLLIN)
+        """Until every container has ended: how each did."""
+        self._deliver_ended(hosts)
         sent: dict[str, int] = {}
-        checkpoint_at = time.monotonic() + CHECKPOINT_INTERVAL_S if self._request.get("CheckpointConfig") else None
-        if self._stopping or self._shutdown:
-            os.eventfd_write(self._command_fd, 1)
-        while running:
-            ready = {end for end, _ in everything.poll(_milliseconds_until(checkpoint_at))}
-            if self._command_fd in ready:
-                os.eventfd_read(self._command_fd)
-                self._obey(running)
-            for container in list(running):
-                container.clear_wake()
-                self._ship(container, streams[container.run_dir])
-                if container.ended():
-                    self._ship(container, streams[container.run_dir])
-                    for poller in (everything, without_output):
-                        poller.unregister(container.pid_fd)
-                    everything.unregister(container.wake_fd)
-                    running.remove(container)
-                    if container.exit().exit_code != 0:
-                        for other in running:
-                            other.stop()
-            if checkpoint_at and time.monotonic() >= checkpoint_at:
-                self._sync_checkpoints(hosts[0], sent)
-                checkpoint_at = time.monotonic() + CHECKPOINT_INTERVAL_S
-            if running:
-                without_output.poll(SHIP_INTERVAL_S * 1000)
+        checkpoints = (
+            (lambda: self._sync_checkpoints(hosts[0], sent)) if self._request.get("CheckpointConfig") else None
+        )
+        streams = {host.run_dir: stream for host, stream in zip(hosts, self._streams, strict=True)}
+        Watch(self._containers, streams, self.metrics, self._commands, checkpoints).run()
         return [training_outcome.exit_of(host.run_dir, self._containers) for host in hosts]
-
-    def _obey(self, running: Sequence[Container]) -> None:
-        for container in running:
-            if self._shutdown:
-                container.signal(signal.SIGTERM)
-                if not container.ended(2.0):
-                    container.kill()
-            elif self._stopping:
-                container.stop()
-            elif self._interrupted:
-                container.signal(signal.SIGUSR2)
-        self._interrupted = False
-
-    def _ship(self, container: Container, stream: LogStream) -> None:
-        lines = container.new_lines()
-        if not lines:
-            return
-        self.metrics.read(lines)
-        try:
-            stream.put(lines)
-        except ServiceError as error:
-            logger.warning("log of training job %s: %s", self.record.name, error)
-        container.mark_shipped()
 
     def _sync_checkpoints(self, host: contract.Host, sent: dict[str, int]) -> None:
         try:
@@ -358,13 +318,9 @@ class TrainingRun(threading.Thread):
 
     def _enter(self, secondary: str) -> None:
         with self._lock:
-            if not self._stopping or secondary == "Uploading":
+            if not self._commands.stop or secondary == "Uploading":
                 self.record.enter(secondary)
                 self._save()
 
     def _save(self) -> None:
         save(self._plane, self.record)
-
-
-def _milliseconds_until(moment: float | None) -> float | None:
-    return None if moment is None else max(0.0, moment - time.monotonic()) * 1000 + 1
