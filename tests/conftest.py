@@ -2,9 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Generator
+from dataclasses import dataclass
 from time import monotonic
 
 import pytest
+
+from tests.checkout import Checkout, fresh_checkout
 
 TIER_BUDGET_MINUTES = {"unit": 2, "policy": 1, "e2e": 20, "local": 14, "ml": 12, "engine": 10}
 """In running order. A newcomer's `make local` comes right after the quick tiers: with an empty cache it is what builds
@@ -45,3 +48,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             minutes = _seconds[tier] / 60
             over = "   over its budget" if minutes > budget else ""
             terminalreporter.write_line(f"{tier:<8}{minutes:6.1f} of {budget}{over}")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A checkout whose local platform is up, and what its first `make local` printed."""
+
+    checkout: Checkout
+    first_output: str
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Generator[Platform]:
+    """What a newcomer has after `make local`. With an empty cache this builds the engine and the API server."""
+    checkout = fresh_checkout(tmp_path_factory.mktemp("newcomer") / "groundwork")
+    try:
+        yield Platform(checkout, checkout.must("make", "local"))
+    finally:
+        if (checkout.folder / ".venv").exists():
+            checkout.run("make", "local-stop")

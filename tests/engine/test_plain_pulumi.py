@@ -1,0 +1,259 @@
+"""The genuine engine on the local stack, by the commands that every Pulumi user knows, from preview to nothing left."""
+
+import json
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local.kubernetes.api import ApiClient, Endpoint
+from tests.checkout import Checkout
+from tests.conftest import Platform
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def checkout(platform: Platform) -> Checkout:
+    return platform.checkout
+
+
+class Edited:
+    """A settings file and its values; `write` after a change."""
+
+    def __init__(self, file: Path, document: dict[str, Any]):
+        self._file, self._document = file, document
+        self.config: dict[str, Any] = document["config"]
+
+    def write(self) -> None:
+        self._file.write_text(yaml.safe_dump(self._document, sort_keys=False))
+
+
+@contextmanager
+def settings(checkout: Checkout) -> Generator[Edited]:
+    """The local stack's settings, to change; the file is put back afterwards."""
+    file = checkout.folder / "Pulumi.local.yaml"
+    before = file.read_text()
+    document = yaml.safe_load(before)
+    try:
+        yield Edited(file, document)
+    finally:
+        file.write_text(before)
+
+
+def api_server(checkout: Checkout) -> ApiClient:
+    """The API server, asked by its own administrator: it answers when the cluster's record is gone, too."""
+    certificates = checkout.folder / ".groundwork" / "local" / "kubernetes"
+    ports = json.loads((checkout.folder / ".groundwork" / "local" / "ports.json").read_text())
+    return ApiClient(
+        Endpoint(
+            server=f"https://127.0.0.1:{ports['kubernetes']}",
+            certificate_authority=certificates / "ca.crt",
+            client_certificate=(certificates / "admin.crt", certificates / "admin.key"),
+        )
+    )
+
+
+def changes(checkout: Checkout) -> dict[str, str]:
+    """What a preview would do: name of the resource to operation, unchanged ones left out."""
+    text = checkout.must_pulumi("preview", "--json")
+    steps = json.loads(text[text.index("{") :])["steps"]
+    return {step["urn"].rsplit("::", 1)[1]: step["op"] for step in steps if step["op"] != "same"}
+
+
+def test_a_preview_right_after_up_is_empty(checkout: Checkout):
+    checkout.must_pulumi("preview", "--expect-no-changes")
+
+
+def test_a_refresh_right_after_up_finds_nothing(checkout: Checkout):
+    checkout.must_pulumi("refresh", "--preview-only", "--expect-no-changes")
+
+
+def test_a_changed_setting_changes_what_it_is_about_and_nothing_else(checkout: Checkout):
+    quota = ("/api/v1/namespaces/team-research/resourcequotas", "requests.cpu")
+    before = _hard(checkout, quota)
+    with settings(checkout) as edited:
+        edited.config["groundwork:teams"][0]["quota"]["cpus"] = 48
+        edited.write()
+        assert changes(checkout) == {"team-research-quota": "update"}
+        checkout.must_pulumi("up", "--yes")
+        assert _hard(checkout, quota) == "48"
+        checkout.must_pulumi("preview", "--expect-no-changes")
+    checkout.must_pulumi("up", "--yes")
+    assert _hard(checkout, quota) == before
+
+
+def test_a_new_team_and_a_new_gpu_pool_come_and_go_without_touching_the_others(checkout: Checkout):
+    with settings(checkout) as edited:
+        edited.config["groundwork:teams"].append(
+            {"name": "ranking", "quota": {"cpus": 8, "memoryGib": 32, "gpus": 1, "pods": 20}}
+        )
+        edited.config["groundwork:gpuPools"].append(
+            {"name": "gpu-large", "families": ["p4d"], "capacity": ["on-demand"], "maxGpus": 8}
+        )
+        edited.write()
+        planned = changes(checkout)
+        assert {op for name, op in planned.items() if "ranking" in name or "gpu-large" in name} == {"create"}
+        touched = {name: op for name, op in planned.items() if "ranking" not in name and "gpu-large" not in name}
+        assert set(touched) <= {"contract-cluster", "groundwork-local"}, touched
+        checkout.must_pulumi("up", "--yes")
+        contract = json.loads(checkout.must_pulumi("stack", "output", "contract", "--json"))
+        assert set(contract["teams"]) == {"research", "ranking"}
+        assert contract["cluster"]["gpu_pools"]["gpu-large"] == 8
+    gone = checkout.must_pulumi("up", "--yes")
+    assert "deleted" in gone
+    checkout.must_pulumi("preview", "--expect-no-changes")
+
+
+def test_refresh_sees_what_was_changed_behind_its_back_on_both_halves_and_up_mends_it(checkout: Checkout):
+    s3, ssm = checkout.aws("s3"), checkout.aws("ssm")
+    bucket = "groundwork-local-artifacts-123456789012"
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    ssm.delete_parameter(Name="/groundwork/local/contract/tracking")
+    quotas = "/api/v1/namespaces/team-research/resourcequotas"
+    [quota] = api_server(checkout).request("GET", quotas)["items"]
+    name = quota["metadata"]["name"]
+    api_server(checkout).request(
+        "PATCH",
+        f"{quotas}/{name}",
+        body={"spec": {"hard": {"pods": "7"}}},
+        content_type="application/merge-patch+json",
+    )
+    seen = checkout.must_pulumi("refresh", "--yes")
+    assert re.search(r"store-artifacts-versioning.*updated", seen), seen
+    assert re.search(r"contract-tracking.*deleted", seen), seen
+    assert re.search(r"team-research-quota.*updated", seen), seen
+    checkout.must_pulumi("up", "--yes")
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert ssm.get_parameter(Name="/groundwork/local/contract/tracking")["Parameter"]["Value"]
+    [mended] = api_server(checkout).request("GET", quotas)["items"]
+    assert mended["spec"]["hard"]["pods"] == quota["spec"]["hard"]["pods"]
+    checkout.must_pulumi("preview", "--expect-no-changes")
+
+
+def test_wrong_settings_are_all_named_at_once_before_anything_is_made(checkout: Checkout):
+    with settings(checkout) as edited:
+        edited.config["groundwork:network"]["cidr"] = "10.20.0.0/28"
+        edited.config["groundwork:gpuPools"][0]["families"] = ["g55"]
+        edited.config["groundwork:gpuPools"][0]["maxGpus"] = -1
+        edited.config["groundwork:tracking"] = {"sise": "Small"}
+        edited.write()
+        failed = checkout.pulumi("preview")
+    assert failed.returncode != 0
+    for word in ("10.20.0.0/28", "g55", "-1", "sise", "size"):
+        assert word in failed.stdout, failed.stdout
+    assert "Traceback" not in failed.stdout
+
+
+def test_the_published_kubeconfig_leads_the_genuine_client_to_the_cluster(checkout: Checkout, tmp_path: Path):
+    file = tmp_path / "kubeconfig"
+    file.write_text(checkout.must_pulumi("stack", "output", "kubeconfig"))
+    script = (
+        "from kubernetes import client, config\n"
+        "config.load_kube_config()\n"
+        "names = [item.metadata.name for item in client.CoreV1Api().list_namespace().items]\n"
+        "pools = client.CustomObjectsApi().list_cluster_custom_object('karpenter.sh', 'v1', 'nodepools')\n"
+        "print(names, [pool['metadata']['name'] for pool in pools['items']])\n"
+    )
+    told = checkout.must(
+        ".venv/bin/python", "-c", script, environment=checkout.local_environment() | {"KUBECONFIG": str(file)}
+    )
+    assert "team-research" in told
+    assert "gpu-small" in told
+
+
+def test_destroy_leaves_the_aws_server_and_the_api_server_with_nothing_of_ours(checkout: Checkout):
+    sagemaker = checkout.aws("sagemaker")
+    for endpoint in sagemaker.list_endpoints()["Endpoints"]:
+        sagemaker.delete_endpoint(EndpointName=endpoint["EndpointName"])
+    checkout.must_pulumi("destroy", "--yes")
+    state = json.loads(checkout.must_pulumi("stack", "export"))
+    assert not state["deployment"].get("resources")
+    assert {kind: names for kind, names in aws_leftovers(checkout).items() if names} == {}
+    assert kubernetes_leftovers(checkout) == []
+
+
+def test_local_down_stops_every_process_and_says_what_it_keeps(checkout: Checkout):
+    pids = [service["pid"] for service in checkout.status()["services"] if service["pid"]]
+    told = checkout.must("make", "local-down")
+    assert ".venv" in told
+    assert checkout.status()["supervisor"] is None
+    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+
+
+def _hard(checkout: Checkout, quota: tuple[str, str]) -> str:
+    path, resource = quota
+    [found] = api_server(checkout).request("GET", path)["items"]
+    return found["spec"]["hard"][resource]
+
+
+def aws_leftovers(checkout: Checkout) -> dict[str, list[str]]:
+    """Everything on the AWS server that the program could have made, by kind. AWS's own defaults are not ours."""
+    ec2, iam, kms = checkout.aws("ec2"), checkout.aws("iam"), checkout.aws("kms")
+    ours = [{"Name": "tag:managed-by", "Values": ["groundwork"]}]
+    keys = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
+    return {
+        "vpcs": [vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=ours)["Vpcs"]],
+        "subnets": [one["SubnetId"] for one in ec2.describe_subnets(Filters=ours)["Subnets"]],
+        "security groups": [one["GroupId"] for one in ec2.describe_security_groups(Filters=ours)["SecurityGroups"]],
+        "route tables": [one["RouteTableId"] for one in ec2.describe_route_tables(Filters=ours)["RouteTables"]],
+        "internet gateways": [
+            one["InternetGatewayId"] for one in ec2.describe_internet_gateways(Filters=ours)["InternetGateways"]
+        ],
+        "NAT gateways": [
+            one["NatGatewayId"]
+            for one in ec2.describe_nat_gateways(Filters=ours)["NatGateways"]
+            if one["State"] != "deleted"
+        ],
+        "addresses": [one["AllocationId"] for one in ec2.describe_addresses()["Addresses"]],
+        "VPC endpoints": [
+            one["VpcEndpointId"]
+            for one in ec2.describe_vpc_endpoints(Filters=ours)["VpcEndpoints"]
+            if one["State"] != "deleted"
+        ],
+        "flow logs": [one["FlowLogId"] for one in ec2.describe_flow_logs()["FlowLogs"]],
+        "buckets": [bucket["Name"] for bucket in checkout.aws("s3").list_buckets()["Buckets"]],
+        "roles": [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("groundwork-")],
+        "policies": [policy["PolicyName"] for policy in iam.list_policies(Scope="Local")["Policies"]],
+        # KMS deletes a key after a waiting period of 7 days at least.
+        "keys": [key["KeyId"] for key in keys if key["KeyManager"] == "CUSTOMER" and key["KeyState"] == "Enabled"],
+        "aliases": [
+            alias["AliasName"]
+            for alias in kms.list_aliases()["Aliases"]
+            if alias["AliasName"].startswith("alias/groundwork")
+        ],
+        "log groups": [
+            group["logGroupName"]
+            for group in checkout.aws("logs").describe_log_groups()["logGroups"]
+            if "groundwork" in group["logGroupName"]
+        ],
+        "clusters": checkout.aws("eks").list_clusters()["clusters"],
+        "repositories": [one["repositoryName"] for one in checkout.aws("ecr").describe_repositories()["repositories"]],
+        "tracking servers": [
+            one["TrackingServerName"]
+            for one in checkout.aws("sagemaker").list_mlflow_tracking_servers()["TrackingServerSummaries"]
+        ],
+        "parameters": [
+            one["Name"]
+            for one in checkout.aws("ssm").get_parameters_by_path(Path="/groundwork", Recursive=True)["Parameters"]
+        ],
+    }
+
+
+def kubernetes_leftovers(checkout: Checkout) -> list[str]:
+    """Namespaces, node pools and node classes that do not come with a new cluster."""
+    api = api_server(checkout)
+    built_in = {"default", "kube-system", "kube-public", "kube-node-lease", "general-purpose", "system"}
+    names: list[str] = []
+    for path in ("/api/v1/namespaces", "/apis/karpenter.sh/v1/nodepools", "/apis/eks.amazonaws.com/v1/nodeclasses"):
+        try:
+            names += [item["metadata"]["name"] for item in api.request("GET", path)["items"]]
+        except Exception as error:
+            # The definitions go with the cluster that brought them.
+            if getattr(error, "status", None) != 404:
+                raise
+    return [name for name in names if name not in built_in]
