@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from ml.targets.sagemaker import storage
+
 pytestmark = pytest.mark.ml
 
 Platform = Any
@@ -204,3 +206,17 @@ print(type(session.sagemaker).__module__)
     assert bucket == "groundwork-test-artifacts"
     assert uri.startswith("s3://groundwork-test-artifacts/")
     assert module.startswith("sagemaker.core")
+
+
+def test_a_large_input_goes_up_in_parts(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = platform.client("s3")
+    for name, value in platform.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(storage, "SINGLE_PUT_BYTES", 1024)
+    content = os.urandom(9 * 1024 * 1024)
+    (tmp_path / "rows.bin").write_bytes(content)
+    uploads = storage.Uploads(s3, "s3://groundwork-test-artifacts/teams/research", "groundwork-local")
+    prefix = uploads.local_input(tmp_path).removeprefix("s3://groundwork-test-artifacts/")
+    stored = s3.get_object(Bucket="groundwork-test-artifacts", Key=f"{prefix}rows.bin")
+    assert stored["Body"].read() == content
+    assert stored["ETag"].endswith('-2"')
