@@ -11,6 +11,7 @@ READ_OBJECTS = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging")
 WRITE_OBJECTS = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 PULL_IMAGES = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 AWS_IMAGES = (
+    "djl-*",
     "huggingface-*",
     "mxnet-*",
     "pytorch-*",
@@ -104,6 +105,9 @@ def file_access(team: str, data_bucket_arn: str, artifact_bucket_arn: str, kms_k
         allow("OwnFiles", [*READ_OBJECTS, *WRITE_OBJECTS], [f"{bucket}/{own}/*" for bucket in buckets] + [runs]),
         allow("SharedData", READ_OBJECTS, [f"{data_bucket_arn}/{SHARED_PREFIX}/*"]),
         allow("Encryption", ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [kms_key_arn]),
+        # SageMaker encrypts the volumes of jobs and endpoints by a grant that it makes in the caller's and the role's
+        # name (https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html); nobody else gets one.
+        allow("VolumeEncryption", ["kms:CreateGrant"], [kms_key_arn], {"Bool": {"kms:GrantIsForAWSResource": "true"}}),
     ]
 
 

@@ -154,6 +154,12 @@ def test_a_team_touches_its_own_prefix_and_no_other(statements: list[dict[str, A
     assert all("ranking" not in prefix and prefix != "*" for prefix in listing["Condition"]["StringLike"]["s3:prefix"])
 
 
+@pytest.mark.parametrize("statements", [submit_statements(), execution_statements()], ids=["submit", "execution"])
+def test_a_grant_on_the_key_is_for_aws_services_alone(statements: list[dict[str, Any]]):
+    grants = [item for item in statements if "kms:CreateGrant" in item["Action"]]
+    assert [item["Condition"] for item in grants] == [{"Bool": {"kms:GrantIsForAWSResource": "true"}}]
+
+
 def test_a_member_passes_the_teams_role_to_sagemaker_alone():
     passing = [item for item in submit_statements() if "iam:PassRole" in item["Action"]]
     assert len(passing) == 1
