@@ -51,6 +51,8 @@ def update_cluster_config(call: Call) -> dict[str, Any]:
     changed = dict(cluster)
     for name, value in given.items():
         changed[name] = {**cluster.get(name, {}), **value} if isinstance(value, dict) else value
+    if given.get("computeConfig", {}).get("enabled") is False:
+        changed["computeConfig"] = given["computeConfig"]  # Auto Mode forgets its node pools when it is switched off
     _check(cluster, changed, given)
     call.server.records.put(CLUSTER, cluster_key(call, cluster["name"]), changed)
     return {"update": record_update(call, cluster["name"], kinds.pop(), given)}

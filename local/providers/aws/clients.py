@@ -94,6 +94,7 @@ class Aws:
         """
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         where = f"{service}:{operation}" + (f" for {subject}" if subject else "")
         client = self._client(service, region)
@@ -101,9 +102,9 @@ class Aws:
             answer = getattr(client, xform_name(operation))(**params)
         except ClientError as error:
             raise _explained(error, where, client.meta.endpoint_url) from error
+        except ResponseParserError as error:
+            raise _not_implemented(where, client.meta.endpoint_url) from error
         except BotoCoreError as error:
-            if "Unable to parse response" in str(error):
-                raise _not_implemented(where, client.meta.endpoint_url) from error
             raise AwsError(f"{where}: {error}") from error
         answer.pop("ResponseMetadata", None)
         return answer

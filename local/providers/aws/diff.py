@@ -74,10 +74,16 @@ def _leaves(prop: Property, path: str, old: Any, new: Any, *, inherited: bool = 
                 )
         return
     if prop.kind == "block" and not replaces:
-        # A block that comes or goes whole replaces where one of its set fields does.
-        present = old if isinstance(old, Mapping) else new if isinstance(new, Mapping) else {}
-        replaces = any(f.replaces and not same(f, present.get(f.name), None) for f in prop.fields)
+        # A block that comes or goes whole replaces where the coming or going of one of its fields does.
+        before, after = (value if isinstance(value, Mapping) else {} for value in (old, new))
+        replaces = any(_field_replaces(field, before.get(field.name), after.get(field.name)) for field in prop.fields)
     yield Change(path, "ADD" if old is None else "DELETE" if new is None else "UPDATE", replaces)
+
+
+def _field_replaces(field: Property, old: Any, new: Any) -> bool:
+    if not field.replaces or same(field, old, new):
+        return False
+    return field.replaces_if is None or field.replaces_if(old, new)
 
 
 def _unchanged(resource: Resource, name: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ that exists but is not complete, and imports the whole SDK. Requests run in thre
 """
 
 import json
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -180,6 +181,9 @@ def _guarded(context: Any, work: Callable[[], Any], inputs: Mapping[str, Any]) -
         _fail_incomplete(context, error, inputs)
     except AwsError as error:
         _fail(context, str(error))
+    except Exception as error:
+        traceback.print_exc()
+        _fail(context, f"The local AWS provider failed (its own fault): {type(error).__name__}: {error}")
 
 
 def _fail(context: Any, message: str) -> NoReturn:

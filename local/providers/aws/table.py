@@ -163,7 +163,6 @@ class Resource:
         one is deleted first.
     single: the local stack can hold only one at a time, so a replacement always deletes first.
     check: says what is wrong with the inputs, in a sentence, or None.
-    recorded: a cloud would run something for it; the local server only keeps its description.
     """
 
     type: str
@@ -188,7 +187,6 @@ class Resource:
     unique: tuple[str, ...] = ()
     single: bool = False
     check: Callable[[Mapping[str, Any]], str | None] | None = None
-    recorded: bool = False
     regional: bool = True
 
     def property(self, name: str) -> Property | None:

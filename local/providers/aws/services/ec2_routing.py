@@ -317,7 +317,6 @@ FLOW_LOG = Resource(
     check=_has_one_owner,
     tagging=ec2_tags("vpc-flow-log"),
     unique=("vpcId", "subnetId", "eniId", "logDestination"),
-    recorded=True,
 )
 
 TYPES = (ROUTE_TABLE, ROUTE, ROUTE_TABLE_ASSOCIATION, VPC_ENDPOINT, FLOW_LOG)

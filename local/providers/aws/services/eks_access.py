@@ -161,7 +161,6 @@ ADDON = Resource(
     updated=Wait("status", ("ACTIVE", "DEGRADED"), ("UPDATE_FAILED",), "health.issues[0].message", 1200),
     deleted_timeout_s=2400,
     unique=("clusterName", "addonName"),
-    recorded=True,
 )
 
 
@@ -230,7 +229,6 @@ POD_IDENTITY_ASSOCIATION = Resource(
     stable=("associationArn", "associationId"),
     tagging=_tags_of("associationArn"),
     unique=("clusterName", "namespace", "serviceAccount"),
-    recorded=True,
 )
 
 TYPES = (ACCESS_ENTRY, ACCESS_POLICY_ASSOCIATION, ADDON, POD_IDENTITY_ASSOCIATION)
