@@ -1,21 +1,16 @@
 """The Python language host, driven by the genuine engine on programs and a policy pack of a test's own."""
 
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from local.acquire.acquire import find
-from local.acquire.tools import PULUMI
 from local.language_host.install import EXECUTABLE, ensure
+from tests.local.engine_project import Project, new_project
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(180)]
 
@@ -31,68 +26,9 @@ Thing("thing")
 """
 
 
-@dataclass
-class Project:
-    """A Pulumi project in a folder of its own, with an engine that has our language host beside it."""
-
-    folder: Path
-    engine: Path
-
-    def write(self, program: str, **files: str) -> None:
-        (self.folder / "__main__.py").write_text(program)
-        for name, content in files.items():
-            (self.folder / f"{name}.py").write_text(content)
-
-    def environment(self) -> dict[str, str]:
-        root = self.folder.parent
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
-        return {
-            **kept,
-            "PATH": f"{self.engine.parent}{os.pathsep}{kept['PATH']}",
-            "PULUMI_HOME": str(root / "home"),
-            "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "test",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-        }
-
-    def command(self, *arguments: str) -> list[str]:
-        return [str(self.engine), *arguments, "--non-interactive", "--color=never"]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def config(self, settings: Mapping[str, str]) -> None:
-        for name, value in settings.items():
-            assert self.run("config", "set", name, value).returncode == 0
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    found = find(PULUMI, ())
-    assert found is not None, "the Pulumi engine is not there yet: `make local` brings it"
-    engines, folder = tmp_path / "engine", tmp_path / "project"
-    for each in (engines, folder, tmp_path / "state"):
-        each.mkdir()
-    engine = engines / "pulumi"
-    try:
-        os.link(found.program("pulumi"), engine)
-    except OSError:
-        shutil.copy2(found.program("pulumi"), engine)
-    ensure(engines)
-    (folder / "Pulumi.yaml").write_text(
-        f"name: probe\nruntime:\n  name: python\n  options:\n    virtualenv: {sys.prefix}\n"
-    )
-    made = Project(folder, engine)
-    assert made.run("stack", "init", "test").returncode == 0
-    return made
+    return new_project(tmp_path)
 
 
 def test_a_host_that_came_with_the_engine_is_left_alone(tmp_path: Path) -> None:
