@@ -31,7 +31,9 @@ def local_environment(paths: Paths) -> dict[str, str]:
     return {
         **aws_environment(paths, ports),
         "PULUMI_HOME": str(paths.pulumi_home),
-        "PULUMI_BACKEND_URL": f"file://{paths.pulumi_state}",
+        # Without sidecar files: the state itself is replaced whole, but a kill can leave half of a sidecar, and with it
+        # a state that does not load.
+        "PULUMI_BACKEND_URL": f"file://{paths.pulumi_state}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(paths.passphrase_file),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # The local plugins are the only ones; a missing one must be an error and not a download.

@@ -87,6 +87,8 @@ def prepare(paths: Paths, tell: Callable[[str], None]) -> None:
         paths.passphrase_file.write_text(PASSPHRASE)
     install_plugins(paths.pulumi_home)
     wait_for_lock(paths, tell)
+    for leftover in (paths.pulumi_state / ".pulumi").rglob("*.tmp"):
+        leftover.unlink()
     if not has_stack(paths):
         tell("creating the stack")
         command = ["stack", "init", STACK, "--secrets-provider", "passphrase", "--non-interactive"]
