@@ -201,6 +201,26 @@ def test_models_and_configurations_are_described_as_they_were_given(server: Sage
     ]
 
 
+def test_what_would_not_truly_run_is_refused(server: SageMakerServer) -> None:
+    with pytest.raises(ClientError, match="NotImplemented"):
+        server.sagemaker.create_processing_job(
+            ProcessingJobName="p",
+            RoleArn=ROLE,
+            ProcessingResources={
+                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+            },
+            AppSpecification={"ImageUri": "i"},
+        )
+    with pytest.raises(ClientError, match="NotImplemented"):
+        server.runtime.invoke_endpoint_async(EndpointName="e", InputLocation="s3://b/k")
+    with pytest.raises(ClientError, match="has no AsyncInferenceConfig"):
+        server.sagemaker.create_endpoint_config(
+            EndpointConfigName="async",
+            ProductionVariants=[{"VariantName": "All", "ModelName": "blue"}],
+            AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": "s3://b/k"}},
+        )
+
+
 def test_what_does_not_exist_is_refused(server: SageMakerServer) -> None:
     sagemaker = server.sagemaker
     with pytest.raises(ClientError, match="Could not find model data at"):

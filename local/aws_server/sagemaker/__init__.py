@@ -7,5 +7,6 @@ from local.aws_server.sagemaker import endpoint_operations as endpoint_operation
 from local.aws_server.sagemaker import invoke as invoke
 from local.aws_server.sagemaker import lifecycle as lifecycle
 from local.aws_server.sagemaker import models as models
+from local.aws_server.sagemaker import refused as refused
 from local.aws_server.sagemaker import tags as tags
 from local.aws_server.sagemaker import training_operations as training_operations

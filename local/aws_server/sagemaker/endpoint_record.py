@@ -77,8 +77,6 @@ class EndpointRecord:
             answer["FailureReason"] = self.failure
         if self.deployment is not None:
             answer["ProductionVariants"] = self._variants(self.deployment)
-            if shadows := self.deployment.config.get("ShadowProductionVariants"):
-                answer["ShadowProductionVariants"] = [{"VariantName": each["VariantName"]} for each in shadows]
             if capture := self.deployment.config.get("DataCaptureConfig"):
                 answer["DataCaptureConfig"] = {
                     "EnableCapture": capture.get("EnableCapture", False),

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 PING_TIMEOUT_S = 2.0
 """A container must answer /ping within this time, by the documentation of the inference container contract."""
 FIRST_PING_INTERVAL_S, PING_INTERVAL_S = 0.01, 0.05
+CHECK_INTERVAL_S = 10.0
+"""A healthy server without output or requests is pinged as often as this."""
+MOST_MISSED_PINGS = 3
 SHIP_INTERVAL_S = 0.1
 GRACE_S = 20.0
 RESTART_DELAYS_S = (0.0, 0.2, 1.0, 5.0)
@@ -72,6 +75,7 @@ class Instance(threading.Thread):
         self._stream = stream
         self._retired = False
         self._kill_now = False
+        self._missed = 0
         self._command_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._lock = threading.Lock()
         self._idle: deque[socket.socket] = deque()
@@ -121,6 +125,7 @@ class Instance(threading.Thread):
 
     def _serve_once(self, number: int) -> Exit:
         self.port = free_port()
+        self._missed = 0
         run_dir = self._folder / f"run-{number}-{secrets.token_hex(3)}"
         container = Container.prepare(run_dir, self._make_command(self.port))
         container.release()
@@ -138,7 +143,8 @@ class Instance(threading.Thread):
         ship_at = 0.0
         while not container.ended():
             if self.healthy.is_set():
-                poller.poll()
+                if not poller.poll(CHECK_INTERVAL_S * 1000):
+                    self._check(container)
             else:
                 poller.poll(interval * 1000)
                 interval = min(PING_INTERVAL_S, interval * 1.5)
@@ -155,6 +161,16 @@ class Instance(threading.Thread):
             self._ship(container)
             ship_at = time.monotonic() + SHIP_INTERVAL_S
         self._ship(container)
+
+    def _check(self, container: Container) -> None:
+        """A server that hangs is killed, and with that started again; one that is at work is not asked."""
+        if self.in_flight or self._ping():
+            self._missed = 0
+            return
+        self._missed += 1
+        if self._missed >= MOST_MISSED_PINGS:
+            self._say(f"The model server did not answer {self._missed} pings and is killed.")
+            container.kill()
 
     def _clear_commands(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -9,6 +9,7 @@ from local.aws_server.sagemaker import tags
 from local.aws_server.sagemaker.files import Bucket
 from local.aws_server.sagemaker.paging import page
 from local.aws_server.sagemaker.plane import now, plane_of, require_role, s3_location
+from local.aws_server.sagemaker.refused import refuse_configuration
 from local.aws_server.sagemaker.validation import validate
 
 MODEL_KIND, CONFIG_KIND = "sagemaker:model", "sagemaker:endpoint-config"
@@ -119,11 +120,12 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
     """Notes a configuration whose models exist."""
     validate(call)
     request = copy.deepcopy(call.params)
+    refuse_configuration(request)
     variants = request["ProductionVariants"]
     names = [variant["VariantName"] for variant in variants]
     if len(set(names)) != len(names):
         raise ServiceError("ValidationException", "Variant names must be unique within an endpoint configuration.")
-    for variant in [*variants, *(request.get("ShadowProductionVariants") or [])]:
+    for variant in variants:
         name = variant.get("ModelName")
         if name is None:
             raise ServiceError("ValidationException", "The local SageMaker has no inference components: set ModelName.")

@@ -1,0 +1,47 @@
+"""Operations that would answer as if something had run although nothing did: refused until they truly run.
+
+moto records these jobs as Completed, and answers invocations with a fixed text.
+"""
+
+from typing import Any, NoReturn
+
+from local.aws_server.operations import Call, ServiceError, operation
+
+REFUSED = {
+    "sagemaker": (
+        "CreateAutoMLJob",
+        "CreateAutoMLJobV2",
+        "CreateCompilationJob",
+        "CreateHyperParameterTuningJob",
+        "CreateInferenceComponent",
+        "CreateLabelingJob",
+        "CreateNotebookInstance",
+        "CreateProcessingJob",
+        "CreateTransformJob",
+        "StartPipelineExecution",
+    ),
+    "sagemaker-runtime": ("InvokeEndpointAsync", "InvokeEndpointWithResponseStream"),
+}
+REFUSED_CONFIGURATION = ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants")
+"""Members of an endpoint configuration that change what an endpoint does, and that nothing here obeys."""
+
+
+def _refuse(call: Call) -> NoReturn:
+    raise ServiceError(
+        "NotImplemented",
+        f"The local AWS server does not run {call.service} {call.operation}: "
+        "it runs training jobs and real-time endpoints.",
+        status=501,
+    )
+
+
+def refuse_configuration(request: dict[str, Any]) -> None:
+    """Raises ValidationException for what an endpoint would silently not do."""
+    for member in REFUSED_CONFIGURATION:
+        if request.get(member):
+            raise ServiceError("ValidationException", f"The local SageMaker has no {member}.")
+
+
+for _service, _operations in REFUSED.items():
+    for _operation in _operations:
+        operation(_service, _operation)(_refuse)
