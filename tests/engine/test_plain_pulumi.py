@@ -149,9 +149,9 @@ def test_wrong_settings_are_all_named_at_once_before_anything_is_made(checkout: 
     assert "Traceback" not in failed.stdout
 
 
-def test_the_published_kubeconfig_leads_the_genuine_client_to_the_cluster(checkout: Checkout, tmp_path: Path):
-    file = tmp_path / "kubeconfig"
-    file.write_text(checkout.must_pulumi("stack", "output", "kubeconfig"))
+def test_aws_eks_update_kubeconfig_leads_the_genuine_client_to_the_cluster(checkout: Checkout, tmp_path: Path):
+    variables = checkout.local_environment() | {"KUBECONFIG": str(tmp_path / "kubeconfig")}
+    checkout.must(".venv/bin/aws", "eks", "update-kubeconfig", "--name", "groundwork-local", environment=variables)
     script = (
         "from kubernetes import client, config\n"
         "config.load_kube_config()\n"
@@ -159,9 +159,7 @@ def test_the_published_kubeconfig_leads_the_genuine_client_to_the_cluster(checko
         "pools = client.CustomObjectsApi().list_cluster_custom_object('karpenter.sh', 'v1', 'nodepools')\n"
         "print(names, [pool['metadata']['name'] for pool in pools['items']])\n"
     )
-    told = checkout.must(
-        ".venv/bin/python", "-c", script, environment=checkout.local_environment() | {"KUBECONFIG": str(file)}
-    )
+    told = checkout.must(".venv/bin/python", "-c", script, environment=variables)
     assert "team-research" in told
     assert "gpu-small" in told
 
