@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,15 @@ class Found:
     inputs: dict[str, Any]
 
 
-def create(aws: Aws, resource: Resource, name: str, inputs: Mapping[str, Any], timeout_s: float) -> Found:
-    """Create the resource and wait until it is usable.
+def create(
+    aws: Aws,
+    resource: Resource,
+    name: str,
+    inputs: Mapping[str, Any],
+    timeout_s: float,
+    made: Callable[[str], None] = lambda _: None,
+) -> Found:
+    """Create the resource and wait until it is usable. `made` hears its id as soon as there is one.
 
     Raises AwsError where nothing was created, IncompleteError where something exists that is not as it should be.
     """
@@ -45,6 +52,7 @@ def create(aws: Aws, resource: Resource, name: str, inputs: Mapping[str, Any], t
     answer = context.create(resource.create) if isinstance(resource.create, Call) else context.take(resource.create)
     context.answer = answer or {}
     context.id = new_id(context)
+    made(context.id)
     try:
         for step in resource.after_create:
             context.take(step)

@@ -8,11 +8,13 @@ that exists but is not complete, and imports the whole SDK. Requests run in thre
 import json
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
 
+from local.providers import created
 from local.providers.aws import lifecycle
 from local.providers.aws.clients import Aws, AwsError, Settings
 from local.providers.aws.diff import difference
@@ -105,7 +107,8 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(properties=to_struct(self._planned(resource, inputs)))
 
         def work() -> Any:
-            found = lifecycle.create(self._aws, resource, _name(request.urn), inputs, request.timeout)
+            made = partial(created.note, request.urn)
+            found = lifecycle.create(self._aws, resource, _name(request.urn), inputs, request.timeout, made)
             return provider_pb2.CreateResponse(id=found.id, properties=to_struct(found.state))
 
         return _guarded(context, work, inputs)

@@ -20,7 +20,8 @@ Kind = Literal["value", "json", "set", "map", "block", "blocks", "blockset"]
 map: free keys · block: named fields · blocks: a list of blocks · blockset: a list of blocks without an order."""
 
 REPLACES = "the registry page marks it: 'Changes to this property will trigger replacement.'"
-"""Citation for most replacing properties: the mark beside the property on the page that the entry's `docs` names."""
+"""Citation for most replacing properties: the mark beside the property on the page that the entry's `docs` names (it
+comes from `willReplaceOnChanges` of the provider's schema)."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,12 @@ def _set_attribute(name: str, member: str) -> Call:
     return Call("ModifyVpcAttribute", {"VpcId": "$id", member: {"Value": f"${name}"}}, on=(name,), at_create=True)
 
 
+_TENANCY = (
+    "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcTenancy.html: 'You can change the instance "
+    "tenancy attribute of a VPC to default only.'"
+)
+
+
 def _becomes_dedicated(old: object, new: object) -> bool:
     """AWS can take the dedicated tenancy back, not give it later."""
     return new == "dedicated"
@@ -25,7 +31,7 @@ VPC = Resource(
     id="answer:Vpc.VpcId",
     properties=(
         Property("cidrBlock", replaces=REPLACES),
-        Property("instanceTenancy", default="default", replaces=REPLACES, replaces_if=_becomes_dedicated),
+        Property("instanceTenancy", default="default", replaces=_TENANCY, replaces_if=_becomes_dedicated),
         Property("enableDnsSupport", default=True, path='"vpc.enableDnsSupport"'),
         Property("enableDnsHostnames", default=False, path='"vpc.enableDnsHostnames"'),
         Property("tags", "map"),

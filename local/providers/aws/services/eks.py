@@ -9,6 +9,13 @@ from local.providers.aws.services.common import page
 from local.providers.aws.table import REPLACES, Call, Function, Property, Read, Resource, Tagging, Wait
 
 GONE = ("ResourceNotFoundException",)
+_NODE_ROLE_STAYS = (
+    "the registry page, nodeRoleArn: 'This value cannot be changed after the compute capability of EKS Auto Mode is "
+    "enabled.'"
+)
+_ENCRYPTION_STAYS = (
+    "https://docs.aws.amazon.com/eks/latest/userguide/enable-kms.html: encryption cannot be disabled once enabled"
+)
 _ACTIVE = Wait("status", ("ACTIVE",), ("FAILED",), timeout_s=1800)
 
 EKS_TAGS = Tagging(
@@ -199,7 +206,7 @@ CLUSTER = Resource(
             fields=(
                 Property("enabled", default=False),
                 Property("nodePools", "set"),
-                Property("nodeRoleArn", replaces=REPLACES, replaces_if=_changed_from_something),
+                Property("nodeRoleArn", replaces=_NODE_ROLE_STAYS, replaces_if=_changed_from_something),
             ),
         ),
         Property("storageConfig", "block", fields=_switch("blockStorage")),
@@ -217,7 +224,7 @@ CLUSTER = Resource(
         Property(
             "encryptionConfig",
             "block",
-            replaces=REPLACES,
+            replaces=_ENCRYPTION_STAYS,
             replaces_if=_removed,
             path="encryptionConfig[0]",
             fields=(
