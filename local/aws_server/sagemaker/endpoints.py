@@ -122,6 +122,10 @@ class Endpoints:
             self._starting[record.key] = fleet
         try:
             fleet.start()
+        except StartError:
+            fleet.join(END_S)
+            fleet.clear()
+            raise
         finally:
             with self._lock:
                 self._starting.pop(record.key, None)

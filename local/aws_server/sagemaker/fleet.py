@@ -155,6 +155,8 @@ class Fleet:
         folder = self._folder(variant)
         ready = folder / "ready"
         if ready.exists():
+            for left in folder.glob("i-*"):
+                shutil.rmtree(left, ignore_errors=True)
             return
         shutil.rmtree(folder, ignore_errors=True)
         target = folder / "model"

@@ -33,6 +33,8 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 ARTIFACT_ROOT = "/opt/ml"
 STDERR_TAIL_BYTES = 16384
 LONGEST_LINE_BYTES = 65536
+LONGEST_WAIT_MS = 3_600_000
+"""poll(2) takes 2^31 milliseconds at most, which is less than the longest time that a job may run."""
 DRAIN_S = 2.0
 """How long output is still read after the command has ended; a daemon that escaped may hold the pipe for ever."""
 
@@ -247,7 +249,7 @@ class Run:
             if pid:
                 return status
             due = [moment for moment in (deadline, self.kill_at) if moment]
-            timeout = max(0.0, min(due) - time.monotonic()) * 1000 + 1 if due else None
+            timeout = min(LONGEST_WAIT_MS, max(0.0, min(due) - time.monotonic()) * 1000 + 1) if due else None
             for end, _ in poller.poll(timeout):
                 if end == 0:
                     if not self.still_held():
