@@ -148,21 +148,22 @@ def _arguments(entry: dict[str, Any], kind: str) -> dict[str, str]:
         for name, member in vars(sdk_class).items()
         if isinstance(member, property) and hasattr(member.fget, "_pulumi_name")
     }
+    parameters = inspect.signature(getattr(sdk_class, "_internal_init", sdk_class.__init__)).parameters
     arguments: dict[str, str] = {}
     for name, value in entry["inputs"].items():
-        if name.startswith("__") or (provider and name == "version"):
-            continue
         if entry["type"].startswith("kubernetes:") and not custom and name in ("apiVersion", "kind"):
             continue  # the class knows
         python_name = python_names.get(name) or _snake(name)
-        if provider and not _is_text(sdk_class, python_name):
+        if python_name not in parameters:
+            continue  # not the program's: the engine or the provider has added it (version, tagsAll)
+        if provider and not _is_text(parameters[python_name]):
             value = json.loads(value)  # a state holds a provider's inputs as text, and what is not text as JSON in it
         arguments[python_name] = _literal(value)
     return arguments
 
 
-def _is_text(sdk_class: Any, python_name: str) -> bool:
-    annotation = str(inspect.signature(sdk_class._internal_init).parameters[python_name].annotation)
+def _is_text(parameter: inspect.Parameter) -> bool:
+    annotation = str(parameter.annotation)
     return "str" in annotation and "Sequence" not in annotation and "Mapping" not in annotation
 
 
