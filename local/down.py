@@ -47,6 +47,7 @@ def down(paths: Paths, progress: Progress, *, wipe: bool = False) -> None:
 def _destroy(paths: Paths, progress: Progress) -> None:
     with progress.step("pulumi destroy --stack local", log=paths.log("pulumi-destroy")) as step:
         pulumi_stack.prepare(paths, step.now)
+        pulumi_stack.recover(paths, step.now)
         outcome = pulumi_stack.run_engine(paths, "destroy", step.now)
         step.done(outcome.summary())
     if left := pulumi_stack.resource_count(paths):

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from local.acquire.chosen import program
 from local.environment import PASSPHRASE, process_environment
 from local.errors import LocalStackError, disk_error, is_disk_full
 from local.paths import Paths
+from local.providers import created
 from local.providers.install import install_plugins
 
 STACK = "local"
@@ -31,9 +32,8 @@ VERBS = {
     "import": ("importing", "imported"),
 }
 CUT_OFF_HINT = (
-    "An earlier run was killed in the middle of these operations, so Pulumi cannot know what became of them:\n"
-    "{pending}\nIf the error says that something exists already, start afresh: `groundwork local down --wipe`, then "
-    "`make local`."
+    "An earlier run was killed in the middle of an operation, and what came of it could not be told. If the error says "
+    "that something exists already or conflicts, start afresh: `groundwork local down --wipe`, then `make local`."
 )
 
 
@@ -67,12 +67,6 @@ def resource_count(paths: Paths) -> int:
     return sum(resource.get("type") != "pulumi:pulumi:Stack" for resource in _latest(paths).get("resources") or [])
 
 
-def pending_operations(paths: Paths) -> list[str]:
-    """Operations that a killed run left undecided, in words."""
-    pending = _latest(paths).get("pending_operations") or []
-    return [f"{one['type']} {one['resource']['urn'].rsplit('::', 1)[1]}" for one in pending]
-
-
 def _latest(paths: Paths) -> dict[str, Any]:
     for file in (paths.pulumi_state / ".pulumi" / "stacks").glob(f"*/{STACK}.json"):
         return json.loads(file.read_text())["checkpoint"].get("latest") or {}
@@ -104,6 +98,31 @@ def prepare(paths: Paths, tell: Callable[[str], None]) -> None:
             raise LocalStackError(f"`pulumi {' '.join(command)}` failed: {(answer.stderr or answer.stdout).strip()}")
 
 
+def recover(paths: Paths, tell: Callable[[str], None]) -> str:
+    """Bring the state of a stack whose engine was killed up to what there is; says what it did, or an empty string.
+
+    A creation that was in flight is taken into the state when the plugin had noted its id, or struck off: `up` makes it
+    again. A refresh settles updates and deletions.
+    """
+    pending = _latest(paths).get("pending_operations") or []
+    if not pending:
+        created.forget(paths.pulumi_home)
+        return ""
+    tell("finding out what a killed run had done")
+    paths.run.mkdir(parents=True, exist_ok=True)
+    _cut_off(paths).touch()
+    resources = _latest(paths).get("resources") or []
+    known = {(resource["urn"], resource.get("id")) for resource in resources}
+    ids = created.noted(paths.pulumi_home)
+    options: list[str] = []
+    for urn in (one["resource"]["urn"] for one in pending if one["type"] == "creating"):
+        if urn in ids and (urn, ids[urn]) not in known:
+            options += ["--import-pending-creates", urn, "--import-pending-creates", ids[urn]]
+    run_engine(paths, "refresh", tell, [*options, "--clear-pending-creates"])
+    created.forget(paths.pulumi_home)
+    return f"a killed run had {len(pending)} operations in flight; {len(options) // 4} had made something"
+
+
 def wait_for_lock(paths: Paths, tell: Callable[[str], None]) -> None:
     """Remove the lock of an engine that is gone; wait for one that still works on the stack."""
     locks = paths.pulumi_state / ".pulumi" / "locks"
@@ -131,15 +150,14 @@ def _living_owner(lock: Path) -> int | None:
     return pid if alive else None
 
 
-def run_engine(paths: Paths, command: str, tell: Callable[[str], None]) -> Outcome:
-    """`pulumi up` or `pulumi destroy`; `tell` hears what is being done and `logs/pulumi-<command>.log` keeps it.
+def run_engine(paths: Paths, command: str, tell: Callable[[str], None], options: Sequence[str] = ()) -> Outcome:
+    """`pulumi up`, `refresh` or `destroy`; `tell` hears what is done and `logs/pulumi-<command>.log` keeps it.
 
     Ctrl-C lets the operations in flight end, so that the state knows what exists; a second one does not wait.
     Raises LocalStackError with the engine's own diagnostics.
     """
-    pending = pending_operations(paths)
     log, events = paths.log(f"pulumi-{command}"), paths.run / f"pulumi-{command}.events"
-    arguments = [command, "--stack", STACK, "--yes", "--skip-preview", "--non-interactive", "--json"]
+    arguments = [command, "--stack", STACK, "--yes", "--skip-preview", "--non-interactive", "--json", *options]
     paths.run.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     # A file and not a pipe: should this process be killed, the engine comes to its end and the next command waits.
@@ -164,9 +182,16 @@ def run_engine(paths: Paths, command: str, tell: Callable[[str], None]) -> Outco
         if is_disk_full(text):
             raise disk_error(paths.pulumi_state, f"`pulumi {command}` ran")
         detail = "\n".join(f"    {line}" for line in (text.strip().splitlines() or ["no message"])[-25:])
-        hint = CUT_OFF_HINT.format(pending="\n".join(f"    {one}" for one in pending)) if pending else ""
+        hint = CUT_OFF_HINT if _cut_off(paths).exists() else ""
         raise LocalStackError(f"`pulumi {command} --stack {STACK}` failed:\n{detail}\nAll of it: {log}", hint=hint)
+    if command != "refresh":
+        _cut_off(paths).unlink(missing_ok=True)
     return follower.outcome
+
+
+def _cut_off(paths: Paths) -> Path:
+    """There from the recovery of a killed run until the next run that succeeds."""
+    return paths.run / "cut-off"
 
 
 def _follow(

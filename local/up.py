@@ -94,8 +94,10 @@ def start_services(
 def bring_stack_up(paths: Paths, progress: Progress) -> None:
     """`pulumi up` of the stack `local`."""
     progress.heading("Platform")
-    with progress.step("pulumi up --stack local", log=paths.log("pulumi-up")) as step:
+    with progress.step("Stack and plugins", log=paths.log("pulumi-refresh")) as step:
         pulumi_stack.prepare(paths, step.now)
+        step.done(pulumi_stack.recover(paths, step.now) or "ready")
+    with progress.step("pulumi up --stack local", log=paths.log("pulumi-up")) as step:
         if unchanged.since_last_up(paths):
             step.done(f"{pulumi_stack.resource_count(paths)} resources; nothing has changed since the last one")
             return

@@ -14,7 +14,7 @@ import pytest
 
 from local.errors import LocalStackError
 from local.paths import Paths
-from local.pulumi_stack import pending_operations, resource_count, run_engine, wait_for_lock
+from local.pulumi_stack import recover, resource_count, run_engine, wait_for_lock
 from local.supervisor.ports import choose_ports
 
 pytestmark = pytest.mark.unit
@@ -86,13 +86,38 @@ def test_an_engine_without_disk_space_is_said_plainly(tmp_path: Path) -> None:
         run_engine(paths, "up", lambda _: None)
 
 
-def test_a_failure_after_a_killed_run_says_which_operations_were_cut_off(tmp_path: Path) -> None:
-    paths = a_checkout(tmp_path, 'say(diagnosticEvent={"severity": "error", "message": "exists"}); sys.exit(1)')
-    urn = "urn:pulumi:local::groundwork::aws:s3/bucket:Bucket::data"
-    state(paths, pending_operations=[{"type": "creating", "resource": {"urn": urn}}])
-    assert pending_operations(paths) == ["creating data"]
-    with pytest.raises(LocalStackError, match=r"(?s)killed in the middle.*creating data.*down --wipe"):
+URN = "urn:pulumi:local::groundwork::aws:s3/bucket:Bucket::"
+
+
+def test_what_a_killed_run_made_is_taken_into_the_state_and_the_rest_struck_off(tmp_path: Path) -> None:
+    paths = a_checkout(tmp_path, 'open("arguments", "w").write(" ".join(sys.argv[1:]))')
+    paths.pulumi_home.mkdir(parents=True)
+    (paths.pulumi_home / "created.jsonl").write_text(
+        f'{{"urn": "{URN}data", "id": "data-1"}}\n{{"urn": "{URN}logs", "id": "logs-1"}}\n{{"urn": "{URN}half'
+    )
+    pending = [{"type": "creating", "resource": {"urn": f"{URN}{name}"}} for name in ("data", "logs", "other")]
+    # `logs` is being replaced: the id that was noted is that of the old one, which the state knows.
+    state(paths, pending_operations=pending, resources=[{"urn": f"{URN}logs", "id": "logs-1", "type": "x"}])
+    said = recover(paths, lambda _: None)
+    assert said == "a killed run had 3 operations in flight; 1 had made something"
+    arguments = (tmp_path / "arguments").read_text()
+    assert f"--import-pending-creates {URN}data --import-pending-creates data-1 --clear-pending-creates" in arguments
+    assert "logs-1" not in arguments
+    assert not (paths.pulumi_home / "created.jsonl").exists()
+
+
+def test_a_failure_after_a_killed_run_says_how_to_start_afresh(tmp_path: Path) -> None:
+    paths = a_checkout(tmp_path, 'if sys.argv[1] == "up": print("error: it exists"); sys.exit(1)')
+    state(paths, pending_operations=[{"type": "creating", "resource": {"urn": f"{URN}data"}}])
+    recover(paths, lambda _: None)
+    with pytest.raises(LocalStackError, match=r"(?s)killed in the middle.*down --wipe"):
         run_engine(paths, "up", lambda _: None)
+
+
+def test_a_state_without_pending_operations_needs_no_recovery(tmp_path: Path) -> None:
+    paths = a_checkout(tmp_path, "sys.exit(1)")
+    state(paths, resources=[])
+    assert recover(paths, lambda _: None) == ""
 
 
 def test_the_stack_itself_is_no_resource(tmp_path: Path) -> None:
