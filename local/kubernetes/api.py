@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
+    import ssl
+
     import urllib3
 
 APPLY = "application/apply-patch+yaml"
@@ -61,13 +63,13 @@ class ApiResource:
 class Endpoint:
     """Where an API server is and how it is trusted.
 
-    certificate_authority: a PEM file; None means the system's authorities.
-    client_certificate: files with the certificate and its key.
+    certificate_authority: a PEM file, or PEM text; None means the system's authorities.
+    client_certificate: the certificate and its key, both files or both PEM text.
     """
 
     server: str
-    certificate_authority: Path | None = None
-    client_certificate: tuple[Path, Path] | None = None
+    certificate_authority: Path | str | None = None
+    client_certificate: tuple[Path | str, Path | str] | None = None
     skip_verification: bool = False
     server_name: str | None = None
 
@@ -193,12 +195,15 @@ class ApiClient:
                     self._pool = urllib3.HTTPConnectionPool(url.host or "", url.port, maxsize=32)
                     return self._pool
                 authority = self.endpoint.certificate_authority
-                context = ssl.create_default_context(cafile=str(authority) if authority else None)
+                context = ssl.create_default_context(
+                    cafile=str(authority) if isinstance(authority, Path) else None,
+                    cadata=authority if isinstance(authority, str) else None,
+                )
                 if self.endpoint.skip_verification:
                     context.check_hostname = False
                     context.verify_mode = ssl.CERT_NONE
                 if self.endpoint.client_certificate:
-                    context.load_cert_chain(*self.endpoint.client_certificate)
+                    _load_client_certificate(context, *self.endpoint.client_certificate)
                 self._pool = urllib3.HTTPSConnectionPool(
                     url.host or "",
                     url.port,
@@ -233,10 +238,15 @@ def _refusal(status: int, answer: bytes) -> ApiError:
         return ApiError(status, "", f"HTTP {status}: {answer[:500].decode(errors='replace')}")
 
 
-def pem_file(content: bytes, name: str) -> Path:
-    """A private file with the PEM text: the ssl module loads certificates of clients from files alone."""
-    folder = Path(tempfile.mkdtemp(prefix="groundwork-kubernetes-"))
-    path = folder / name
-    path.touch(mode=0o600)
-    path.write_bytes(content)
-    return path
+def _load_client_certificate(context: ssl.SSLContext, certificate: Path | str, key: Path | str) -> None:
+    # The ssl module reads a client's certificate from files alone; PEM text is in one for just that long.
+    with tempfile.TemporaryDirectory(prefix="groundwork-") as folder:
+        files: list[Path] = []
+        for name, given in (("certificate", certificate), ("key", key)):
+            if isinstance(given, str):
+                file = Path(folder, name)
+                file.write_text(given, encoding="ascii")
+                files.append(file)
+            else:
+                files.append(given)
+        context.load_cert_chain(*files)

@@ -1,5 +1,6 @@
 """A Kubernetes control plane of a test's own, and a stand-in for the AWS server that its webhooks ask."""
 
+import base64
 import json
 import os
 import socket
@@ -65,8 +66,9 @@ class ControlPlane:
 
     def kubeconfig(self, user: Mapping[str, Any] | None = None, namespace: str | None = None) -> str:
         """A kubeconfig for the admin certificate, or for another user entry."""
-        admin = {"client-certificate": str(self.files.admin.certificate), "client-key": str(self.files.admin.key)}
-        cluster = {"server": self.url, "certificate-authority": str(self.files.authority.certificate)}
+        pair = self.files.admin
+        admin = {"client-certificate-data": _base64(pair.certificate), "client-key-data": _base64(pair.key)}
+        cluster = {"server": self.url, "certificate-authority-data": _base64(self.files.authority.certificate)}
         context = {"cluster": "c", "user": "u", **({"namespace": namespace} if namespace else {})}
         return json.dumps(
             {
@@ -78,6 +80,10 @@ class ControlPlane:
                 "current-context": "x",
             }
         )
+
+
+def _base64(file: Path) -> str:
+    return base64.b64encode(file.read_bytes()).decode()
 
 
 def control_plane_binaries() -> ControlPlaneBinaries:

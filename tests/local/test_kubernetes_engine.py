@@ -1,5 +1,6 @@
 """The Kubernetes provider under the genuine engine and SDK: what a platform engineer does with a cluster."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,7 +103,9 @@ def test_a_namespace_with_all_that_a_team_needs(project: Project, cluster: Contr
 
     assert "to create" in done(project, "preview")
     done(project, "up", "--yes", "--skip-preview")
-    assert "hidden" not in done(project, "stack", "export")
+    exported = done(project, "stack", "export")
+    assert "hidden" not in exported
+    assert base64.b64encode(b"hidden").decode() not in exported
     outputs = json.loads(done(project, "stack", "output", "--json"))
     assert outputs["uid"] == live("/api/v1/namespaces/team-a")["metadata"]["uid"]  # type: ignore[index]
     assert outputs["finalizers"] == ["kubernetes"]

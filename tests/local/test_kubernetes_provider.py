@@ -344,6 +344,9 @@ def test_an_import_by_id_matches_the_program_that_declares_it(
     scaled = plugin.checked(imported, deployment(name, namespace, replicas=0, app="b"))
     assert "spec.selector.matchLabels.app" in changed(plugin.diff(imported, scaled))
     imported.inputs = declared
+    shorter = copy.deepcopy(declared)
+    del shorter["spec"]["template"]["spec"]["containers"][0]["ports"]
+    assert changed(plugin.diff(imported, shorter)) == {"spec.template.spec.containers[0].ports"}
     plugin.update(imported, declared)
     assert not changed(plugin.diff(imported, declared))
     assert plugin.read(Live(DEPLOYMENT, "d", f"{namespace}/not-there")) is None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.kubernetes.api import ApiClient, Endpoint, pem_file
+from local.kubernetes.api import ApiClient, Endpoint
 
 _RENEW_BEFORE = datetime.timedelta(seconds=60)
 _EXEC_TIMEOUT_S = 60
@@ -47,11 +47,11 @@ def connect(text_or_path: str | None, context: str | None = None, cluster: str |
     user = _named(config, "users", "user", settings["user"], origin) if settings.get("user") else {}
     if not target.get("server"):
         raise KubeconfigError(f"{origin}: the cluster {cluster_name!r} has no server")
-    certificate = _file(user, "client-certificate", origin)
-    key = _file(user, "client-key", origin)
+    certificate = _pem(user, "client-certificate", origin)
+    key = _pem(user, "client-key", origin)
     endpoint = Endpoint(
         server=str(target["server"]).rstrip("/"),
-        certificate_authority=_file(target, "certificate-authority", origin),
+        certificate_authority=_pem(target, "certificate-authority", origin),
         client_certificate=(certificate, key) if certificate and key else None,
         skip_verification=bool(target.get("insecure-skip-tls-verify")),
         server_name=target.get("tls-server-name"),
@@ -102,10 +102,10 @@ def _named(config: Mapping[str, Any], section: str, member: str, name: str, orig
     raise KubeconfigError(f"{origin} has no {member} named {name!r} (it has {known})")
 
 
-def _file(entry: Mapping[str, Any], member: str, origin: str) -> Path | None:
+def _pem(entry: Mapping[str, Any], member: str, origin: str) -> Path | str | None:
     if data := entry.get(f"{member}-data"):
         try:
-            return pem_file(base64.b64decode(data, validate=True), f"{member}.pem")
+            return base64.b64decode(data, validate=True).decode("ascii")
         except ValueError as error:
             raise KubeconfigError(f"{origin}: {member}-data is not base64") from error
     return Path(entry[member]).expanduser() if entry.get(member) else None

@@ -62,7 +62,7 @@ class Cluster:
 
     def __init__(self, client: ApiClient, default_namespace: str) -> None:
         self.client = client
-        self._default_namespace = default_namespace
+        self.default_namespace = default_namespace
         self.cancelled = threading.Event()
 
     def target(self, inputs: Mapping[str, Any], *, wait_s: float = 0.0) -> Target:
@@ -73,14 +73,14 @@ class Cluster:
         metadata = inputs["metadata"]
         name = metadata.get("name") or f"{metadata.get('generateName', '')}(generated)"
         resource = self._kind(inputs["apiVersion"], inputs["kind"], name, wait_s)
-        namespace = (metadata.get("namespace") or self._default_namespace) if resource.namespaced else None
+        namespace = (metadata.get("namespace") or self.default_namespace) if resource.namespaced else None
         return Target(resource, namespace, name)
 
     def target_of_id(self, api_version: str, kind: str, object_id: str) -> Target:
         """The object with an id, `namespace/name` or `name`."""
         namespace, name = split_id(object_id)
         resource = self._kind(api_version, kind, name, 0.0)
-        return Target(resource, (namespace or self._default_namespace) if resource.namespaced else None, name)
+        return Target(resource, (namespace or self.default_namespace) if resource.namespaced else None, name)
 
     def _kind(self, api_version: str, kind: str, name: str, wait_s: float) -> ApiResource:
         deadline = time.monotonic() + wait_s

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
-import grpc
-from google.protobuf import any_pb2, empty_pb2
+from google.protobuf import empty_pb2
 
 from local.kubernetes.api import ApiError
 from local.providers.kubernetes import kubeconfig
+from local.providers.kubernetes.answers import diff_response, fail, fail_incomplete, properties
 from local.providers.kubernetes.check import checked
 from local.providers.kubernetes.difference import Change, changes, within
 from local.providers.kubernetes.drift import imported_inputs, refreshed_inputs
@@ -38,33 +37,9 @@ from local.providers.kubernetes.objects import (
     version_and_kind,
 )
 from local.providers.kubernetes.replacement import replaces
-from local.providers.stubs import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from local.providers.kubernetes.settings import Settings, parsed, replacing_settings
+from local.providers.stubs import plugin_pb2, provider_pb2, provider_pb2_grpc
 from local.providers.values import UNKNOWN, contains_unknown, from_struct, to_struct
-
-_SWITCHES = {
-    "deleteUnreachable": "PULUMI_K8S_DELETE_UNREACHABLE",
-    "enablePatchForce": "PULUMI_K8S_ENABLE_PATCH_FORCE",
-    "enableConfigMapMutable": "PULUMI_K8S_ENABLE_CONFIGMAP_MUTABLE",
-    "enableSecretMutable": "PULUMI_K8S_ENABLE_SECRET_MUTABLE",
-    "upsertExistingObjects": "PULUMI_K8S_UPSERT_EXISTING_OBJECTS",
-}
-"""The provider's settings that are true or false, and the variables that set them where the program does not."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The provider's configuration, by the names of its documentation."""
-
-    kubeconfig: str | None = None
-    context: str | None = None
-    cluster: str | None = None
-    namespace: str | None = None
-    switches: frozenset[str] = field(default_factory=frozenset)
-
-    @property
-    def mutable(self) -> frozenset[str]:
-        kinds = {"ConfigMap": "enableConfigMapMutable", "Secret": "enableSecretMutable"}
-        return frozenset(kind for kind, switch in kinds.items() if switch in self.switches)
 
 
 class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
@@ -74,6 +49,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         self._version = version
         self._settings = Settings()
         self._connected: Cluster | None = None
+        self._connecting = threading.Lock()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
         return plugin_pb2.PluginInfo(version=self._version)
@@ -96,18 +72,11 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         olds = from_struct(request.old_inputs if request.HasField("old_inputs") else request.olds)
         news = from_struct(request.news)
         changed = list(changes(olds, news))
-        replaced = _replacing_settings(olds, news)
-        return _diff_response(changed, {change.path for change in changed if change.path[0] in replaced})
+        replaced = replacing_settings(olds, news)
+        return diff_response(changed, {change.path for change in changed if change.path[0] in replaced})
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
-        config = {name: value for name, value in from_struct(request.args).items() if value is not UNKNOWN}
-        switches = {
-            name
-            for name, variable in _SWITCHES.items()
-            if str(config.get(name, os.environ.get(variable, ""))).lower() in ("true", "1")
-        }
-        texts = {name: config.get(name) for name in ("kubeconfig", "context", "cluster", "namespace")}
-        self._settings = Settings(**texts, switches=frozenset(switches))
+        self._settings = parsed(from_struct(request.args))
         self._connected = None
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
@@ -126,13 +95,13 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
         state, news = from_struct(request.olds), from_struct(request.news)
         olds = from_struct(request.old_inputs) if request.HasField("old_inputs") else state
-        if state.get(IMPORTED):
+        if state.get(IMPORTED) and olds == imported_inputs(_object(state)):
             olds = within(olds, news)
 
         def work() -> Any:
             changed = list(changes(olds, news))
             if not changed:
-                return _diff_response([], set())
+                return diff_response([], set())
             group = str(news["apiVersion"]).rpartition("/")[0]
             moved = self._is_moved(request.id, news)
             replaced = {
@@ -145,7 +114,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
                 replaced = self._immutable(request.urn, request.id, news, state, changed)
             # Two objects of one name cannot be there at once.
             same_name = news["metadata"].get("name") == split_id(request.id)[1] and not moved
-            return _diff_response(changed, replaced, delete_first=bool(replaced) and same_name)
+            return diff_response(changed, replaced, delete_first=bool(replaced) and same_name)
 
         return _guarded(context, work)
 
@@ -154,7 +123,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return _guarded(
                 context,
-                lambda: provider_pb2.CreateResponse(properties=to_struct(self._planned(inputs, request.urn))),
+                lambda: provider_pb2.CreateResponse(properties=properties(self._planned(inputs, request.urn))),
             )
         manager = field_manager(request.urn)
 
@@ -168,7 +137,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
                 hint=f"`pulumi import {token} {name} NAMESPACE/NAME`",
                 timeout_s=request.timeout or DEFAULT_TIMEOUT_S,
             )
-            return provider_pb2.CreateResponse(id=object_id, properties=to_struct({**state, FIELD_MANAGER: manager}))
+            return provider_pb2.CreateResponse(id=object_id, properties=properties({**state, FIELD_MANAGER: manager}))
 
         return _guarded(context, work, inputs, manager)
 
@@ -193,7 +162,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
                 kept = {FIELD_MANAGER: field_manager(request.urn), IMPORTED: True}
                 found = imported_inputs(live)
             return provider_pb2.ReadResponse(
-                id=target.id, properties=to_struct({**seen, **kept}), inputs=to_struct(found)
+                id=target.id, properties=properties({**seen, **kept}), inputs=properties(found)
             )
 
         return _guarded(context, work)
@@ -205,7 +174,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
             return _guarded(
                 context,
                 lambda: provider_pb2.UpdateResponse(
-                    properties=to_struct(self._planned(news, request.urn, request.id, state))
+                    properties=properties(self._planned(news, request.urn, request.id, state))
                 ),
             )
 
@@ -213,7 +182,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
             cluster = self._cluster()
             target = cluster.target_of_id(news["apiVersion"], news["kind"], request.id)
             seen = cluster.update(target, news, manager, state, self._force(news), request.timeout or DEFAULT_TIMEOUT_S)
-            return provider_pb2.UpdateResponse(properties=to_struct({**seen, FIELD_MANAGER: manager}))
+            return provider_pb2.UpdateResponse(properties=properties({**seen, FIELD_MANAGER: manager}))
 
         return _guarded(context, work, news, manager)
 
@@ -242,14 +211,16 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         return _guarded(context, work)
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
-        _fail(context, f"{request.tok}: the local Kubernetes provider has no functions.")
+        fail(context, f"{request.tok}: the local Kubernetes provider has no functions.")
 
     def _cluster(self) -> Cluster:
-        if self._connected is None:
-            settings = self._settings
-            connection = kubeconfig.connect(settings.kubeconfig, settings.context, settings.cluster)
-            self._connected = Cluster(connection.client, settings.namespace or connection.namespace)
-        return self._connected
+        # Once for all requests, or each would run the kubeconfig's exec command.
+        with self._connecting:
+            if self._connected is None:
+                settings = self._settings
+                connection = kubeconfig.connect(settings.kubeconfig, settings.context, settings.cluster)
+                self._connected = Cluster(connection.client, settings.namespace or connection.namespace)
+            return self._connected
 
     def _force(self, inputs: Mapping[str, Any]) -> bool:
         return "enablePatchForce" in self._settings.switches or is_annotated(inputs, PATCH_FORCE)
@@ -262,12 +233,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         there = split_id(object_id)[0]
         if there is None:
             return False
-        wanted = metadata.get("namespace")
-        if wanted is None:
-            settings = self._settings
-            context = kubeconfig.connect(settings.kubeconfig, settings.context, settings.cluster)
-            wanted = settings.namespace or context.namespace
-        return wanted != there
+        return (metadata.get("namespace") or self._cluster().default_namespace) != there
 
     def _immutable(
         self, urn: str, object_id: str, news: Mapping[str, Any], state: Mapping[str, Any], changed: list[Change]
@@ -323,41 +289,14 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         return planned
 
 
+def _object(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in state.items() if not key.startswith("__")}
+
+
 def _is_at(path: tuple[str | int, ...], field_path: str) -> bool:
     dotted = ".".join(str(part) for part in path if not isinstance(part, int))
     bare = ".".join(part.split("[")[0] for part in field_path.split("."))
     return bool(bare) and (dotted == bare or dotted.startswith(f"{bare}.") or bare.startswith(f"{dotted}."))
-
-
-def _replacing_settings(olds: Mapping[str, Any], news: Mapping[str, Any]) -> set[str]:
-    """Settings whose change means another cluster (https://www.pulumi.com/registry/packages/kubernetes/api-docs/provider/)."""
-    if "clusterIdentifier" in olds or "clusterIdentifier" in news:
-        return {"clusterIdentifier"}
-    before, after = (
-        kubeconfig.server_of(config.get("kubeconfig"), config.get("context"), config.get("cluster"))
-        if UNKNOWN not in (config.get("kubeconfig"), config.get("context"), config.get("cluster"))
-        else None
-        for config in (olds, news)
-    )
-    return {"kubeconfig", "context", "cluster"} if before and after and before != after else set()
-
-
-def _diff_response(changed: list[Change], replaced: set[tuple[str | int, ...]], delete_first: bool = False) -> Any:
-    kinds = provider_pb2.PropertyDiff.Kind
-    detailed = {
-        change.shown: provider_pb2.PropertyDiff(
-            kind=kinds.Value(change.kind + ("_REPLACE" if change.path in replaced else "")), inputDiff=True
-        )
-        for change in changed
-    }
-    return provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
-        replaces=sorted(change.shown for change in changed if change.path in replaced),
-        deleteBeforeReplace=delete_first,
-        diffs=sorted({str(change.path[0]) for change in changed}),
-        detailedDiff=detailed,
-        hasDetailedDiff=True,
-    )
 
 
 def _guarded(
@@ -367,30 +306,8 @@ def _guarded(
         return work()
     except IncompleteError as error:
         state = {**error.state, FIELD_MANAGER: manager}
-        _fail_incomplete(context, str(error), error.object_id, state, inputs or {})
+        fail_incomplete(context, str(error), error.object_id, state, inputs or {})
     except (ObjectError, UnsupportedTypeError, kubeconfig.KubeconfigError) as error:
-        _fail(context, str(error))
+        fail(context, str(error))
     except ApiError as error:
-        _fail(context, error.message)
-
-
-def _fail(context: Any, message: str) -> NoReturn:
-    context.abort(grpc.StatusCode.UNKNOWN, message)
-    raise AssertionError
-
-
-def _fail_incomplete(
-    context: Any, message: str, object_id: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-) -> NoReturn:
-    """Tells the engine that the object exists, so that it is kept in the state and completed by the next `up`."""
-    detail = any_pb2.Any()
-    detail.Pack(
-        provider_pb2.ErrorResourceInitFailed(
-            id=object_id, properties=to_struct(state), reasons=[message], inputs=to_struct(inputs)
-        )
-    )
-    code = grpc.StatusCode.UNKNOWN
-    status = status_pb2.Status(code=code.value[0], message=message, details=[detail])
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(code, message)
-    raise AssertionError
+        fail(context, error.message)
