@@ -25,11 +25,7 @@ def checked(
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """The inputs with physical names and all tags filled in, and what is wrong with them as (property, reason)."""
     inputs = {key: value for key, value in news.items() if key not in ("__defaults", "tagsAll")}
-    made_up = [
-        prop.name
-        for prop in resource.properties
-        if prop.autoname and prop.name not in inputs and f"{prop.name}Prefix" not in inputs
-    ]
+    made_up = [prop.name for prop in resource.properties if prop.autoname and prop.name not in inputs]
     for each in made_up:
         prop = resource.property(each)
         assert prop is not None

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from local.providers.aws.services import (
+    ec2_endpoints,
     ec2_network,
     ec2_routing,
     ec2_security,
@@ -24,6 +25,7 @@ from local.providers.aws.table import REPLACES, Property, Resource
 _MODULES = (
     ec2_network,
     ec2_routing,
+    ec2_endpoints,
     ec2_security,
     kms,
     s3_bucket,
