@@ -118,5 +118,7 @@ def _kubeconfig(
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    # JSON is YAML, and the standard library writes it.
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    # JSON is YAML, and the standard library writes it. The API server watches some of these files: unchanged ones stay.
+    text = json.dumps(document, indent=2) + "\n"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
