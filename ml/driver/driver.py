@@ -6,6 +6,9 @@ script, writes what it raised to /opt/ml/output/failure, and registers the model
 job asks for it.
 The container contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
 """
+
+# It runs in Pythons and beside libraries that this project does not choose.
+# pyright: basic
 # os.path, not pathlib, whose import a job's start would wait for.
 # ruff: noqa: PTH100, PTH103, PTH113, PTH118, PTH119, PTH120, PTH123, PTH208
 
@@ -175,7 +178,7 @@ def register():
             pass
     client.set_tag(run.info.run_id, "groundwork.job", job)
     client.log_artifacts(run.info.run_id, model_dir, "model")
-    source = run.info.artifact_uri.rstrip("/") + "/model"
+    source = str(run.info.artifact_uri).rstrip("/") + "/model"
     version = client.create_model_version(name, source, run.info.run_id, tags=tags, await_creation_for=0)
     print(f"Registered model {name} version {version.version}.")
 

