@@ -141,7 +141,8 @@ def request_environ(
     path, _, fixed_query = request["url_path"].partition("?")
     query = request["query_string"]
     query = "&".join(part for part in (fixed_query, urlencode(query, doseq=True) if query else "") if part)
-    signing = protocol.signing_name_of(service)
+    metadata = model.metadata
+    signing = metadata.get("signingName") or metadata["endpointPrefix"]
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request["method"],
         "SCRIPT_NAME": "",

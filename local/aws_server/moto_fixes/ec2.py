@@ -3,25 +3,34 @@
 AWS shows a deleted NAT gateway for an hour; here it is gone at once, so that an empty account looks empty.
 """
 
-import functools
 import json
 from typing import Any
 
-from moto.ec2.models import ec2_backends
-from moto.ec2.models.security_groups import SecurityGroupRule
-from moto.ec2.models.vpcs import VPCEndPoint
+from moto.core.base_backend import BaseBackend
 
 from local.aws_server.operations import Call, ServiceError, operation
+from local.aws_server.persistence import tracking
 
 _TARGETS = ("CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroupId")
 
 
-def _keep_rule_descriptions() -> None:
+def _backend(call: Call) -> Any:
+    from moto.ec2.models import ec2_backends  # takes a second, so not before it is needed
+
+    return ec2_backends[call.account_id][call.region]
+
+
+def _keep_rule_descriptions(backend: BaseBackend) -> None:
     """moto only keeps the description of a rule for addresses, not of one for a security group or a prefix list."""
+    if type(backend).__module__ != "moto.ec2.models":
+        return
+    from moto.ec2.models.security_groups import SecurityGroupRule
+
+    if SecurityGroupRule.__init__.__name__ == "initialize_with_description":
+        return
     original = SecurityGroupRule.__init__
 
-    @functools.wraps(original)
-    def initialize(rule: Any, *arguments: Any, **options: Any) -> None:
+    def initialize_with_description(rule: Any, *arguments: Any, **options: Any) -> None:
         original(rule, *arguments, **options)
         prefix_list = options.get("prefix_list_id") or (arguments[7] if len(arguments) > 7 else None)
         if prefix_list and prefix_list.get("Description"):
@@ -30,22 +39,22 @@ def _keep_rule_descriptions() -> None:
     def description(rule: Any) -> str | None:
         return rule.ip_range.get("Description") or rule.source_group.get("Description")
 
-    SecurityGroupRule.__init__ = initialize  # type: ignore[method-assign]
+    SecurityGroupRule.__init__ = initialize_with_description  # type: ignore[method-assign]
     SecurityGroupRule.description = property(description)  # type: ignore[assignment]
 
 
-_keep_rule_descriptions()
+tracking.on_new_backend(_keep_rule_descriptions)
 
 
 @operation("ec2", "ModifyVpcEndpoint")
 def modify_vpc_endpoint(call: Call) -> dict[str, Any]:
     answer = call.forward()
     with call.server.changing("ec2"):
-        endpoint: VPCEndPoint = ec2_backends[call.account_id][call.region].vpc_end_points[call.params["VpcEndpointId"]]
+        endpoint = _backend(call).vpc_end_points[call.params["VpcEndpointId"]]
         if call.params.get("PrivateDnsEnabled") is not None:
             endpoint.private_dns_enabled = call.params["PrivateDnsEnabled"]
         if call.params.get("ResetPolicy"):
-            endpoint.policy_document = json.dumps(VPCEndPoint.DEFAULT_POLICY)
+            endpoint.policy_document = json.dumps(type(endpoint).DEFAULT_POLICY)
     return answer
 
 
@@ -53,7 +62,7 @@ def modify_vpc_endpoint(call: Call) -> dict[str, Any]:
 def delete_vpc_endpoints(call: Call) -> dict[str, Any]:
     answer = call.forward()
     with call.server.changing("ec2"):
-        endpoints = ec2_backends[call.account_id][call.region].vpc_end_points
+        endpoints = _backend(call).vpc_end_points
         missing = [name for name in call.params.get("VpcEndpointIds", ()) if endpoints.pop(name, None) is None]
     return answer | {
         "Unsuccessful": [
@@ -73,7 +82,7 @@ def delete_vpc_endpoints(call: Call) -> dict[str, Any]:
 def delete_nat_gateway(call: Call) -> dict[str, Any]:
     name = call.params["NatGatewayId"]
     with call.server.changing("ec2"):
-        backend = ec2_backends[call.account_id][call.region]
+        backend = _backend(call)
         gateway = backend.nat_gateways.pop(name, None)
         if gateway is None:
             raise ServiceError("NatGatewayNotFound", f"The Nat Gateway {name} was not found")
@@ -88,7 +97,7 @@ def delete_nat_gateway(call: Call) -> dict[str, Any]:
 @operation("ec2", "ModifySecurityGroupRules")
 def modify_security_group_rules(call: Call) -> dict[str, Any]:
     with call.server.changing("ec2"):
-        backend = ec2_backends[call.account_id][call.region]
+        backend = _backend(call)
         group = backend.get_security_group_from_id(call.params["GroupId"])
         if group is None:
             raise ServiceError("InvalidGroup.NotFound", f"The security group '{call.params['GroupId']}' does not exist")

@@ -1,5 +1,6 @@
 """The journal: what a request changed is written before its answer leaves, and read back at the next start."""
 
+import importlib
 import logging
 import re
 from hashlib import blake2b
@@ -7,17 +8,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import moto
-from moto.cloudwatch.models import CloudWatchBackend
 from moto.core.base_backend import BaseBackend
-from moto.ec2.models import EC2Backend
 from moto.iam.models import IAMBackend
-from moto.logs.models import LogsBackend
 from moto.s3.models import S3Backend
-from moto.ssm.models import SimpleSystemManagerBackend
 
 from local.aws_server.persistence import parts_s3, tracking
 from local.aws_server.persistence.parts import Changes, Part, Whole
-from local.aws_server.persistence.parts_small import EC2, CloudWatch, Iam, Logs, Ssm, name_managed_policies
 from local.aws_server.persistence.pickling import backend_at, dumps, loads, refer_to_backend, reference
 from local.aws_server.store import Store
 
@@ -27,6 +23,16 @@ _READS = re.compile(
     r"(Describe|Get|List|Head|BatchGet|Lookup|Search|Simulate|Test|Validate|Filter|Query|Scan|Select)[A-Z]"
 )
 _ROOT = "moto"
+_PACKAGE = "local.aws_server.persistence"
+_PARTS = {
+    "moto.s3.models": (f"{_PACKAGE}.parts_s3", "PART"),
+    "moto.iam.models": (f"{_PACKAGE}.parts_small", "IAM"),
+    "moto.ssm.models": (f"{_PACKAGE}.parts_small", "SSM"),
+    "moto.cloudwatch.models": (f"{_PACKAGE}.parts_small", "CLOUDWATCH"),
+    "moto.logs.models": (f"{_PACKAGE}.parts_small", "LOGS"),
+    "moto.ec2.models": (f"{_PACKAGE}.parts_ec2", "EC2"),
+}
+"""The part of each of moto's modules that has one. They are imported when they are needed: EC2 alone takes a second."""
 
 
 class StateError(Exception):
@@ -41,26 +47,20 @@ class Journal:
         self._store = store
         self._s3 = parts_s3.PART
         self._s3.folder = objects
-        self._parts: dict[type, Part] = {
-            S3Backend: self._s3,
-            IAMBackend: Iam(),
-            SimpleSystemManagerBackend: Ssm(),
-            EC2Backend: EC2,
-            CloudWatchBackend: CloudWatch(),
-            LogsBackend: Logs(),
-        }
-        self._whole = Whole()
+        self._parts: dict[str, Part] = {}
         self._written: dict[tuple[str, ...], bytes] = {}
         self.not_durable: set[str] = set()
         tracking.on_new_backend(refer_to_backend)
-        tracking.on_new_backend(EC2.note_defaults)
-        tracking.on_new_backend(name_managed_policies)
+        tracking.on_new_backend(lambda backend: self._part(backend).note_new(backend))
         tracking.install()
 
     def load(self) -> None:
         """Brings moto back to where it was; raises StateError with what to do where it cannot."""
         made_by = self._store.read("meta", "moto")
-        EC2.load_defaults(self._store)
+        if self._store.kinds("ec2-defaults:"):
+            from local.aws_server.persistence.parts_ec2 import EC2
+
+            EC2.load_defaults(self._store)
         for key, data in self._store.scan(_ROOT):
             where = tuple(key.split("\0"))
             try:
@@ -126,7 +126,11 @@ class Journal:
             self._written[where] = digest
 
     def _part(self, backend: BaseBackend) -> Part:
-        return self._parts.get(type(backend), self._whole)
+        module = type(backend).__module__
+        if module not in self._parts:
+            place = _PARTS.get(module)
+            self._parts[module] = getattr(importlib.import_module(place[0]), place[1]) if place else Whole()
+        return self._parts[module]
 
 
 def is_write(signing_name: str, operation: str, method: str) -> bool:

@@ -28,6 +28,10 @@ class Changes:
 class Part(Protocol):
     """How one service's state is split."""
 
+    def note_new(self, backend: BaseBackend) -> None:
+        """Sees a backend that moto has just made, before anything is loaded into it."""
+        ...
+
     def strip(self, state: dict[str, Any]) -> dict[str, Any]:
         """The root's attributes, without what is kept apart."""
         ...
@@ -43,6 +47,9 @@ class Part(Protocol):
 
 class Whole:
     """The default: the root row is everything."""
+
+    def note_new(self, backend: BaseBackend) -> None:
+        return
 
     def strip(self, state: dict[str, Any]) -> dict[str, Any]:
         return state

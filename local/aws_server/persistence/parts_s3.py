@@ -73,6 +73,12 @@ class S3(Whole):
             self._watch(name)
         FakeKey.__deepcopy__ = _copied  # type: ignore[attr-defined]
 
+    def strip(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Without the empty sets of tags that moto keeps for each object that has none."""
+        tagger = copy.copy(state["tagger"])
+        tagger.tags = {arn: tags for arn, tags in tagger.tags.items() if tags}
+        return state | {"tagger": tagger}
+
     def touch(self, bucket: str, key: str) -> None:
         """Says that an object may have been changed in place: its ACL, lock, storage class."""
         self._touched.add((bucket, key))

@@ -1,4 +1,4 @@
-"""Services whose backend only needs some care at its edges: IAM, SSM, EC2, CloudWatch and CloudWatch Logs."""
+"""Services whose backend only needs some care at its edges: IAM, SSM, CloudWatch and CloudWatch Logs."""
 
 import base64
 import hashlib
@@ -6,9 +6,6 @@ from typing import Any
 
 from moto.cloudwatch.models import CloudWatchBackend
 from moto.core.base_backend import BaseBackend
-from moto.ec2.models import EC2Backend, ec2_backends
-from moto.ec2.models.amis import Ami
-from moto.ec2.models.elastic_block_store import Snapshot
 from moto.iam.models import AWSManagedPolicy, IAMBackend
 from moto.logs.models import LogGroup, LogsBackend, LogStream
 from moto.ssm.models import ParameterDict, SimpleSystemManagerBackend
@@ -20,6 +17,13 @@ from local.aws_server.store import Store
 
 class Iam(Whole):
     """Leaves out AWS's own managed policies, which moto makes anew; how often each is attached is counted again."""
+
+    def note_new(self, backend: BaseBackend) -> None:
+        """Gives AWS's managed policies ids that are the same at every start; moto's are random."""
+        assert isinstance(backend, IAMBackend)
+        for policy in backend.aws_managed_policies:
+            digest = hashlib.sha256(policy.arn.encode()).digest()
+            policy.id = "ANPA" + base64.b32encode(digest).decode()[:17]
 
     def strip(self, state: dict[str, Any]) -> dict[str, Any]:
         own = {arn: p for arn, p in state["managed_policies"].items() if not isinstance(p, AWSManagedPolicy)}
@@ -37,14 +41,6 @@ class Iam(Whole):
             for policy in holder.managed_policies.values():
                 if isinstance(policy, AWSManagedPolicy):
                     policy.attachment_count += 1
-
-
-def name_managed_policies(backend: BaseBackend) -> None:
-    """Gives AWS's managed policies ids that are the same at every start; moto's are random."""
-    if isinstance(backend, IAMBackend):
-        for policy in backend.aws_managed_policies:
-            digest = hashlib.sha256(policy.arn.encode()).digest()
-            policy.id = "ANPA" + base64.b32encode(digest).decode()[:17]
 
 
 class Ssm(Whole):
@@ -72,74 +68,6 @@ reducer(
     ParameterDict,
     lambda value: (_parameter_dict, (value.account_id, value.region_name, dict(value.__dict__), dict(value))),
 )
-
-
-class Ec2(Whole):
-    """Writes the images that every region starts with, and their snapshots, once instead of at each change.
-
-    They are nine tenths of a backend's pickle.
-    """
-
-    def __init__(self) -> None:
-        self._default: dict[int, tuple[str, str, str, str]] = {}
-        self._written: set[str] = set()
-        self._by_key: dict[tuple[str, str, str, str], Any] = {}
-        reducer(Ami, self._reduce)
-        reducer(Snapshot, self._reduce)
-
-    def note_defaults(self, backend: BaseBackend) -> None:
-        """To be called for a backend that moto has just made."""
-        if isinstance(backend, EC2Backend):
-            self._note(backend, backend.amis, backend.snapshots)
-
-    def _note(self, backend: EC2Backend, amis: dict[str, Any], snapshots: dict[str, Any]) -> None:
-        for name, values in (("ami", amis), ("snapshot", snapshots)):
-            for key, value in values.items():
-                place = (backend.account_id, backend.region_name, name, key)
-                self._default[id(value)] = place
-                self._by_key[place] = value
-
-    def _reduce(self, value: Any) -> Any:
-        place = self._default.get(id(value))
-        return (_default_image, place) if place is not None else value.__reduce_ex__(4)
-
-    def changes(self, backend: BaseBackend, changes: Changes) -> None:
-        kind = kind_of("ec2-defaults", backend)
-        if kind in self._written:
-            return
-        mine = {
-            place: value
-            for place, value in self._by_key.items()
-            if place[:2] == (backend.account_id, backend.region_name)
-        }
-        kept, self._default = self._default, {}
-        try:
-            changes.puts.append((kind, "", dumps(mine)))
-        finally:
-            self._default = kept
-        self._written.add(kind)
-
-    def restore(self, backend: BaseBackend, state: dict[str, Any], store: Store) -> None:
-        backend.__dict__.update(state)
-
-    def load_defaults(self, store: Store) -> None:
-        """Reads all default images back; to be called before any EC2 root is unpickled."""
-        for kind in store.kinds("ec2-defaults:"):
-            _, account_id, region = kind.split(":")
-            data = store.read(kind, "")
-            assert data is not None
-            ec2_backends[account_id][region]
-            for place, value in loads(data).items():
-                self._default[id(value)] = place
-                self._by_key[place] = value
-            self._written.add(kind)
-
-
-EC2 = Ec2()
-
-
-def _default_image(account_id: str, region: str, name: str, key: str) -> Any:
-    return EC2._by_key[account_id, region, name, key]  # its own module
 
 
 class CloudWatch(Whole):
@@ -230,3 +158,17 @@ def _log_group(state: dict[str, Any]) -> LogGroup:
     group = LogGroup.__new__(LogGroup)
     group.__dict__.update(state)
     return group
+
+
+IAM, SSM, CLOUDWATCH, LOGS = Iam(), Ssm(), CloudWatch(), Logs()
+
+
+def default_image(account_id: str, region: str, name: str, key: str) -> Any:
+    """An image or snapshot that a region starts with; pickles name this function."""
+    from local.aws_server.persistence.parts_ec2 import EC2
+
+    return EC2.default(account_id, region, name, key)
+
+
+_default_image = default_image
+"""The name in states that were written before."""
