@@ -232,8 +232,11 @@ _endpoints: dict[int, Endpoints] = {}
 
 
 def endpoints_of(server: Server) -> Endpoints:
-    """The endpoints of a server."""
-    return _endpoints[id(server)]
+    """The endpoints of a server; raises ServiceUnavailable once it stops."""
+    endpoints = _endpoints.get(id(server))
+    if endpoints is None:
+        raise ServiceError("ServiceUnavailable", "The local AWS server is stopping.", 503)
+    return endpoints
 
 
 def start_endpoints(server: Server, plane: Plane) -> None:
@@ -247,6 +250,3 @@ def start_endpoints(server: Server, plane: Plane) -> None:
 def stop_endpoints(server: Server) -> None:
     """For a server that stops."""
     _endpoints.pop(id(server)).shut_down()
-
-
-__all__ = ["Endpoints", "ServiceError", "endpoints_of", "start_endpoints", "stop_endpoints"]

@@ -5,7 +5,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ class Fleet:
         return random.choices(self.variants, weights)[0]  # noqa: S311 - traffic, not secrets
 
     @contextmanager
-    def instance_of(self, variant: Variant, timeout_s: float) -> Iterator[Instance | None]:
+    def instance_of(self, variant: Variant, timeout_s: float) -> Generator[Instance | None, None, None]:
         """The healthy instance with the fewest requests in flight; None where there is none for timeout_s.
 
         Waiting for one is what makes a restart of a dead process a pause for its callers and not an error.

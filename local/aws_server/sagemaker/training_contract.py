@@ -245,4 +245,4 @@ def variables(host: Host, request: Mapping[str, Any], names: Sequence[str], job_
 @functools.cache
 def gpu_count() -> int:
     """NVIDIA devices of this machine."""
-    return sum(1 for device in Path("/dev").glob("nvidia[0-9]*"))
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))

@@ -65,8 +65,11 @@ _jobs: dict[int, TrainingJobs] = {}
 
 
 def jobs_of(server: Server) -> TrainingJobs:
-    """The running jobs of a server."""
-    return _jobs[id(server)]
+    """The running jobs of a server; raises ServiceUnavailable once it stops."""
+    jobs = _jobs.get(id(server))
+    if jobs is None:
+        raise ServiceError("ServiceUnavailable", "The local AWS server is stopping.", 503)
+    return jobs
 
 
 def start_jobs(server: Server, plane: Plane) -> None:
