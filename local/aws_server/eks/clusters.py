@@ -9,6 +9,7 @@ import copy
 import logging
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from local.aws_server.eks import access
@@ -50,7 +51,7 @@ def create_cluster(call: Call) -> dict[str, Any]:
     records.put(CLUSTER, key, cluster)
     access.bootstrap(call, cluster)
     if cluster["status"] == "CREATING":
-        _prepare_in_background(call.server, key)
+        _in_background(_prepare, call.server, key)
     return {"cluster": cluster}
 
 
@@ -73,32 +74,38 @@ def delete_cluster(call: Call) -> dict[str, Any]:
             "InvalidRequestException",
             f"Cluster {cluster['name']} has deletion protection enabled. Disable it before deleting the cluster.",
         )
+    if cluster["status"] == "DELETING":
+        return {"cluster": cluster}
     call.forward()  # refuses while the cluster has node groups or Fargate profiles
+    key = cluster_key(call, cluster["name"])
     for kind in ("eks-addon", access.ENTRY, "eks-pod-identity", "eks-update"):
-        for child_key, _ in call.server.records.items(kind, cluster_key(call, cluster["name"]) + "/"):
+        for child_key, _ in call.server.records.items(kind, f"{key}/"):
             call.server.records.delete(kind, child_key)
-    call.server.records.delete(CLUSTER, cluster_key(call, cluster["name"]))
-    if group := cluster["resourcesVpcConfig"].get("clusterSecurityGroupId"):
-        try:
-            call.server.call("ec2", "DeleteSecurityGroup", {"GroupId": group}, region=call.region)
-        except ServiceError as error:
-            logger.warning("security group %s of cluster %s stays: %s", group, cluster["name"], error)
-    _empty_api_server(call.server, cluster["name"])
-    return {"cluster": cluster | {"status": "DELETING"}}
+    cluster = cluster | {"status": "DELETING"}
+    call.server.records.put(CLUSTER, key, cluster)
+    if call.server.settings.kubernetes_ca is None:
+        _finish_deletion(call.server, key)
+    else:
+        _in_background(_finish_deletion, call.server, key)
+    return {"cluster": cluster}
 
 
-def _empty_api_server(server: Server, name: str) -> None:
-    """What lives in a cluster goes with it; the next one finds the local API server as new."""
+def _finish_deletion(server: Server, key: str) -> None:
+    """What lives in a cluster goes with it, as the next one must find the local API server as new; then the cluster."""
     from local.kubernetes.emptying import empty
 
-    settings = server.settings
-    if settings.kubernetes_ca is None or list(server.records.items(CLUSTER)):
-        return  # other clusters share the API server
+    settings, cluster = server.settings, server.records.get(CLUSTER, key)
     try:
-        if left := empty(settings.kubernetes_url, settings.kubernetes_ca, timeout_s=40):
-            logger.warning("objects of cluster %s are still being deleted: %s", name, ", ".join(left))
+        if settings.kubernetes_ca is not None and (left := empty(settings.kubernetes_url, settings.kubernetes_ca)):
+            logger.warning("objects of cluster %s are still being deleted: %s", key, ", ".join(left))
     except Exception as error:
-        logger.warning("objects of cluster %s stay: %s", name, error)
+        logger.warning("objects of cluster %s stay: %s", key, error)
+    if group := cluster["resourcesVpcConfig"].get("clusterSecurityGroupId"):
+        try:
+            server.call("ec2", "DeleteSecurityGroup", {"GroupId": group}, region=key.partition("/")[0])
+        except ServiceError as error:
+            logger.warning("security group %s of cluster %s stays: %s", group, key, error)
+    server.records.delete(CLUSTER, key)
 
 
 def check_auto_mode(cluster: dict[str, Any], bootstraps_addons: bool) -> None:
@@ -220,8 +227,8 @@ def _described(call: Call, vpc_config: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _prepare_in_background(server: Server, key: str) -> None:
-    threading.Thread(target=_prepare, args=(server, key), name=f"eks {key}", daemon=True).start()
+def _in_background(work: Callable[[Server, str], None], server: Server, key: str) -> None:
+    threading.Thread(target=work, args=(server, key), name=f"eks {key}", daemon=True).start()
 
 
 def _prepare(server: Server, key: str) -> None:
@@ -239,13 +246,15 @@ def _prepare(server: Server, key: str) -> None:
         changes = {"status": "FAILED", "health": {"issues": [issue]}}
     with server.records.lock:
         cluster = server.records.get(CLUSTER, key)
-        if cluster is not None:
+        if cluster is not None and cluster["status"] == "CREATING":
             server.records.put(CLUSTER, key, cluster | changes)
 
 
 @on_start
 def resume(server: Server) -> None:
-    """Goes on with clusters that were being created when the server was stopped."""
+    """Goes on with clusters that were being created or deleted when the server was stopped."""
     for key, cluster in server.records.items(CLUSTER):
         if cluster["status"] == "CREATING":
-            _prepare_in_background(server, key)
+            _in_background(_prepare, server, key)
+        elif cluster["status"] == "DELETING":
+            _in_background(_finish_deletion, server, key)
