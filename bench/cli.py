@@ -12,8 +12,9 @@ from bench.report import Report, as_text, machine_line
 
 _EXAMPLES = """\
 examples:
-  make bench                              all of them (the last two need the local stack: `make local`)
+  make bench                              serving, preview and job (the last two need the local stack: `make local`)
   python -m bench serving --rounds 3
+  python -m bench setup --cold 3          a fresh checkout's `make local`, three times with empty caches
   python -m bench job -o json > job.json
 
 exit codes: 0 all goals met · 1 a goal missed · 2 something could not be measured
@@ -28,9 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bench", nargs="?", default="all", choices=("serving", "preview", "job", "all"))
+    parser.add_argument("bench", nargs="?", default="all", choices=("serving", "preview", "job", "setup", "all"))
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
-    parser.add_argument("--rounds", type=int, help="interleaved rounds (serving 5, preview 20, job 10)")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds (serving 5, preview 20, job 10, setup 3)")
+    parser.add_argument("--cold", type=int, default=0, help="setup: runs with empty caches, ten minutes each (0)")
     parser.add_argument("--seconds", type=float, default=3.0, help="serving: measured time a round (3)")
     options = parser.parse_args(argv)
     if options.rounds is not None and options.rounds < 1:
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     failures: list[str] = []
     for name in ("serving", "preview", "job") if options.bench == "all" else (options.bench,):
         try:
-            reports.append(_bench(name, options.rounds, options.seconds)())
+            reports.append(_bench(name, options)())
         except BenchError as error:
             failures.append(f"{name}: {error}")
     if options.output == "json":
@@ -61,11 +63,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if all(goal.met for report in reports for goal in report.goals) else 1
 
 
-def _bench(name: str, rounds: int | None, seconds: float) -> Callable[[], Report]:
-    from bench import job, preview, serving
+def _bench(name: str, options: argparse.Namespace) -> Callable[[], Report]:
+    from bench import job, preview, serving, setup
+
+    rounds: int | None = options.rounds
 
     return {
-        "serving": lambda: serving.run(rounds or 5, seconds),
+        "serving": lambda: serving.run(rounds or 5, options.seconds),
         "preview": lambda: preview.run(rounds or 20),
         "job": lambda: job.run(rounds or 10),
+        "setup": lambda: setup.run(rounds or 3, options.cold),
     }[name]
