@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from local import example, pulumi_stack
+from local import example, pulumi_stack, recovery
 from local.errors import LocalStackError, megabytes, shown
 from local.paths import Paths, cache_folder
 from local.progress import Progress
@@ -47,7 +47,7 @@ def down(paths: Paths, progress: Progress, *, wipe: bool = False) -> None:
 def _destroy(paths: Paths, progress: Progress) -> None:
     with progress.step("pulumi destroy --stack local", log=paths.log("pulumi-destroy")) as step:
         pulumi_stack.prepare(paths, step.now)
-        pulumi_stack.recover(paths, step.now)
+        recovery.recover(paths, step.now)
         outcome = pulumi_stack.run_engine(paths, "destroy", step.now)
         step.done(outcome.summary())
     if left := pulumi_stack.resource_count(paths):

@@ -17,7 +17,6 @@ from local.acquire.chosen import program
 from local.environment import PASSPHRASE, process_environment
 from local.errors import LocalStackError, disk_error, is_disk_full
 from local.paths import Paths
-from local.providers import created
 from local.providers.install import install_plugins
 
 STACK = "local"
@@ -64,10 +63,11 @@ def has_stack(paths: Paths) -> bool:
 
 def resource_count(paths: Paths) -> int:
     """How many resources the stack's state holds, the stack itself left out."""
-    return sum(resource.get("type") != "pulumi:pulumi:Stack" for resource in _latest(paths).get("resources") or [])
+    return sum(resource.get("type") != "pulumi:pulumi:Stack" for resource in latest(paths).get("resources") or [])
 
 
-def _latest(paths: Paths) -> dict[str, Any]:
+def latest(paths: Paths) -> dict[str, Any]:
+    """The stack's state as it is on disk; empty when there is none."""
     for file in (paths.pulumi_state / ".pulumi" / "stacks").glob(f"*/{STACK}.json"):
         return json.loads(file.read_text())["checkpoint"].get("latest") or {}
     return {}
@@ -85,42 +85,22 @@ def prepare(paths: Paths, tell: Callable[[str], None]) -> None:
         leftover.unlink()
     if not has_stack(paths):
         tell("creating the stack")
-        command = ["stack", "init", STACK, "--secrets-provider", "passphrase", "--non-interactive"]
-        answer = subprocess.run(
-            [str(program(paths, "pulumi")), *command],
-            cwd=paths.checkout,
-            env=process_environment(paths),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if answer.returncode:
-            raise LocalStackError(f"`pulumi {' '.join(command)}` failed: {(answer.stderr or answer.stdout).strip()}")
+        ask_engine(paths, "stack", "init", STACK, "--secrets-provider", "passphrase", "--non-interactive")
 
 
-def recover(paths: Paths, tell: Callable[[str], None]) -> str:
-    """Bring the state of a stack whose engine was killed up to what there is; says what it did, or an empty string.
-
-    A creation that was in flight is taken into the state when the plugin had noted its id, or struck off: `up` makes it
-    again. A refresh settles updates and deletions.
-    """
-    pending = _latest(paths).get("pending_operations") or []
-    if not pending:
-        created.forget(paths.pulumi_home)
-        return ""
-    tell("finding out what a killed run had done")
-    paths.run.mkdir(parents=True, exist_ok=True)
-    _cut_off(paths).touch()
-    resources = _latest(paths).get("resources") or []
-    known = {(resource["urn"], resource.get("id")) for resource in resources}
-    ids = created.noted(paths.pulumi_home)
-    options: list[str] = []
-    for urn in (one["resource"]["urn"] for one in pending if one["type"] == "creating"):
-        if urn in ids and (urn, ids[urn]) not in known:
-            options += ["--import-pending-creates", urn, "--import-pending-creates", ids[urn]]
-    run_engine(paths, "refresh", tell, [*options, "--clear-pending-creates"])
-    created.forget(paths.pulumi_home)
-    return f"a killed run had {len(pending)} operations in flight; {len(options) // 4} had made something"
+def ask_engine(paths: Paths, *command: str) -> str:
+    """What a short command of the engine prints. Raises LocalStackError with what it says when it fails."""
+    answer = subprocess.run(
+        [str(program(paths, "pulumi")), *command],
+        cwd=paths.checkout,
+        env=process_environment(paths),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        raise LocalStackError(f"`pulumi {' '.join(command)}` failed: {(answer.stderr or answer.stdout).strip()}")
+    return answer.stdout
 
 
 def wait_for_lock(paths: Paths, tell: Callable[[str], None]) -> None:
@@ -182,15 +162,15 @@ def run_engine(paths: Paths, command: str, tell: Callable[[str], None], options:
         if is_disk_full(text):
             raise disk_error(paths.pulumi_state, f"`pulumi {command}` ran")
         detail = "\n".join(f"    {line}" for line in (text.strip().splitlines() or ["no message"])[-25:])
-        hint = CUT_OFF_HINT if _cut_off(paths).exists() else ""
+        hint = CUT_OFF_HINT if cut_off(paths).exists() else ""
         raise LocalStackError(f"`pulumi {command} --stack {STACK}` failed:\n{detail}\nAll of it: {log}", hint=hint)
     if command != "refresh":
-        _cut_off(paths).unlink(missing_ok=True)
+        cut_off(paths).unlink(missing_ok=True)
     return follower.outcome
 
 
-def _cut_off(paths: Paths) -> Path:
-    """There from the recovery of a killed run until the next run that succeeds."""
+def cut_off(paths: Paths) -> Path:
+    """A file that is there from the recovery of a killed run until the next run that succeeds."""
     return paths.run / "cut-off"
 
 

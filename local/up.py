@@ -4,7 +4,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, get_args
 
-from local import example, pulumi_stack, unchanged
+from local import example, pulumi_stack, recovery, unchanged
 from local.acquire.acquire import Acquired, acquire, allowed_ways, find
 from local.acquire.chosen import chosen_file, place_engine, remember
 from local.acquire.tools import PULUMI, TOOLS
@@ -96,7 +96,7 @@ def bring_stack_up(paths: Paths, progress: Progress) -> None:
     progress.heading("Platform")
     with progress.step("Stack and plugins", log=paths.log("pulumi-refresh")) as step:
         pulumi_stack.prepare(paths, step.now)
-        step.done(pulumi_stack.recover(paths, step.now) or "ready")
+        step.done(recovery.recover(paths, step.now) or "ready")
     with progress.step("pulumi up --stack local", log=paths.log("pulumi-up")) as step:
         if unchanged.since_last_up(paths):
             step.done(f"{pulumi_stack.resource_count(paths)} resources; nothing has changed since the last one")

@@ -14,7 +14,9 @@ import pytest
 
 from local.errors import LocalStackError
 from local.paths import Paths
-from local.pulumi_stack import recover, resource_count, run_engine, wait_for_lock
+from local.providers import created
+from local.pulumi_stack import resource_count, run_engine, wait_for_lock
+from local.recovery import adopt, recover
 from local.supervisor.ports import choose_ports
 
 pytestmark = pytest.mark.unit
@@ -89,25 +91,38 @@ def test_an_engine_without_disk_space_is_said_plainly(tmp_path: Path) -> None:
 URN = "urn:pulumi:local::groundwork::aws:s3/bucket:Bucket::"
 
 
-def test_what_a_killed_run_made_is_taken_into_the_state_and_the_rest_struck_off(tmp_path: Path) -> None:
-    paths = a_checkout(tmp_path, 'open("arguments", "w").write(" ".join(sys.argv[1:]))')
-    paths.pulumi_home.mkdir(parents=True)
-    (paths.pulumi_home / "created.jsonl").write_text(
-        f'{{"urn": "{URN}data", "id": "data-1"}}\n{{"urn": "{URN}logs", "id": "logs-1"}}\n{{"urn": "{URN}half'
-    )
-    pending = [{"type": "creating", "resource": {"urn": f"{URN}{name}"}} for name in ("data", "logs", "other")]
-    # `logs` is being replaced: the id that was noted is that of the old one, which the state knows.
-    state(paths, pending_operations=pending, resources=[{"urn": f"{URN}logs", "id": "logs-1", "type": "x"}])
-    said = recover(paths, lambda _: None)
-    assert said == "a killed run had 3 operations in flight; 1 had made something"
-    arguments = (tmp_path / "arguments").read_text()
-    assert f"--import-pending-creates {URN}data --import-pending-creates data-1 --clear-pending-creates" in arguments
-    assert "logs-1" not in arguments
-    assert not (paths.pulumi_home / "created.jsonl").exists()
+def test_what_a_killed_run_made_is_taken_into_the_state_and_the_rest_struck_off() -> None:
+    pending = [{"type": "creating", "resource": {"urn": f"{URN}{name}"}} for name in ("data", "logs", "new", "other")]
+    deployment = {
+        "pending_operations": [*pending, {"type": "deleting", "resource": {"urn": f"{URN}old"}}],
+        "resources": [{"urn": f"{URN}logs", "id": "logs-1"}, {"urn": f"{URN}new", "id": "old"}, {"urn": f"{URN}old"}],
+    }
+    noted = {f"{URN}data": "data-1", f"{URN}logs": "logs-1", f"{URN}new": "new", f"{URN}old": "x"}
+    assert adopt(deployment, noted) == 2
+    assert deployment == {
+        "resources": [
+            # Noted when it was made the first time; its replacement had not come so far.
+            {"urn": f"{URN}logs", "id": "logs-1"},
+            {"urn": f"{URN}new", "id": "old", "delete": True},
+            {"urn": f"{URN}old"},
+            {"urn": f"{URN}data", "id": "data-1"},
+            {"urn": f"{URN}new", "id": "new"},
+        ]
+    }
+
+
+def test_a_note_of_which_a_kill_left_half_counts_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / created.FILE).write_text('{"urn": "a", "id": "1"}\n{"urn": "b", "id": "2"}\n{"urn": "c')
+    assert created.noted(tmp_path) == {"a": "1", "b": "2"}
+    created.forget(tmp_path)
+    assert created.noted(tmp_path) == {}
 
 
 def test_a_failure_after_a_killed_run_says_how_to_start_afresh(tmp_path: Path) -> None:
-    paths = a_checkout(tmp_path, 'if sys.argv[1] == "up": print("error: it exists"); sys.exit(1)')
+    paths = a_checkout(tmp_path, """
+if sys.argv[1:3] == ["stack", "export"]: print('{"deployment": {}}')
+if sys.argv[1] == "up": print("error: it exists"); sys.exit(1)
+""")  # fmt: skip
     state(paths, pending_operations=[{"type": "creating", "resource": {"urn": f"{URN}data"}}])
     recover(paths, lambda _: None)
     with pytest.raises(LocalStackError, match=r"(?s)killed in the middle.*down --wipe"):
