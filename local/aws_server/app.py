@@ -2,6 +2,7 @@
 
 import io
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -48,6 +49,13 @@ class AwsServer:
         body = environ["wsgi.input"].read()
         try:
             response = self.respond(environ, body)
+        except (OSError, sqlite3.OperationalError) as error:
+            logger.exception("%s %s failed", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
+            message = (
+                f"The state in {self.settings.state_dir} cannot be written: {error}. What was asked for may be lost."
+            )
+            failure = ServiceError("InternalFailure", message, status=500)
+            response = protocol.error_response(environ, protocol.scope_of(environ), failure)
         except Exception as error:
             logger.exception("%s %s failed", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
             failure = ServiceError("InternalFailure", f"The local AWS server failed: {error!r}", status=500)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from tests.local.aws_server_process import AwsServerProcess
 
@@ -167,7 +168,7 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(server: AwsServer
                 acknowledged.append((f"{number}/{step}", body))
                 iam.create_role(RoleName=f"loaded-{number}-{step}", AssumeRolePolicyDocument=TRUST)
                 roles.append(f"loaded-{number}-{step}")
-        except (BotoCoreError, ClientError):
+        except (BotoCoreError, ClientError, ResponseParserError):
             return
 
     clients = [(server.client("s3"), server.client("iam")) for _ in range(4)]

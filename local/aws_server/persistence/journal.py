@@ -49,6 +49,7 @@ class Journal:
         self._s3.folder = objects
         self._parts: dict[str, Part] = {}
         self._written: dict[tuple[str, ...], bytes] = {}
+        self._unwritten: list[Changes] = []
         self.not_durable: set[str] = set()
         tracking.on_new_backend(refer_to_backend)
         tracking.on_new_backend(lambda backend: self._part(backend).note_new(backend))
@@ -86,7 +87,11 @@ class Journal:
         tracking.begin()
 
     def commit(self, signing_name: str, operation: str, method: str, path: str) -> None:
-        """Writes what the request changed; to be called after it, under moto's lock, before the answer is sent."""
+        """Writes what the request changed; to be called after it, under moto's lock, before the answer is sent.
+
+        Raises OSError or sqlite3.OperationalError when it cannot be written (a full disk): then the answer must not be
+        sent. The next request that changes something tries again.
+        """
         backends = {id(backend): backend for backend in tracking.take_new() if not isinstance(backend, IAMBackend)}
         if is_write(signing_name, operation, method):
             if signing_name == "s3":
@@ -103,8 +108,12 @@ class Journal:
         for backend in backends.values():
             self._collect(backend, changes)
         if changes:
-            self._store.write(changes.puts, changes.deletes, changes.delete_prefixes)
-            self._s3.remove_garbage()
+            self._unwritten.append(changes)
+        while self._unwritten:  # what a full disk refused goes first
+            oldest = self._unwritten[0]
+            self._store.write(oldest.puts, oldest.deletes, oldest.delete_prefixes)
+            del self._unwritten[0]
+        self._s3.remove_garbage()
 
     def _collect(self, backend: BaseBackend, changes: Changes) -> None:
         where = reference(backend)
@@ -113,6 +122,8 @@ class Journal:
             part.changes(backend, changes)
             self._s3.begin_pickle()
             data = dumps(part.strip(dict(backend.__dict__)))
+        except OSError:
+            raise
         except Exception:
             if where[0] not in self.not_durable:
                 self.not_durable.add(where[0])

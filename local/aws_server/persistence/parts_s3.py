@@ -98,6 +98,13 @@ class S3(Whole):
             for row in [row for row in self._files_of_row if row[0] == kind]:
                 self._note_files(row, set())
         self._buckets[prefix] = set(backend.buckets)
+        try:
+            self._write_objects(backend, prefix, dirty, changes)
+        except OSError:
+            self._touched |= dirty
+            raise
+
+    def _write_objects(self, backend: S3Backend, prefix: str, dirty: set[tuple[str, str]], changes: Changes) -> None:
         for name, key in dirty:
             kind = f"{prefix}:{name}"
             versions = backend.buckets[name].keys.getlist(key, [])
