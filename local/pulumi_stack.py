@@ -156,6 +156,11 @@ def run_engine(paths: Paths, command: str, tell: Callable[[str], None], options:
             interrupted = _follow(process, stream, follower, tell)
     if interrupted:
         raise KeyboardInterrupt
+    if process.returncode < 0:
+        raise LocalStackError(
+            f"`pulumi {command} --stack {STACK}` was killed by {signal.Signals(-process.returncode).name}.",
+            hint="Run the same command again: it finds out what had been made and goes on from there.",
+        )
     if process.returncode:
         # What the program wrote to stderr matters only when no resource says what is wrong.
         text = "\n".join(follower.outcome.errors or follower.stray)

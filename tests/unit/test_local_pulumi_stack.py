@@ -135,6 +135,12 @@ def test_a_state_without_pending_operations_needs_no_recovery(tmp_path: Path) ->
     assert recover(paths, lambda _: None) == ""
 
 
+def test_a_killed_engine_is_told_from_one_that_failed(tmp_path: Path) -> None:
+    paths = a_checkout(tmp_path, "import os; os.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(LocalStackError, match=r"(?s)was killed by SIGKILL.*Run the same command again"):
+        run_engine(paths, "up", lambda _: None)
+
+
 def test_the_stack_itself_is_no_resource(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     assert resource_count(paths) == 0
