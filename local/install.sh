@@ -63,9 +63,11 @@ fi
 
 if $lock; then
     options=(--universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11)
-    for source in requirements.in bench/requirements-*.in local/bootstrap.in local/acquire/go-requirements.in; do
+    for source in requirements.in requirements-platform.in bench/requirements-*.in local/bootstrap.in local/acquire/go-requirements.in; do
         [ -e "$source" ] || continue
-        step "locking $source" "$uv" pip compile "${options[@]}" ${LOCK_ARGS:-} "$source" -o "${source%.in}.txt"
+        # The platform's own set has the versions of the whole.
+        [ "$source" = requirements-platform.in ] && same=(--constraint requirements.txt) || same=()
+        step "locking $source" "$uv" pip compile "${options[@]}" "${same[@]}" ${LOCK_ARGS:-} "$source" -o "${source%.in}.txt"
     done
     exit 0
 fi

@@ -74,7 +74,7 @@ def test_a_refresh_right_after_up_finds_nothing(checkout: Checkout):
 
 
 def test_a_changed_setting_changes_what_it_is_about_and_nothing_else(checkout: Checkout):
-    quota = ("/api/v1/namespaces/team-research/resourcequotas", "requests.cpu")
+    quota = ("/api/v1/namespaces/research/resourcequotas", "requests.cpu")
     before = _hard(checkout, quota)
     with settings(checkout) as edited:
         edited.config["groundwork:teams"][0]["quota"]["cpus"] = 48
@@ -114,7 +114,7 @@ def test_refresh_sees_what_was_changed_behind_its_back_on_both_halves_and_up_men
     bucket = "groundwork-local-artifacts-123456789012"
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
     ssm.delete_parameter(Name="/groundwork/local/contract/tracking")
-    quotas = "/api/v1/namespaces/team-research/resourcequotas"
+    quotas = "/api/v1/namespaces/research/resourcequotas"
     [quota] = api_server(checkout).request("GET", quotas)["items"]
     name = quota["metadata"]["name"]
     api_server(checkout).request(
@@ -160,7 +160,7 @@ def test_aws_eks_update_kubeconfig_leads_the_genuine_client_to_the_cluster(check
         "print(names, [pool['metadata']['name'] for pool in pools['items']])\n"
     )
     told = checkout.must(".venv/bin/python", "-c", script, environment=variables)
-    assert "team-research" in told
+    assert "'research'" in told
     assert "gpu-small" in told
 
 
