@@ -1,4 +1,4 @@
-"""Brings the Pulumi state of a stack whose engine was killed up to what there is."""
+"""Brings the Pulumi state up to what there is, after a killed engine or a move to other ports."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -31,6 +31,13 @@ def recover(paths: Paths, tell: Callable[[str], None]) -> str:
     created.forget(paths.pulumi_home)
     file.unlink()
     return f"a killed run had {len(pending)} operations in flight; {adopted} had made something"
+
+
+def read_addresses(paths: Paths, tell: Callable[[str], None]) -> None:
+    """Refresh what carries an address of a local service: AWS resources, not what is reached through such an address."""
+    urns = [one["urn"] for one in latest(paths).get("resources") or [] if one["type"].startswith("aws:")]
+    if urns:
+        run_engine(paths, "refresh", tell, [option for urn in urns for option in ("--target", urn)])
 
 
 def adopt(deployment: dict[str, Any], ids: Mapping[str, str]) -> int:

@@ -35,7 +35,7 @@ def up(paths: Paths, progress: Progress, *, until: Stage = "example", new_ports:
             if last >= STAGES.index("services"):
                 start_services(paths, progress, new_ports=new_ports)
             if last >= STAGES.index("stack"):
-                bring_stack_up(paths, progress)
+                bring_stack_up(paths, progress, new_addresses=new_ports)
             if last >= STAGES.index("example"):
                 example.run(paths, progress)
         except OSError as error:
@@ -91,11 +91,17 @@ def start_services(
     return after
 
 
-def bring_stack_up(paths: Paths, progress: Progress) -> None:
-    """`pulumi up` of the stack `local`."""
+def bring_stack_up(paths: Paths, progress: Progress, *, new_addresses: bool = False) -> None:
+    """`pulumi up` of the stack `local`.
+
+    new_addresses: the services have moved to other ports, which the state must learn of first: the Kubernetes provider's
+        kubeconfig has the API server's address from there.
+    """
     progress.heading("Platform")
     with progress.step("Stack and plugins", log=paths.log("pulumi-refresh")) as step:
         pulumi_stack.prepare(paths, step.now)
+        if new_addresses:
+            recovery.read_addresses(paths, step.now)
         step.done(recovery.recover(paths, step.now) or "ready")
     with progress.step("pulumi up --stack local", log=paths.log("pulumi-up")) as step:
         if unchanged.since_last_up(paths):

@@ -24,7 +24,7 @@ def build(tool: Tool, folder: Path, log: Path, tell: Callable[[str], None]) -> N
     log.write_text("")
     go = find_go(module / "go.mod", log, tell)
     environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"}
-    tell("counting packages")
+    tell("downloading modules")
     total = _count_packages(go, tool, module, environment, log)
     command = [str(go), "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false"]
     command += ["-ldflags", f"-s -w {tool.ldflags}".strip(), "-o", f"{folder}{os.sep}"]
