@@ -1,5 +1,6 @@
 """Runs a Pulumi program against mocks and keeps every registration, to be asserted once the program has ended."""
 
+import asyncio
 import contextvars
 import json
 from collections.abc import Callable, Mapping
@@ -141,8 +142,15 @@ def record(program: Callable[[], object], *, stack: str = "dev", config: Mapping
 
         pulumi.runtime.test(whole)()
 
-    # An empty context: the runtime keeps its root resource, settings and config in context variables.
-    contextvars.Context().run(run)
+    # A loop of its own: the runtime takes the thread's, which an earlier `asyncio.run` has taken away.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        # An empty context: the runtime keeps its root resource, settings and config in context variables.
+        contextvars.Context().run(run)
+    finally:
+        loop.close()
+        asyncio.set_event_loop(None)
     return recording
 
 
