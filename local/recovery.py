@@ -34,7 +34,7 @@ def recover(paths: Paths, tell: Callable[[str], None]) -> str:
 
 
 def read_addresses(paths: Paths, tell: Callable[[str], None]) -> None:
-    """Refresh what carries an address of a local service: AWS resources, not what is reached through such an address."""
+    """Refresh what carries an address of a local service: AWS resources, not what is reached through such one."""
     urns = [one["urn"] for one in latest(paths).get("resources") or [] if one["type"].startswith("aws:")]
     if urns:
         run_engine(paths, "refresh", tell, [option for urn in urns for option in ("--target", urn)])

@@ -12,7 +12,7 @@ from local.errors import disk_error, is_disk_full, require_space
 from local.paths import Paths
 from local.progress import Progress
 from local.supervisor.client import SupervisorClient, one_command
-from local.supervisor.ports import choose_ports
+from local.supervisor.ports import choose_ports, move_ports
 from local.supervisor.status import SupervisorStatus
 
 Stage = Literal["tools", "services", "stack", "example"]
@@ -81,7 +81,7 @@ def start_services(
     with progress.step("AWS server, Kubernetes API server, etcd", log=client.log) as step:
         if new_ports:
             client.stop(step.now)
-            paths.ports_file.unlink(missing_ok=True)
+            move_ports(paths.ports_file)
         choose_ports(paths.ports_file)
         before = client.alive()
         after = client.ensure(step.now, settings=(paths.ports_file, chosen_file(paths)), as_it_is=as_it_is)
@@ -94,8 +94,8 @@ def start_services(
 def bring_stack_up(paths: Paths, progress: Progress, *, new_addresses: bool = False) -> None:
     """`pulumi up` of the stack `local`.
 
-    new_addresses: the services have moved to other ports, which the state must learn of first: the Kubernetes provider's
-        kubeconfig has the API server's address from there.
+    new_addresses: the services have moved to other ports, which the state must learn of first: the Kubernetes
+        provider's kubeconfig has the API server's address from there.
     """
     progress.heading("Platform")
     with progress.step("Stack and plugins", log=paths.log("pulumi-refresh")) as step:

@@ -48,15 +48,22 @@ def choose_ports(file: Path) -> Ports:
     Where the search starts comes from the file's own path, so that two checkouts choose different blocks even while
     neither runs. Raises RuntimeError when no block is free.
     """
-    if kept := kept_ports(file):
-        return kept
+    return kept_ports(file) or _choose(file, None)
+
+
+def move_ports(file: Path) -> Ports:
+    """Choose other ports than the checkout has, for good."""
+    return _choose(file, kept_ports(file))
+
+
+def _choose(file: Path, avoid: Ports | None) -> Ports:
     names = [field.name for field in fields(Ports)]
     blocks = (LAST + 1 - FIRST) // BLOCK
     start = int.from_bytes(hashlib.sha256(str(file.resolve()).encode()).digest()[:4], "big") % blocks
     for step in range(blocks):
         first = FIRST + (start + step) % blocks * BLOCK
         candidates = range(first, first + len(names))
-        if all(is_free(port) for port in candidates):
+        if (avoid is None or first != avoid.aws) and all(is_free(port) for port in candidates):
             ports = Ports(**dict(zip(names, candidates, strict=True)))
             file.parent.mkdir(parents=True, exist_ok=True)
             draft = file.with_suffix(".new")
