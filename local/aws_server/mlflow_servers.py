@@ -74,6 +74,15 @@ def _tell_supervisor(server: Server) -> None:
 on_start(_tell_supervisor)
 
 
+@on_start
+def _follow_address(server: Server) -> None:
+    """The MLflow server may have moved to another port while this one was stopped."""
+    url = server.settings.mlflow_url
+    for key, record in server.records.items(KIND):
+        if record["TrackingServerUrl"] != url:
+            server.records.put(KIND, key, record | {"TrackingServerUrl": url})
+
+
 @operation("sagemaker", "CreateMlflowTrackingServer")
 def create_mlflow_tracking_server(call: Call) -> dict[str, Any]:
     """Asks for the server and answers at once; its status is Creating until it is up."""

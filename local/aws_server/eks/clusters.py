@@ -252,8 +252,14 @@ def _prepare(server: Server, key: str) -> None:
 
 @on_start
 def resume(server: Server) -> None:
-    """Goes on with clusters that were being created or deleted when the server was stopped."""
+    """Goes on with clusters that were being created or deleted when the server was stopped.
+
+    The API server may have moved to another port meanwhile.
+    """
+    url = server.settings.kubernetes_url
     for key, cluster in server.records.items(CLUSTER):
+        if url and cluster["endpoint"] != url:
+            server.records.put(CLUSTER, key, cluster | {"endpoint": url})
         if cluster["status"] == "CREATING":
             _in_background(_prepare, server, key)
         elif cluster["status"] == "DELETING":
