@@ -24,6 +24,12 @@ def test_make_local_trains_a_model_and_gets_an_answer_on_rows_it_has_not_seen(pl
     assert len(set(chances)) > 1
 
 
+def test_make_local_says_of_each_tool_where_it_came_from(platform: Platform):
+    tools = platform.first_output.split("Tools")[1].split("Services")[0]
+    sources = re.findall(r"✓ (.+?): (from the cache|on PATH|downloaded|built)", tools)
+    assert len(sources) == 3, tools
+
+
 def test_the_addresses_that_make_local_prints_answer(platform: Platform):
     address = re.search(r"MLflow +(http://\S+)", platform.first_output)[1]
     with urllib.request.urlopen(f"{address}/health") as answer:
