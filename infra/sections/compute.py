@@ -10,7 +10,7 @@ from components.instance_facts import gpu_counts, gpu_families
 from infra.principals import logical_name
 from infra.sections.nearest import nearest
 from infra.sections.section import Problem, Section, check
-from infra.sections.values import Cidr, KubernetesName, LogRetention, Principal, matching
+from infra.sections.values import KubernetesName, LogRetention, Principal, SourceCidr, matching
 
 
 def _known_family(family: str) -> str:
@@ -39,7 +39,7 @@ class ClusterSettings(Section):
 
     version: Version = "1.35"
     admins: Annotated[tuple[Principal, ...], Field(min_length=1)] = ("role/groundwork-deployer",)
-    public_access_cidrs: tuple[Cidr, ...] = ()
+    public_access_cidrs: tuple[SourceCidr, ...] = ()
     log_days: LogRetention = 90
 
     @check("admins")

@@ -49,11 +49,21 @@ def network_range(text: str) -> IPv4Network:
         raise ValueError(f"an IPv4 range by its first address, in CIDR notation{meant}") from None
 
 
-def _cidr(text: str) -> str:
-    return str(network_range(text))
+DOCUMENTATION_RANGES = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
+"""Ranges that no machine has (RFC 5737): what a settings file holds until somebody puts their own."""
 
 
-Cidr = Annotated[str, AfterValidator(_cidr)]
+def _source_range(text: str) -> str:
+    network = network_range(text)
+    if any(network.subnet_of(IPv4Network(example)) for example in DOCUMENTATION_RANGES):
+        raise ValueError(
+            "a range that your own people come from: this one is an example that nobody has (RFC 5737). Put the public "
+            "address of your office or VPN, or an empty list for an API that only the VPC reaches"
+        )
+    return str(network)
+
+
+SourceCidr = Annotated[str, AfterValidator(_source_range)]
 Principal = Annotated[
     str,
     AfterValidator(

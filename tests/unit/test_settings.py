@@ -11,6 +11,7 @@ from infra import settings as settings_module
 from infra.settings import Settings, SettingsError, parse
 from infra.stack import deploy
 from tests.unit.recording import record
+from tests.unit.shipped import EXAMPLE_RANGE, file_of, settings_of
 
 ROOT = Path(__file__).parents[2]
 GOOD: dict[str, Any] = {
@@ -48,6 +49,7 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"cluster": {"version": 1.35}}, ["cluster.version", "1.35", "in quotes"]),
     ({"cluster": {"admins": ["me"]}}, ["cluster.admins[0]", '"me"', "role/NAME"]),
     ({"cluster": {"admins": ["role/a", "role/team/a"]}}, ["cluster.admins", "each role or user name once"]),
+    ({"cluster": {"publicAccessCidrs": [EXAMPLE_RANGE]}}, ["cluster.publicAccessCidrs[0]", EXAMPLE_RANGE, "your own"]),
     ({"gpuPools": [UNLIMITED]}, ["gpuPools[0].maxGpus", "is missing", "most GPUs"]),
     ({"gpuPools": [MISSPELT_LIMIT]}, ["gpuPools[0].maxGpu:", "did you mean groundwork:gpuPools[0].maxGpus?"]),
     ({"gpuPools": [{**POOL, "maxGpus": -1}]}, ["gpuPools[0].maxGpus", "-1", "1 or more"]),
@@ -149,7 +151,13 @@ def test_the_descriptions_of_the_project_file_name_every_setting_of_a_section():
 @pytest.mark.unit
 @pytest.mark.parametrize("environment", ["local", "dev", "prod"])
 def test_every_environment_that_ships_is_valid_and_has_no_default_providers(environment: str):
-    config = yaml.safe_load((ROOT / f"Pulumi.{environment}.yaml").read_text())["config"]
-    assert config["pulumi:disable-default-providers"] == ["aws", "kubernetes"]
-    ours = {key.removeprefix("groundwork:"): value for key, value in config.items() if "groundwork:" in key}
-    assert parse(environment, ours).region
+    assert file_of(environment)["pulumi:disable-default-providers"] == ["aws", "kubernetes"]
+    assert parse(environment, settings_of(environment)).region
+
+
+@pytest.mark.unit
+def test_dev_as_it_ships_opens_the_cluster_to_nobody_until_somebody_says_to_whom():
+    shipped = {**settings_of("dev"), "cluster": file_of("dev")["groundwork:cluster"]}
+    with pytest.raises(SettingsError, match="publicAccessCidrs") as error:
+        parse("dev", shipped)
+    assert len(error.value.lines) == 1

@@ -1,19 +1,17 @@
 """The whole program under mocks, with the settings of each environment that ships."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from infra.principals import same_principal
 from infra.stack import deploy
 from platform_contract import from_parameters
 from tests.unit.recording import ACCOUNT, Recording, record
+from tests.unit.shipped import settings_of
 
 pytestmark = pytest.mark.unit
-ROOT = Path(__file__).parents[2]
 HOLD_DATA = {
     "aws:s3/bucket:Bucket",
     "aws:kms/key:Key",
@@ -21,11 +19,6 @@ HOLD_DATA = {
     "aws:eks/cluster:Cluster",
     "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer",
 }
-
-
-def settings_of(environment: str) -> dict[str, Any]:
-    config = yaml.safe_load((ROOT / f"Pulumi.{environment}.yaml").read_text())["config"]
-    return {key.removeprefix("groundwork:"): value for key, value in config.items() if key.startswith("groundwork:")}
 
 
 Deployed = tuple[str, Recording]
