@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.core.request import Request
 
-from local.aws_server import moto_bridge, protocol
+from local.aws_server import browsers, moto_bridge, protocol
 from local.aws_server.operations import (
     ACCOUNT_ID,
     REGION,
@@ -48,7 +48,7 @@ class AwsServer:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"].read()
         try:
-            response = self.respond(environ, body)
+            response = browsers.refusal(environ) or self.respond(environ, body)
         except (OSError, sqlite3.OperationalError) as error:
             logger.exception("%s %s failed", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
             message = (

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,11 +40,23 @@ def test_its_health_page_names_the_account_and_the_overlays(server: AwsServerPro
     assert "eks:CreateCluster" in page["overlays"]
 
 
+def test_a_page_in_a_browser_reaches_neither_aws_nor_the_clusters_webhooks(server: AwsServerProcess) -> None:
+    for path, header in (
+        ("/?Action=GetCallerIdentity&Version=2011-06-15", {"Host": "rebound.example.com"}),
+        ("/_groundwork/kubernetes/authenticate", {"Origin": "https://example.com"}),
+    ):
+        request = urllib.request.Request(server.url + path, data=b"{}", headers=header)
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(request)
+        assert error.value.code == 403
+
+
 def test_the_admin_is_who_the_written_profile_says(server: AwsServerProcess) -> None:
     shown = server.aws("sts", "get-caller-identity", "--output", "json")
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["Arn"] == "arn:aws:iam::123456789012:user/platform-admin"
     assert (server.folder / "credentials").stat().st_mode & 0o077 == 0
+    assert (server.folder / "state").stat().st_mode & 0o077 == 0
 
 
 def test_the_genuine_cli_moves_files(server: AwsServerProcess, tmp_path: Path) -> None:
