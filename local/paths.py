@@ -96,12 +96,18 @@ class Paths:
 
     @property
     def passphrase_file(self) -> Path:
-        """Passphrase of the local stack's secrets: random, made once."""
+        """Passphrase of the local stack's secrets, which is no secret itself (`local.environment`)."""
         return self.local / "passphrase"
 
     def log(self, name: str) -> Path:
         """Log file of the service or step `name`."""
         return self.logs / f"{name}.log"
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that other users of this machine cannot look into, or close one that is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
 
 
 def cache_folder() -> Path:

@@ -78,6 +78,7 @@ def prepare(paths: Paths, tell: Callable[[str], None]) -> None:
     paths.pulumi_home.mkdir(parents=True, exist_ok=True)
     paths.pulumi_state.mkdir(parents=True, exist_ok=True)
     if not paths.passphrase_file.exists():
+        paths.passphrase_file.touch(mode=0o600)
         paths.passphrase_file.write_text(PASSPHRASE)
     install_plugins(paths.pulumi_home)
     wait_for_lock(paths, tell)

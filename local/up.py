@@ -9,7 +9,7 @@ from local.acquire.acquire import Acquired, acquire, allowed_ways, find
 from local.acquire.chosen import chosen_file, place_engine, remember
 from local.acquire.tools import PULUMI, TOOLS
 from local.errors import disk_error, is_disk_full, require_space
-from local.paths import Paths
+from local.paths import Paths, make_private
 from local.progress import Progress
 from local.supervisor.client import SupervisorClient, one_command
 from local.supervisor.ports import choose_ports, move_ports
@@ -30,6 +30,8 @@ def up(paths: Paths, progress: Progress, *, until: Stage = "example", new_ports:
     last = STAGES.index(until)
     with one_command(paths, "make local"):
         try:
+            # Keys, credentials, the state, logs and what jobs write: none of it is for other users of this machine.
+            make_private(paths.local)
             require_space(paths.local, RUNNING_SPACE, "running the local stack")
             bring_tools(paths, progress)
             if last >= STAGES.index("services"):

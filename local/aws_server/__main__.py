@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         aws_config=options.aws_config,
         aws_credentials=options.aws_credentials,
     )
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     return serve(settings, options.port)
 

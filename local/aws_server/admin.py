@@ -51,7 +51,7 @@ def write_profile(settings: ServerSettings, access_key_id: str, secret_access_ke
 def _write(file: Path, section: str, values: dict[str, str]) -> None:
     parser = configparser.RawConfigParser()
     parser[section] = values
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = file.with_suffix(".new")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
         parser.write(stream)
