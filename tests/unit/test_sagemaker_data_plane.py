@@ -52,7 +52,7 @@ def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path) -> None:
     ("program", "command"),
     [
         ("train.py", ["python", "train.py", "--epochs", "3"]),
-        ("train.sh", ["/bin/sh", "-c", 'exec ./train.sh "$@"', "train.sh", "--epochs", "3"]),
+        ("train.sh", ["/bin/sh", "-c", 'exec "./$0" "$@"', "train.sh", "--epochs", "3"]),
         ("package.train", ["python", "-m", "package.train", "--epochs", "3"]),
     ],
 )

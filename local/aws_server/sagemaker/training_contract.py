@@ -159,7 +159,7 @@ def script_command(python: str, program: str, arguments: Sequence[str]) -> list[
     if program.endswith(".py"):
         return [python, program, *arguments]
     if program.endswith(".sh"):
-        return ["/bin/sh", "-c", f'exec ./{program} "$@"', program, *arguments]
+        return ["/bin/sh", "-c", 'exec "./$0" "$@"', program, *arguments]
     return [python, "-m", program, *arguments]
 
 
