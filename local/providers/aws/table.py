@@ -21,7 +21,8 @@ map: free keys · block: named fields · blocks: a list of blocks · blockset: a
 
 REPLACES = "the registry page marks it: 'Changes to this property will trigger replacement.'"
 """Citation for most replacing properties: the mark beside the property on the page that the entry's `docs` names (it
-comes from `willReplaceOnChanges` of the provider's schema)."""
+comes from `willReplaceOnChanges` of the provider's schema). Most have not been compared
+with the page: docs/fidelity.md says so."""
 
 
 @dataclass(frozen=True)
