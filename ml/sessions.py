@@ -53,21 +53,33 @@ class PlatformSession:
     def sagemaker(self) -> Any:
         """A genuine SDK session (sagemaker.core.helper.session_helper.Session) that writes below the team's prefix.
 
-        The import takes seconds, so it happens here and not with `import ml`.
+        Jobs made with it attach to the platform's network where the platform wants that of jobs, as far as the SDK
+        takes defaults for it: ModelTrainer does. What the user's own configuration file of the SDK says comes first.
+        The import takes seconds, so it happens here and not with `import ml`. Sets AWS_DEFAULT_REGION and
+        SAGEMAKER_VALIDATE_ROLE in this process where they are not set.
         """
         # Parts of the SDK make sessions of their own, and some need a region to be imported at all.
         os.environ.setdefault("AWS_DEFAULT_REGION", self.contract.platform.region)
+        _accept_least_privilege()
+        from sagemaker.core.config.config import load_sagemaker_config  # pyright: ignore[reportUnknownVariableType]
         from sagemaker.core.helper.session_helper import Session
 
-        return Session(boto_session=self.boto, default_bucket=self.bucket, default_bucket_prefix=self.prefix)
+        users: Any = load_sagemaker_config()  # pyright: ignore[reportUnknownVariableType]
+        return Session(
+            boto_session=self.boto,
+            default_bucket=self.bucket,
+            default_bucket_prefix=self.prefix,
+            sagemaker_config=_with_network(users or {}, self.contract),
+        )
 
     def activate(self) -> None:
         """Make this environment the one that libraries find in this process: AWS_PROFILE, AWS_DEFAULT_REGION and
-        MLFLOW_TRACKING_URI are set, over what was there."""
+        MLFLOW_TRACKING_URI are set, over what was there; SAGEMAKER_VALIDATE_ROLE where it is not set."""
         if self.profile:
             os.environ["AWS_PROFILE"] = self.profile
         os.environ["AWS_DEFAULT_REGION"] = self.contract.platform.region
         os.environ["MLFLOW_TRACKING_URI"] = self.tracking_uri
+        _accept_least_privilege()
 
 
 def session(env: str | None = None, team: str | None = None) -> PlatformSession:
@@ -89,3 +101,30 @@ def _only_team(environment: Environment) -> str:
             f"Which team? Say team=…; the environment {environment.name!r} has {', '.join(teams) or 'none'}."
         )
     return teams[0]
+
+
+def _accept_least_privilege() -> None:
+    """Keep the SDK from refusing a team's role.
+
+    Before it uses a role, the SDK simulates some twenty actions on every resource, and raises RoleValidationError
+    unless all are allowed. A role that may do less than that is what the platform is for. This variable is the switch
+    that the SDK has for it (sagemaker.core.helper.iam_role_resolver.resolve_and_validate_role); SageMaker itself still
+    refuses what a role may not do.
+    """
+    os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")
+
+
+def _with_network(config: dict[str, Any], contract: PlatformContract) -> dict[str, Any]:
+    """The SDK's defaults, with the platform's network for a ModelTrainer that names none."""
+    if contract.training.use_vpc:
+        config.setdefault("SchemaVersion", "1.0")
+        # Not below SageMaker.TrainingJob.VpcConfig: ModelTrainer 3.27 reads the subnets there without the session.
+        trainer = config.setdefault("SageMaker", {})
+        for part in ("PythonSDK", "Modules", "ModelTrainer"):
+            trainer = trainer.setdefault(part, {})
+        network = contract.network
+        trainer.setdefault(
+            "networking",
+            {"subnets": list(network.private_subnet_ids), "security_group_ids": [network.job_security_group_id]},
+        )
+    return config
