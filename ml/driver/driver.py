@@ -38,11 +38,8 @@ def main():
     os.makedirs(os.environ["SM_MODEL_DIR"], exist_ok=True)
     os.makedirs(os.environ["SM_OUTPUT_DATA_DIR"], exist_ok=True)
     os.chdir(source)
-    requirements = os.environ.get(PREFIX + "REQUIREMENTS")
-    if requirements:
-        pip = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-r", requirements])
-        if pip.returncode:
-            raise RuntimeError(f"requirements: pip install -r {requirements} failed; its output is above.")
+    if os.environ.get(PREFIX + "REQUIREMENTS"):
+        install(os.environ[PREFIX + "REQUIREMENTS"])
     script = os.environ[PREFIX + "ENTRY_POINT"]
     arguments = [part for name, value in sorted(hyperparameters.items()) for part in ("--" + name, value)]
     if script.endswith(".sh"):
@@ -53,6 +50,23 @@ def main():
     if status == 0 and os.environ.get(PREFIX + "REGISTER_MODEL") and os.environ["SM_CURRENT_HOST_RANK"] == "0":
         register()
     return status
+
+
+class JobError(Exception):
+    """What the job's owner can mend: told in a few words, without this file's traceback."""
+
+
+def install(requirements):
+    """Install the packages of a requirements file into the Python that the script runs in."""
+    import importlib
+
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "-r", requirements]
+    pip = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    if pip.returncode:
+        raise JobError(f"requirements: pip could not install {requirements}.\n" + pip.stderr.strip()[-800:])
+    sys.stderr.write(pip.stderr)
+    # The folder that pip wrote to may be one that was not there, or had less in it, when this Python looked.
+    importlib.invalidate_caches()
 
 
 def read_config(name):
@@ -155,7 +169,7 @@ def register():
     """
     model_dir = os.environ["SM_MODEL_DIR"]
     if not os.path.isfile(os.path.join(model_dir, "MLmodel")):
-        raise RuntimeError(f"register: the script left no MLflow model (no MLmodel file) in SM_MODEL_DIR, {model_dir}")
+        raise JobError(f"register: the script left no MLflow model (no MLmodel file) in SM_MODEL_DIR, {model_dir}")
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -187,6 +201,9 @@ if __name__ == "__main__":
     status = 1
     try:
         status = main()
+    except JobError as error:
+        print(error, file=sys.stderr)
+        report_failure(str(error))
     except Exception as error:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         sys.stderr.write(text)

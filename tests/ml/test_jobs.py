@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,41 @@ for name in "TEAM", "OTHER", "MINE":
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[:3] == ["TEAM a.csv team", "OTHER b.csv s3", "MINE c.csv local"]
+
+
+def test_a_jobs_requirements_are_installed_for_it_and_for_no_other(
+    platform: Platform, job: JobFolder, tmp_path: Path
+) -> None:
+    write_wheel(tmp_path / "plumage-1.0-py3-none-any.whl", "plumage", "COLOUR = 'grey'\n")
+    (tmp_path / "requirements.txt").write_text("# what the job needs\n./plumage-1.0-py3-none-any.whl\n")
+    script = "import plumage\nprint('its plumage is', plumage.COLOUR)\n"
+    result = platform.ml("train", job(script, requirements="requirements.txt"), "--env", "local")
+    assert result.returncode == 0, result.stderr + result.stdout
+    assert "its plumage is grey" in result.stdout.splitlines()
+    without = platform.ml("train", job(script), "--env", "local")
+    assert without.returncode == 1
+    assert "No module named 'plumage'" in without.stdout
+
+
+def test_requirements_that_cannot_be_installed_say_which_and_why(
+    platform: Platform, job: JobFolder, tmp_path: Path
+) -> None:
+    (tmp_path / "requirements.txt").write_text("./gone-1.0-py3-none-any.whl\n")
+    result = platform.ml("train", job("", requirements="requirements.txt"), "--env", "local", "--no-log")
+    assert result.returncode == 1
+    assert "pip could not install requirements.txt" in result.stdout
+    assert "gone-1.0-py3-none-any.whl" in result.stdout
+    assert "driver.py" not in result.stdout
+
+
+def write_wheel(path: Path, name: str, code: str) -> None:
+    """A wheel of one module: no index is needed to install it."""
+    info = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{name}.py", code)
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
 
 
 def test_unchanged_code_is_uploaded_once(platform: Platform, job: JobFolder) -> None:

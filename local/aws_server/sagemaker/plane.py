@@ -185,7 +185,7 @@ def _packaging_variables(python: str) -> dict[str, str]:
         name: value for name, value in os.environ.items() if name in PASSED or name.startswith(PASSED_PREFIXES)
     }
     uv = Path(python).parent / "uv"
-    if found := str(uv) if uv.exists() else shutil.which("uv"):
+    if found := os.environ.get("GROUNDWORK_UV") or (str(uv) if uv.exists() else shutil.which("uv")):
         variables["GROUNDWORK_UV"] = found
         variables.setdefault("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
     for name, file in (("PIP_CONFIG_FILE", "pip/pip.conf"), ("UV_CONFIG_FILE", "uv/uv.toml")):
