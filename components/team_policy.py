@@ -61,14 +61,18 @@ def submit_policy(
         # SageMaker's SDK looks the role up. Not also SimulatePrincipalPolicy: with it the SDK demands that the role may
         # do things to every resource (a list in its iam_policies.py) and refuses to submit; without, it warns.
         allow("LookUpTheTeamsRole", ["iam:GetRole"], [execution_role_arn]),
+        # All teams' jobs share a log group: members find the names of its streams, and read their own. An action on a
+        # log group asks for its ARN with `:*`, which an empty stream's name satisfies
+        # (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html).
+        allow(
+            "FindLogs",
+            ["logs:DescribeLogStreams"],
+            [f"{logs}/TrainingJobs", f"{logs}/TrainingJobs:*", f"{logs}/Endpoints/{team}-*"],
+        ),
         allow(
             "ReadLogs",
-            ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
-            [
-                f"{logs}/TrainingJobs",
-                f"{logs}/TrainingJobs:log-stream:{team}-*",
-                f"{logs}/Endpoints/{team}-*",
-            ],
+            ["logs:FilterLogEvents", "logs:GetLogEvents"],
+            [f"{logs}/TrainingJobs:log-stream:{team}-*", f"{logs}/Endpoints/{team}-*"],
         ),
         unscoped(
             "Metrics",

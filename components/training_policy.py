@@ -17,6 +17,7 @@ AWS_IMAGES = (
     "pytorch-*",
     "sagemaker-*",
     "tensorflow-*",
+    "xgboost",
 )
 """Repositories of AWS's own framework images. Their accounts differ by region and framework, so the account is open.
 
@@ -104,9 +105,12 @@ def file_access(team: str, data_bucket_arn: str, artifact_bucket_arn: str, kms_k
         allow("FindBuckets", ["s3:GetBucketLocation"], buckets),
         allow("OwnFiles", [*READ_OBJECTS, *WRITE_OBJECTS], [f"{bucket}/{own}/*" for bucket in buckets] + [runs]),
         allow("SharedData", READ_OBJECTS, [f"{data_bucket_arn}/{SHARED_PREFIX}/*"]),
-        allow("Encryption", ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [kms_key_arn]),
-        # SageMaker encrypts the volumes of jobs and endpoints by a grant that it makes in the caller's and the role's
-        # name (https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html); nobody else gets one.
+        # Encrypt is what SageMaker asks of the role for a key in OutputDataConfig, GenerateDataKey what S3 asks.
+        allow("Encryption", ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [kms_key_arn]),
+        # SageMaker encrypts volumes by a grant that it makes in the name of the job's role
+        # (https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html) and, for an endpoint, of who creates or
+        # updates it (https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html). Nobody makes one
+        # for anything but an AWS service.
         allow("VolumeEncryption", ["kms:CreateGrant"], [kms_key_arn], {"Bool": {"kms:GrantIsForAWSResource": "true"}}),
     ]
 

@@ -205,7 +205,7 @@ def _list(sagemaker: Any, environment: Environment, output: Format, team: str | 
         summaries = [summary for summary in summaries if summary["TrainingJobName"].startswith(f"{team}-")]
     from ml.targets.sagemaker import endpoints
 
-    served = [one for one in endpoints.list_all(sagemaker) if not team or one.name.startswith(f"{team}-")]
+    served = endpoints.list_all(sagemaker, f"{team}-" if team else "")
     if output is Format.JSON:
         print_json(
             {

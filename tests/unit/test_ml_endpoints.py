@@ -1,6 +1,7 @@
 """Deployments against a SageMaker that only keeps records, and rows as requests."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,6 +92,37 @@ def test_a_first_deployment_makes_all_three_with_tags_role_and_network() -> None
         assert {tag["Key"] for tag in made["Tags"]} == {"groundwork:team", "groundwork:environment", "groundwork:owner"}
     state = endpoints.describe(records, "research-trial")
     assert state.jobs == ("research-trial-20261121-101500-00ff",)
+
+
+@pytest.mark.parametrize(("kind", "key"), [("ml.m5.large", True), ("ml.m5d.large", False), ("ml.g5.xlarge", False)])
+def test_the_volume_gets_the_platforms_key_where_the_machine_takes_one(kind: str, key: bool) -> None:
+    records = Records()
+    endpoints.deploy(records, contract(), target(instance=EndpointInstance.model_validate({"type": kind})))
+    (config,) = records.configs.values()
+    assert config.get("KmsKeyId") == (contract().storage.kms_key_arn if key else None)
+
+
+def test_another_teams_endpoint_is_listed_with_what_the_list_says() -> None:
+    class OthersAreDenied(Records):
+        def describe_endpoint(self, **call: Any) -> Any:
+            if not call["EndpointName"].startswith("research-"):
+                raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DescribeEndpoint")
+            return super().describe_endpoint(**call)
+
+        def get_paginator(self, name: str) -> Any:
+            assert name == "list_endpoints"
+            entries = [
+                {"EndpointStatus": "InService", "LastModifiedTime": NOW, **one} for one in self.endpoints.values()
+            ]
+            return SimpleNamespace(paginate=lambda **_: [{"Endpoints": entries}])
+
+    records = OthersAreDenied()
+    endpoints.deploy(records, contract(), target())
+    records.endpoints["ranking-x"] = {"EndpointName": "ranking-x"}
+    own, other = endpoints.list_all(records)
+    assert own.jobs == ("research-trial-20261121-101500-00ff",)
+    assert (other.name, other.status, other.jobs) == ("ranking-x", "InService", ())
+    assert [one.name for one in endpoints.list_all(records, "research-")] == ["research-trial"]
 
 
 def test_the_same_deployment_again_changes_nothing() -> None:

@@ -160,6 +160,36 @@ def test_a_grant_on_the_key_is_for_aws_services_alone(statements: list[dict[str,
     assert [item["Condition"] for item in grants] == [{"Bool": {"kms:GrantIsForAWSResource": "true"}}]
 
 
+@pytest.mark.parametrize("statements", [submit_statements(), execution_statements()], ids=["submit", "execution"])
+def test_the_key_encrypts_what_jobs_read_and_write(statements: list[dict[str, Any]]):
+    for action in ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"):
+        assert allows(statements, action, KEY)
+
+
+def test_a_member_finds_all_streams_of_the_jobs_log_and_reads_those_of_the_own_team():
+    statements = submit_statements()
+    jobs = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/sagemaker/TrainingJobs:log-stream:"
+    assert allows(statements, "logs:DescribeLogStreams", jobs)
+    assert allows(statements, "logs:GetLogEvents", f"{jobs}research-x-20261121-101500-00ff/algo-1-1")
+    assert not allows(statements, "logs:GetLogEvents", f"{jobs}ranking-x-20261121-101500-00ff/algo-1-1")
+    assert not allows(statements, "logs:FilterLogEvents", jobs)
+    group = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/sagemaker/Endpoints"
+    for action in ("DescribeLogStreams", "GetLogEvents", "FilterLogEvents"):
+        assert allows(statements, f"logs:{action}", f"{group}/research-trial:log-stream:main/i-1")
+        assert not allows(statements, f"logs:{action}", f"{group}/ranking-trial:log-stream:main/i-1")
+
+
+def test_an_endpoint_pulls_its_image_and_writes_its_log():
+    statements = execution_statements()
+    log = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/sagemaker/Endpoints/research-trial"
+    for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents"):
+        assert allows(statements, f"logs:{action}", f"{log}:log-stream:main/i-1")
+    for action in ("BatchGetImage", "GetDownloadUrlForLayer", "BatchCheckLayerAvailability"):
+        assert allows(statements, f"ecr:{action}", f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/groundwork/dev/serving")
+        assert allows(statements, f"ecr:{action}", "arn:aws:ecr:us-east-1:683313688378:repository/sagemaker-xgboost")
+    assert allows(statements, "ecr:GetAuthorizationToken", "*")
+
+
 def test_a_member_passes_the_teams_role_to_sagemaker_alone():
     passing = [item for item in submit_statements() if "iam:PassRole" in item["Action"]]
     assert len(passing) == 1

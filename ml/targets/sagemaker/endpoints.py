@@ -20,7 +20,7 @@ from ml.identity import resource_tags
 from ml.images import platform_image
 from ml.spec.model import EndpointInstance
 from ml.targets.sagemaker.jobs import Pause
-from ml.targets.sagemaker.training import vpc_config
+from ml.targets.sagemaker.training import volume_key, vpc_config
 from platform_contract import PlatformContract
 
 BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
@@ -128,10 +128,32 @@ def describe(sagemaker: Any, name: str) -> EndpointState:
     )
 
 
-def list_all(sagemaker: Any) -> list[EndpointState]:
-    """Every endpoint, newest first."""
+def list_all(sagemaker: Any, prefix: str = "") -> list[EndpointState]:
+    """Every endpoint whose name begins with `prefix`, newest first.
+
+    Of another team's, which the caller may list and not describe, models and configuration are empty.
+    """
     pages = sagemaker.get_paginator("list_endpoints").paginate(SortBy="CreationTime", SortOrder="Descending")
-    return [describe(sagemaker, entry["EndpointName"]) for page in pages for entry in page["Endpoints"]]
+    entries = [entry for page in pages for entry in page["Endpoints"] if entry["EndpointName"].startswith(prefix)]
+    return [_listed(sagemaker, entry) for entry in entries]
+
+
+def _listed(sagemaker: Any, entry: dict[str, Any]) -> EndpointState:
+    try:
+        return describe(sagemaker, entry["EndpointName"])
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+    except NotFoundError:  # it went away since the list was made
+        pass
+    return EndpointState(
+        name=entry["EndpointName"],
+        status=entry["EndpointStatus"],
+        reason=None,
+        config="",
+        models=(),
+        changed=entry["LastModifiedTime"].isoformat(timespec="seconds"),
+    )
 
 
 def delete(sagemaker: Any, name: str, *, wait: bool) -> None:
@@ -185,9 +207,10 @@ def _ensure_config(
             "InitialInstanceCount": target.instance.count,
             "InitialVariantWeight": 1.0,
         }
-        sagemaker.create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=[variant], KmsKeyId=contract.storage.kms_key_arn, Tags=tags
-        )
+        request: dict[str, Any] = {"EndpointConfigName": name, "ProductionVariants": [variant], "Tags": tags}
+        if key := volume_key(contract, target.instance.type):
+            request["KmsKeyId"] = key
+        sagemaker.create_endpoint_config(**request)
     return name
 
 

@@ -24,8 +24,9 @@ from platform_contract import PlatformContract, Team
 JOB_NAME = re.compile(r"(?P<stem>.+)-\d{8}-\d{6}-[0-9a-f]{4}")
 DEFAULT_MAX_RUNTIME_S = 24 * 3600
 LOCAL_DISK_FAMILY = re.compile(r"^ml\.(\w+dn?|g[5-9]\w*|p[4-9]\w*|trn\d\w*)\.")
-"""Instance types whose disk is their own: they take no key for a volume
-(https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html, VolumeKmsKeyId)."""
+"""Instance types whose disk is their own. Its hardware encrypts it, and SageMaker refuses a key for it
+(https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html, VolumeKmsKeyId, and
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html, KmsKeyId)."""
 
 # The channel's folder by the variable where the image sets one, else by the container contract.
 _START = 'exec "$(command -v python3 || command -v python)" "${SM_CHANNEL_CODE:-/opt/ml/input/data/code}/driver.py"'
@@ -86,8 +87,8 @@ def job_request(spec: JobSpec, contract: PlatformContract, name: str) -> dict[st
         "InstanceCount": spec.instance.count,
         "VolumeSizeInGB": spec.instance.volume_gb,
     }
-    if not LOCAL_DISK_FAMILY.match(spec.instance.type):
-        resources["VolumeKmsKeyId"] = contract.storage.kms_key_arn
+    if key := volume_key(contract, spec.instance.type):
+        resources["VolumeKmsKeyId"] = key
     request: dict[str, Any] = {
         "TrainingJobName": name,
         "RoleArn": team.execution_role_arn,
@@ -113,6 +114,11 @@ def job_request(spec: JobSpec, contract: PlatformContract, name: str) -> dict[st
     if contract.training.use_vpc:
         request["VpcConfig"] = vpc_config(contract)
     return request
+
+
+def volume_key(contract: PlatformContract, instance_type: str) -> str | None:
+    """The key that encrypts the volume of a job's or endpoint's machine; None where the machine has its own disk."""
+    return None if LOCAL_DISK_FAMILY.match(instance_type) else contract.storage.kms_key_arn
 
 
 def vpc_config(contract: PlatformContract) -> dict[str, Any]:
