@@ -5,20 +5,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.local.sagemaker_server import BUCKET, ROLE, SageMakerServer
+from tests.local.sagemaker_server import BUCKET, ROLE, SageMakerServer, eventually
 
 pytestmark = pytest.mark.local
 
 TRAIN = """
-import argparse, json, os
+import argparse, json, os, time
 parser = argparse.ArgumentParser()
 parser.add_argument("--epochs", type=int)
 parser.add_argument("--fail", type=int, default=0)
+parser.add_argument("--sleep", type=int, default=0)
 options = parser.parse_args()
 rows = open(os.path.join(os.environ["SM_CHANNEL_TRAIN"], "rows.csv")).read()
 if options.fail:
@@ -26,6 +28,7 @@ if options.fail:
 with open("/opt/ml/model/model.json", "w") as file:
     json.dump({"epochs": options.epochs, "rows": rows}, file)
 print("trained")
+time.sleep(options.sleep)
 """
 
 SUBMIT = """
@@ -45,7 +48,7 @@ trainer = ModelTrainer(
     hyperparameters=settings["hyperparameters"],
     base_job_name=settings["name"],
     output_data_config=OutputDataConfig(s3_output_path=f"s3://{settings['bucket']}/sdk"),
-    stopping_condition=StoppingCondition(max_runtime_in_seconds=100),
+    stopping_condition=StoppingCondition(max_runtime_in_seconds=settings["max_runtime_s"]),
 )
 try:
     trainer.train(
@@ -69,7 +72,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SageMakerServer
     server.stop()
 
 
-def submit(server: SageMakerServer, folder: Path, name: str, **hyperparameters: Any) -> tuple[str, str]:
+def submit(
+    server: SageMakerServer, folder: Path, name: str, max_runtime_s: int = 100, **hyperparameters: Any
+) -> tuple[str, str]:
     """Trains with ModelTrainer; the SDK's output and the job's name."""
     (folder / "train.py").write_text(TRAIN)
     settings = {
@@ -77,6 +82,7 @@ def submit(server: SageMakerServer, folder: Path, name: str, **hyperparameters: 
         "bucket": BUCKET,
         "source": str(folder),
         "name": name,
+        "max_runtime_s": max_runtime_s,
         "hyperparameters": hyperparameters,
     }
     environment = {
@@ -119,3 +125,25 @@ def test_a_model_trainer_job_that_raises_fails_with_its_error(server: SageMakerS
     # What the SDK's driver writes to its failure file.
     assert failed["FailureReason"].startswith("AlgorithmError: Traceback (most recent call last):")
     assert failed["FailureReason"].endswith(", exit code: 1")
+
+
+def test_a_model_trainer_job_that_is_stopped_ends_its_wait(server: SageMakerServer, tmp_path: Path) -> None:
+    def running() -> list[str]:
+        listed = server.sagemaker.list_training_jobs(NameContains="endless")["TrainingJobSummaries"]
+        return [job["TrainingJobName"] for job in listed if job.get("SecondaryStatus") == "Training"]
+
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(submit, server, tmp_path, "endless", epochs=3, sleep=1000)
+        (job,) = eventually(running, bool)
+        server.sagemaker.stop_training_job(TrainingJobName=job)
+        output, submitted = waiting.result()
+    assert submitted == job
+    assert "ERROR" not in output
+    stopped = server.ended(job)
+    assert (stopped["TrainingJobStatus"], stopped["SecondaryStatus"]) == ("Stopped", "Stopped")
+
+
+def test_a_model_trainer_job_that_runs_out_of_time_is_stopped(server: SageMakerServer, tmp_path: Path) -> None:
+    _, job = submit(server, tmp_path, "slow", max_runtime_s=1, epochs=3, sleep=1000)
+    stopped = server.ended(job)
+    assert (stopped["TrainingJobStatus"], stopped["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")

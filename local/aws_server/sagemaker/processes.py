@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 SHIM = Path(__file__).with_name("shim.py")
+SHIM_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 @cache
@@ -110,15 +111,20 @@ class Container:
         spec_file.write_text(json.dumps(specification))
         wake_fd = _open_fifo(run_dir)
         with (run_dir / "shim.log").open("wb") as shim_log:
-            popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(SHIM), str(spec_file)],
-                stdin=subprocess.PIPE,
-                stdout=shim_log,
-                stderr=shim_log,
-                start_new_session=True,
-                env={"PATH": os.defpath},
-                cwd="/",
-            )
+            # The shim inherits what this thread holds back, and takes the signals once it knows what each means.
+            held_back = signal.pthread_sigmask(signal.SIG_BLOCK, SHIM_SIGNALS)
+            try:
+                popen = subprocess.Popen(
+                    [sys.executable, "-I", "-S", str(SHIM), str(spec_file)],
+                    stdin=subprocess.PIPE,
+                    stdout=shim_log,
+                    stderr=shim_log,
+                    start_new_session=True,
+                    env={"PATH": os.defpath},
+                    cwd="/",
+                )
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
         container = Container(run_dir, popen.pid, _born(popen.pid), wake_fd, os.pidfd_open(popen.pid), popen)
         container._lifeline = command.dies_with_server
         return container

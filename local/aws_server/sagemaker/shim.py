@@ -168,6 +168,8 @@ class Run:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # Whoever started this process holds them back until there is somebody to receive them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2))
 
     def wake(self):
         with contextlib.suppress(OSError):
@@ -183,10 +185,15 @@ class Run:
             for source, target in self.spec["mounts"]:
                 bind(source, target, os.path.join(self.run_dir, "scratch"))
         (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe()
+        ready_read, ready_write = os.pipe()
         self.started = time.time()
         self.pid = os.fork()
         if self.pid == 0:
-            self.become_the_command(out_write, err_write)
+            self.become_the_command(out_write, err_write, ready_write)
+        # A signal to its group before there is one, or before it obeys signals again, would be lost.
+        os.close(ready_write)
+        os.read(ready_read, 1)
+        os.close(ready_read)
         os.close(out_write)
         os.close(err_write)
         self.stderr = LogFile(self.log, b"e")
@@ -194,7 +201,7 @@ class Run:
         for end in self.streams:
             os.set_blocking(end, False)
 
-    def become_the_command(self, out, err):
+    def become_the_command(self, out, err, ready):
         try:
             os.setsid()
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -209,6 +216,7 @@ class Run:
             ):
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            os.write(ready, b"!")
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(out, 1)
             os.dup2(err, 2)
