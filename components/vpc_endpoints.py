@@ -19,13 +19,21 @@ PRIVATE_CLUSTER_SERVICES = (
     "logs",
     "monitoring",
     "sagemaker.api",
+    "sagemaker.experiments",
     "sagemaker.runtime",
     "ssm",
     "sts",
 )
 """Interface endpoints that the platform needs where no NAT gateway leads out.
 
-Source: https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html, and SageMaker's own two.
+Source: https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html, SageMaker's own two, and the one of its
+tracking servers (https://docs.aws.amazon.com/sagemaker/latest/dg/mlflow-interface-endpoint-create.html), which a job in
+these subnets records its run on.
+"""
+NAMED_OTHERWISE = {"sagemaker.experiments": "aws.sagemaker.{region}.experiments"}
+"""Services whose endpoint's name does not begin as that of the others.
+
+Source: https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
 """
 
 
@@ -54,7 +62,6 @@ class VpcEndpoints(pulumi.ComponentResource):
     def __init__(self, name: str, args: VpcEndpointsArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("groundwork:network:VpcEndpoints", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        service_prefix = f"{args.placement.dns_suffix}.{args.placement.region}"
         self.resources = [
             aws.ec2.VpcEndpoint(
                 f"{name}-s3",
@@ -88,7 +95,7 @@ class VpcEndpoints(pulumi.ComponentResource):
                 endpoint = aws.ec2.VpcEndpoint(
                     f"{name}-{service}",
                     vpc_id=args.vpc_id,
-                    service_name=f"{service_prefix}.{service}",
+                    service_name=_service_name(service, args.placement),
                     vpc_endpoint_type="Interface",
                     subnet_ids=list(args.subnet_ids),
                     security_group_ids=[group.id],
@@ -97,3 +104,9 @@ class VpcEndpoints(pulumi.ComponentResource):
                 )
                 self.resources.append(endpoint)
         self.register_outputs({})
+
+
+def _service_name(service: str, placement: Placement) -> str:
+    if service in NAMED_OTHERWISE:
+        return NAMED_OTHERWISE[service].format(region=placement.region)
+    return f"{placement.dns_suffix}.{placement.region}.{service}"
