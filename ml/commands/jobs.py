@@ -128,7 +128,10 @@ def with_hyperparameters(spec: JobSpec, settings: list[str]) -> JobSpec:
         name, equals, value = setting.partition("=")
         if not equals or not name:
             raise SpecError(f"--set {setting}: write NAME=VALUE, such as --set learning_rate=0.05")
-        changed[name] = yaml.safe_load(value)
+        try:
+            changed[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise SpecError(f"--set {setting}: {value!r} is not YAML; put quotes around a text") from None
     return spec.model_copy(update={"hyperparameters": changed}) if settings else spec
 
 

@@ -3,6 +3,7 @@
 
 import json
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
@@ -193,5 +194,7 @@ class JobSpec(SpecModel):
 
 
 def as_text(value: Any) -> str:
-    """A hyperparameter or variable as the text that the API carries: text as it is, everything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
+    """A hyperparameter or variable as the text that the API carries: text and dates as written, all else as JSON."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if isinstance(value, str) else json.dumps(value, default=str)

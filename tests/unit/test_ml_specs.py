@@ -1,6 +1,7 @@
 """Job specs: what is accepted, and that every error is shown at once, where it is."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import jsonschema
 import pytest
 import yaml
 
+from ml.commands.jobs import with_hyperparameters
 from ml.errors import ExitCode, SpecError
 from ml.spec import load_spec
 from ml.spec.load import parse_spec
+from ml.spec.model import as_text
 from ml.spec.schema import SCHEMA_FILE, schema_text
 
 pytestmark = pytest.mark.unit
@@ -127,6 +130,23 @@ def test_a_script_outside_of_the_source_folder_is_refused(folder: Path) -> None:
     (folder / "src").mkdir()
     found = errors(SMALLEST.replace("train.py", "../train.py") + "source_dir: src", folder)
     assert "no file '../train.py' in source_dir" in found[0]
+
+
+def test_dates_among_the_hyperparameters_travel_as_they_are_written(folder: Path) -> None:
+    spec = parse_spec(
+        f"{SMALLEST}hyperparameters: {{since: 2013-11-01, window: {{to: 2013-12-01}}}}", "job.yaml", folder
+    )
+    assert as_text(spec.hyperparameters["since"]) == "2013-11-01"
+    assert as_text(spec.hyperparameters["window"]) == '{"to": "2013-12-01"}'
+
+
+def test_a_hyperparameter_of_the_command_line_is_read_as_yaml_or_refused(folder: Path) -> None:
+    spec = parse_spec(f"{SMALLEST}hyperparameters: {{rate: 0.1, deep: true}}", "job.yaml", folder)
+    changed = with_hyperparameters(spec, ["rate=0.5", "layers=[8, 4]"]).hyperparameters
+    assert changed == {"rate": 0.5, "deep": True, "layers": [8, 4]}
+    for wrong, said in (("rate", "write NAME=VALUE"), ("=1", "write NAME=VALUE"), ("layers=[8", "'[8' is not YAML")):
+        with pytest.raises(SpecError, match=re.escape(said)):
+            with_hyperparameters(spec, [wrong])
 
 
 def test_times_are_read_with_their_unit(folder: Path) -> None:
