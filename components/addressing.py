@@ -20,8 +20,3 @@ def public_subnets(cidr: str, zones: int) -> list[str]:
     """Quarters of the range's last quarter, one a zone: gateways and load balancers need few addresses."""
     last_quarter = list(IPv4Network(cidr).subnets(prefixlen_diff=2))[-1]
     return [str(block) for block in list(last_quarter.subnets(prefixlen_diff=2))[:zones]]
-
-
-def usable_addresses(block: str) -> int:
-    """Addresses of a subnet that AWS leaves for use."""
-    return IPv4Network(block).num_addresses - RESERVED_ADDRESSES

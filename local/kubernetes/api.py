@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import urllib3
 
 APPLY = "application/apply-patch+yaml"
-MERGE_PATCH = "application/merge-patch+json"
 _RETRIED = frozenset({429, 502, 503, 504})
 _RETRY_FOR_S = 15.0
 

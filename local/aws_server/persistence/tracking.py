@@ -5,7 +5,7 @@ from threading import local
 from typing import Any
 
 import moto.iam.models
-from moto.core.base_backend import AccountSpecificBackend, BackendDict, BaseBackend
+from moto.core.base_backend import AccountSpecificBackend, BaseBackend
 
 _reached = local()
 _known: dict[int, BaseBackend] = {}
@@ -62,11 +62,3 @@ def _account_of_key(access_key: str) -> str:
         if access_key in account["aws"].access_keys:
             return account_id
     return moto.iam.models.DEFAULT_ACCOUNT_ID
-
-
-def backend_dict_of(backend: BaseBackend) -> BackendDict[Any]:
-    """The dictionary, by account and region, that a backend lives in."""
-    for candidate in BackendDict._instances:  # moto has no public list
-        if candidate.backend is type(backend):
-            return candidate
-    raise LookupError(f"{type(backend).__name__} is in no BackendDict")

@@ -8,7 +8,6 @@ from botocore.exceptions import ClientError
 from ml.aws import error_details
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-ENDPOINT_LOG_GROUP = "/aws/sagemaker/Endpoints"
 
 
 class LogLine(NamedTuple):
