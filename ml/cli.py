@@ -14,7 +14,6 @@ from ml.aws import error_details
 from ml.commands.output import Format
 from ml.errors import ExitCode, MlError
 from ml.options import (
-    EXIT_CODE_HELP,
     SPEC_HELP,
     Env,
     JobName,
@@ -36,7 +35,13 @@ app = typer.Typer(
 )
 
 
-@app.callback(epilog=EXIT_CODE_HELP)
+@app.callback(
+    epilog=epilog(
+        "ml train job.yaml --env local",
+        "ml deploy job.yaml --env local",
+        "ml predict --endpoint research-flight-delays rows.csv --env local",
+    )
+)
 def _root() -> None:  # pyright: ignore[reportUnusedFunction]
     """Train models, deploy them and ask them, in an environment of the platform."""
 

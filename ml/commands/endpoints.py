@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from ml.aws import error_details
 from ml.commands.output import Format, prediction, print_json, say
-from ml.environment import open_environment, readable_errors
+from ml.environment import is_denied, open_environment, readable_errors
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
 from ml.spec import load_spec
 from ml.spec.model import EndpointInstance, as_text
@@ -127,7 +127,9 @@ def predict(
         for part in parts:
             try:
                 answer = _invoke(environment.clients, full_name, part.content_type, accept, part.body)
-            except NotFoundError:
+            except (NotFoundError, ClientError) as error:
+                if not _may_lack_the_team(error):
+                    raise
                 full_name = _full_name(environment.clients.client("sagemaker"), endpoint)
                 answer = _invoke(environment.clients, full_name, part.content_type, accept, part.body)
             answers.append(answer)
@@ -146,6 +148,8 @@ def _invoke(clients: Any, endpoint: str, content_type: str, accept: str, body: b
             EndpointName=endpoint, ContentType=content_type, Accept=accept, Body=body
         )
     except ClientError as error:
+        if is_denied(error):
+            raise
         code, message = error_details(error)
         if code == "ValidationError" and "not found" in message.lower():
             raise NotFoundError(f"There is no endpoint {endpoint!r}.") from error
@@ -165,6 +169,22 @@ def _original_message(error: ClientError) -> str:
         return said
 
 
+def _may_lack_the_team(error: Exception) -> bool:
+    """Whether the endpoint's name may have been given without the team's. A member gets no other answer than that the
+    call is refused for a name that does not begin with the team's, whether the endpoint is there or not."""
+    return isinstance(error, NotFoundError) or (isinstance(error, ClientError) and is_denied(error))
+
+
+def _find(sagemaker: Any, name: str) -> EndpointState:
+    """An endpoint by its name with or without the team's. Raises NotFoundError with the nearest names."""
+    try:
+        return endpoints.describe(sagemaker, name)
+    except (NotFoundError, ClientError) as error:
+        if not _may_lack_the_team(error):
+            raise
+        return endpoints.describe(sagemaker, _full_name(sagemaker, name))
+
+
 def _full_name(sagemaker: Any, name: str) -> str:
     """The one endpoint whose name, less the team's, is `name`. Raises NotFoundError with the nearest names."""
     found = sagemaker.list_endpoints(NameContains=name, MaxResults=100)["Endpoints"]
@@ -175,8 +195,10 @@ def _full_name(sagemaker: Any, name: str) -> str:
 def endpoint_status(sagemaker: Any, name: str, output: Format) -> ExitCode | None:
     """Print an endpoint's state; None where there is no endpoint of that name."""
     try:
-        return _print_status(endpoints.describe(sagemaker, name), output)
-    except NotFoundError:
+        return _print_status(_find(sagemaker, name), output)
+    except (NotFoundError, ClientError) as error:
+        if not _may_lack_the_team(error):
+            raise
         return None
 
 
@@ -196,7 +218,7 @@ def status(name: str, *, env: str | None, output: Format) -> ExitCode:
     """Show one endpoint."""
     environment = open_environment(env)
     with readable_errors(environment):
-        return _print_status(endpoints.describe(environment.clients.client("sagemaker"), name), output)
+        return _print_status(_find(environment.clients.client("sagemaker"), name), output)
 
 
 def delete(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCode:
@@ -204,7 +226,7 @@ def delete(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCod
     environment = open_environment(env)
     with readable_errors(environment):
         sagemaker = environment.clients.client("sagemaker")
-        state = endpoints.describe(sagemaker, name)
+        state = _find(sagemaker, name)
         endpoints.delete(sagemaker, state.name, wait=wait)
     if output is Format.JSON:
         print_json({**state.document(), "status": "Deleted" if wait else "Deleting"})

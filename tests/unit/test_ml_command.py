@@ -45,6 +45,7 @@ def test_help_shows_an_example_and_what_each_exit_code_means(command: str) -> No
 def test_the_command_lists_its_subcommands() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert all(f"  {command} " in result.stdout for command in COMMANDS)
+    assert "  ml train job.yaml --env local" in result.stdout
 
 
 def test_a_misspelt_subcommand_or_option_is_a_usage_error() -> None:

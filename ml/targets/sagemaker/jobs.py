@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
+from ml.environment import is_denied
 from ml.errors import ExitCode, MlError, NotFoundError
 from ml.targets.sagemaker.logs import JobLog, LogLine
 from ml.targets.sagemaker.training import JOB_NAME
@@ -97,11 +98,15 @@ def find(sagemaker: Any, name: str) -> JobState:
     if newest:
         return describe(sagemaker, newest)
     if not JOB_NAME.fullmatch(name):
-        # Jobs that something else submitted have names of any form.
+        # Jobs that something else submitted have names of any form. A member may not ask about one that does not begin
+        # with the team's name, whether it is there or not.
         try:
             return describe(sagemaker, name)
         except NotFoundError:
             pass
+        except ClientError as error:
+            if not is_denied(error):
+                raise
     recent = [summary["TrainingJobName"] for summary in list_jobs(sagemaker, limit=50)]
     close = difflib.get_close_matches(name, [*recent, *{_stem(one) for one in recent}], n=3, cutoff=0.5)
     hint = f" Near: {', '.join(close)}." if close else " `ml status` lists the jobs."
