@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 
 import botocore
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.loaders import Loader
 from botocore.session import Session
 
@@ -61,6 +61,7 @@ class Clients:
             loader = Loader(extra_search_paths=[str(trimmed)], include_default_search_paths=False)
             self.session.register_component("data_loader", loader)
         self._clients: dict[str, Any] = {}
+        self._answered = False
 
     @property
     def region(self) -> str | None:
@@ -75,14 +76,25 @@ class Clients:
         """The client of `service` (one of OPERATIONS). It retries what AWS says may be retried."""
         if service not in self._clients:
             config = Config(
-                # The contract is read first: an environment that is not up is said after a second, not after ten.
-                retries={"mode": "standard", "total_max_attempts": 2 if service == "ssm" else 5},
+                retries={"mode": "standard", "total_max_attempts": 5},
                 connect_timeout=10,
                 read_timeout=75,
                 user_agent_extra="groundwork-ml",
             )
-            self._clients[service] = self.session.create_client(service, region_name=self.region, config=config)
+            client: Any = self.session.create_client(service, region_name=self.region, config=config)
+            client.meta.events.register_first("needs-retry", self._give_up_early)
+            client.meta.events.register("after-call", self._note_answer)
+            self._clients[service] = client
         return self._clients[service]
+
+    def _note_answer(self, **_: Any) -> None:
+        self._answered = True
+
+    def _give_up_early(self, attempts: int = 0, caught_exception: Exception | None = None, **_: Any) -> None:
+        # Nobody waits ten seconds to hear that the environment is not up. One that did answer is asked five times: a
+        # command that has waited for a job for hours is not to end with a moment's loss of the network.
+        if isinstance(caught_exception, EndpointConnectionError) and not self._answered and attempts >= 2:
+            raise caught_exception
 
 
 class ErrorDetails(NamedTuple):

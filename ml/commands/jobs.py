@@ -8,7 +8,7 @@ import yaml
 
 from ml.commands.output import Format, duration, numbers, print_json, say, table
 from ml.environment import Environment, open_environment, readable_errors
-from ml.errors import ExitCode, NotFoundError, SpecError
+from ml.errors import EnvironmentNotReadyError, ExitCode, NotFoundError, SpecError
 from ml.spec import JobSpec, load_spec
 from ml.targets.sagemaker import jobs
 from ml.targets.sagemaker.logs import LOG_GROUP, JobLog, LogLine
@@ -145,14 +145,22 @@ def _follow(
     timestamps: bool = False,
     to_stdout: bool = False,
 ) -> jobs.JobState:
-    with readable_errors(environment):
-        return jobs.follow(
-            environment.clients.client("sagemaker"),
-            JobLog(environment.clients.client("logs"), name) if show_log else None,
-            name,
-            lambda line: _print_line(line, output, timestamps=timestamps, to_stdout=to_stdout or output is Format.TEXT),
-            lambda state: say(f"· {state.detail}") if show_state and not state.finished and state.detail else None,
-        )
+    def on_line(line: LogLine) -> None:
+        _print_line(line, output, timestamps=timestamps, to_stdout=to_stdout or output is Format.TEXT)
+
+    def on_state(state: jobs.JobState) -> None:
+        if show_state and not state.finished and state.detail:
+            say(f"· {state.detail}")
+
+    log = JobLog(environment.clients.client("logs"), name) if show_log else None
+    try:
+        with readable_errors(environment):
+            return jobs.follow(environment.clients.client("sagemaker"), log, name, on_line, on_state)
+    except EnvironmentNotReadyError as error:
+        raise EnvironmentNotReadyError(
+            f"{error}\nWhat {name} does is not seen from here any more, and does not depend on it. "
+            f"Look again: ml logs -f {name} --env {environment.name}"
+        ) from error
 
 
 def _print_line(line: LogLine, output: Format, *, timestamps: bool, to_stdout: bool) -> None:

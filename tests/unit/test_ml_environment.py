@@ -4,6 +4,8 @@ import socket
 from pathlib import Path
 
 import pytest
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from ml.aws import Clients
@@ -88,6 +90,29 @@ def test_an_endpoint_that_refuses_is_named_with_its_address(tmp_path: Path) -> N
     )
     with pytest.raises(EnvironmentNotReadyError, match=f"'dev' does not answer at http://127.0.0.1:{port}"):
         open_environment("dev").for_team("research")
+
+
+def test_an_environment_that_never_answered_is_asked_twice_and_one_that_did_five_times(
+    parameter_store: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients = Clients(None)
+    ssm = clients.client("ssm")
+    asked: list[str] = []
+
+    def refuse(request: AWSRequest, **_: object) -> None:
+        asked.append(request.url)
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    ssm.meta.events.register("before-send", refuse)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with pytest.raises(EndpointConnectionError):
+        ssm.get_parameters(Names=["a"])
+    assert len(asked) == 2
+    asked.clear()
+    clients._note_answer()
+    with pytest.raises(EndpointConnectionError):
+        ssm.get_parameters(Names=["a"])
+    assert len(asked) == 5
 
 
 def test_a_profile_without_a_region_or_credentials_says_so(tmp_path: Path) -> None:
