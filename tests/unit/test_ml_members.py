@@ -1,15 +1,18 @@
-"""What a member of a team meets, whom IAM refuses every name that does not begin with the team's."""
+"""What a member of a team meets: IAM refuses names that do not begin with the team's, networks fail, the SDK checks."""
 
 import os
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
+from ml.aws import Clients
 from ml.commands.endpoints import _find, endpoint_status
+from ml.commands.jobs import _follow
 from ml.commands.output import Format
-from ml.errors import NotFoundError
+from ml.environment import Environment
+from ml.errors import EnvironmentNotReadyError, NotFoundError
 from ml.sessions import _accept_least_privilege, _with_network
 from ml.targets.sagemaker import jobs
 from tests.unit.ml_contract import contract
@@ -101,3 +104,19 @@ def test_the_sdks_check_of_roles_is_left_out_unless_somebody_asks_for_it(monkeyp
     monkeypatch.delenv("SAGEMAKER_VALIDATE_ROLE")
     _accept_least_privilege()
     assert os.environ["SAGEMAKER_VALIDATE_ROLE"] == "false"
+
+
+def test_a_follower_that_loses_the_environment_says_that_the_job_does_not_depend_on_it() -> None:
+    class Gone:
+        region = "us-east-1"
+
+        def client(self, service: str) -> Any:
+            return self
+
+        def describe_training_job(self, **_: Any) -> Any:
+            raise EndpointConnectionError(endpoint_url="https://api.sagemaker.us-east-1.amazonaws.com/")
+
+    environment = Environment(name="dev", profile="groundwork-dev", clients=cast("Clients", Gone()))
+    with pytest.raises(EnvironmentNotReadyError, match="ml logs -f research-x --env dev") as raised:
+        _follow(environment, "research-x", Format.TEXT, show_log=False)
+    assert "does not answer" in str(raised.value)
