@@ -14,6 +14,9 @@ ALWAYS = (
     ".groundwork/",
     ".ipynb_checkpoints/",
     ".DS_Store",
+    # Where people keep secrets of their own machine: a job gets its credentials from its role.
+    ".env",
+    ".env.*",
 )
 """Left out whatever the spec says: `!` brings none of these back."""
 

@@ -71,6 +71,13 @@ def test_caches_and_version_control_never_travel() -> None:
     assert ignore.matches("a.pyc", is_folder=False)
 
 
+def test_files_of_secrets_never_travel() -> None:
+    ignore = Ignore(["!.env", "!.env.*"])
+    assert ignore.matches(".env", is_folder=False)
+    assert ignore.matches("config/.env.local", is_folder=False)
+    assert not ignore.matches("environment.py", is_folder=False)
+
+
 def test_the_ignore_file_and_the_specs_patterns_are_both_obeyed(tmp_path: Path) -> None:
     write(tmp_path, train_dot_py="1", lib__tool_dot_py="2", data__big_dot_csv="3", notes_dot_md="4")
     (tmp_path / ".mlignore").write_text("data/\n")
