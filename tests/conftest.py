@@ -1,5 +1,6 @@
 """Tiers: the order in which they run, and what each took beside its budget of minutes."""
 
+import signal
 from collections import defaultdict
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ TIER_BUDGET_MINUTES = {"unit": 2, "policy": 1, "e2e": 20, "local": 14, "ml": 12,
 the engine and the API server that every later tier uses."""
 
 _seconds: dict[str, float] = defaultdict(float)
+
+
+def pytest_configure() -> None:
+    # A shell starts background jobs with Ctrl-C ignored, and children inherit that; tests of Ctrl-C need it back.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def tier_of(item: pytest.Item) -> str:
