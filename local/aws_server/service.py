@@ -12,10 +12,6 @@ def aws_server_service(paths: Paths, ports: Ports) -> ServiceSpec:
     """How the supervisor starts this server, and how it knows that it answers."""
     url = f"http://127.0.0.1:{ports.aws}"
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, (str(paths.checkout), os.environ.get("PYTHONPATH"))))}
-    # What a job installs is installed by uv; without one on PATH, `make` has put one here (local/install.sh).
-    bootstrap = paths.checkout / ".groundwork" / "bootstrap" / "bin" / "uv"
-    if bootstrap.exists():
-        environment["GROUNDWORK_UV"] = str(bootstrap)
     return ServiceSpec(
         name="aws",
         command=(

@@ -15,6 +15,7 @@ from typing import Any
 
 from local.aws_server.operations import ACCOUNT_ID, Server, ServiceError
 from local.aws_server.sagemaker.environments import DEFAULT_FILE, Environment, Environments
+from local.paths import this_checkout
 
 logger = logging.getLogger(__name__)
 
@@ -184,8 +185,9 @@ def _packaging_variables(python: str) -> dict[str, str]:
     variables = {
         name: value for name, value in os.environ.items() if name in PASSED or name.startswith(PASSED_PREFIXES)
     }
-    uv = Path(python).parent / "uv"
-    if found := os.environ.get("GROUNDWORK_UV") or (str(uv) if uv.exists() else shutil.which("uv")):
+    # Without a uv on PATH, `make` has put one into the checkout (local/install.sh).
+    candidates = (Path(python).parent / "uv", this_checkout().checkout / ".groundwork" / "bootstrap" / "bin" / "uv")
+    if found := next((str(uv) for uv in candidates if uv.exists()), None) or shutil.which("uv"):
         variables["GROUNDWORK_UV"] = found
         variables.setdefault("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
     for name, file in (("PIP_CONFIG_FILE", "pip/pip.conf"), ("UV_CONFIG_FILE", "uv/uv.toml")):

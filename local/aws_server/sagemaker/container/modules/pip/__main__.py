@@ -16,16 +16,17 @@ def main(arguments):
     if arguments[:1] == ["--version"]:
         print("pip (uv stands in)")
         return 0
+    installs = arguments[:1] == ["install"]
+    options, requirements = parse(arguments[1:]) if installs else ([], [])
+    missing = [line for line in requirements if not met(line)]
+    if installs and not missing:
+        return 0
     uv = os.environ.get("GROUNDWORK_UV")
     if not uv:
         print("This environment has no pip, and no uv was found that could stand in for it.", file=sys.stderr)
         return 1
-    if arguments[:1] != ["install"]:
+    if not installs:
         return subprocess.run([uv, "pip", *arguments, "--python", sys.executable]).returncode
-    options, requirements = parse(arguments[1:])
-    missing = [line for line in requirements if not met(line)]
-    if not missing:
-        return 0
     command = [uv, "pip", "install", "--python", sys.executable, *options]
     if target := os.environ.get("PIP_TARGET"):
         command += ["--target", target]
