@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.environments import ROOT, BenchError, peer_python, say
+from local.supervisor.ports import free_port
 
 ROW = b"sepal length (cm),sepal width (cm),petal length (cm),petal width (cm)\n5.1,3.5,1.4,0.2\n"
 _V2_ROW = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [[5.1, 3.5, 1.4, 0.2]]}]}
@@ -52,7 +52,7 @@ MLSERVER_V2 = "MLServer 1.7.1, scikit-learn runtime, V2 JSON"
 def servers(folder: Path, mlflow_model: Path, joblib_model: Path) -> list[Server]:
     """All of them, each with one worker, ready to be started. folder: for their settings and logs."""
     mlserver = str(peer_python("serving").with_name("mlserver"))
-    ours, mlflow, csv_port, v2_port = (_free_port() for _ in range(4))
+    ours, mlflow, csv_port, v2_port = (free_port() for _ in range(4))
     return [
         Server(
             name=OURS,
@@ -146,8 +146,8 @@ def _mlserver(folder: Path, port: int, runtime: str, model: Path) -> Path:
     settings = {
         "host": "127.0.0.1",
         "http_port": port,
-        "grpc_port": _free_port(),
-        "metrics_port": _free_port(),
+        "grpc_port": free_port(),
+        "metrics_port": free_port(),
         "parallel_workers": 0,
         "debug": False,
     }
@@ -155,9 +155,3 @@ def _mlserver(folder: Path, port: int, runtime: str, model: Path) -> Path:
     model_settings = {"name": "iris", "implementation": runtime, "parameters": {"uri": str(model)}}
     (folder / "model-settings.json").write_text(json.dumps(model_settings))
     return folder
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

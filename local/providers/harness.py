@@ -2,7 +2,6 @@
 
 import configparser
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import grpc
 
 from local.providers.stubs import provider_pb2, provider_pb2_grpc
 from local.providers.values import from_struct, to_struct
+from local.supervisor.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -173,9 +173,7 @@ class AwsServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
             "AWS_ENDPOINT_URL": self.url,

@@ -33,6 +33,13 @@ def is_free(port: int) -> bool:
     return True
 
 
+def free_port() -> int:
+    """A loopback port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def kept_ports(file: Path) -> Ports | None:
     """Ports written earlier, or None when there are none or the file cannot be understood."""
     try:

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
@@ -17,6 +16,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from local.supervisor.ports import free_port
 
 BUCKET = "sagemaker-tests"
 ROLE = "arn:aws:iam::123456789012:role/trainer"
@@ -75,9 +76,7 @@ class SageMakerServer:
             f'    serve: ["{{python}}", "{folder / "model_server.py"}"]\n'
             '  - images: ["project:*"]\n'
         )
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 

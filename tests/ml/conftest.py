@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import boto3
 import pytest
 
+from local.supervisor.ports import free_port
 from platform_contract import SCHEMA_VERSION, section_document, section_path, team_path
 
 ROOT = Path(__file__).parents[2]
@@ -69,12 +69,6 @@ class Platform:
         result = self.ml(*arguments, "-o", "json", **options)
         assert result.returncode == 0, result.stderr + result.stdout
         return json.loads(result.stdout)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, timeout_s: float = 90) -> None:

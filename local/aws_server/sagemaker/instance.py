@@ -17,9 +17,9 @@ from pathlib import Path
 
 from local.aws_server.operations import ServiceError
 from local.aws_server.sagemaker.logs import LogStream
-from local.aws_server.sagemaker.plane import free_port
 from local.aws_server.sagemaker.processes import Command, Container, Exit, LogLine
 from local.aws_server.sagemaker.training_outcome import tail
+from local.supervisor.ports import free_port
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import shutil
-import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -171,13 +170,6 @@ def s3_location(uri: str) -> tuple[str, str]:
     if match is None:
         raise ServiceError("ValidationException", f"{uri} is not an S3 URI (s3://bucket/prefix).")
     return match[1], match[2]
-
-
-def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _packaging_variables(python: str) -> dict[str, str]:
