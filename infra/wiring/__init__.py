@@ -1,0 +1,1 @@
+"""How the settings become components: one module a part of the platform."""
