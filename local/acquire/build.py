@@ -10,6 +10,8 @@ from local.acquire.golang import find_go
 from local.acquire.tools import Tool
 from local.errors import LocalStackError, disk_error, is_disk_full, require_space, tail
 
+COLLECT_AT = "400"
+"""GOGC of the compiler: it lives for seconds, and collecting its garbage less often makes a cold build a tenth shorter."""
 MODULES = Path(__file__).resolve().parent.parent / "tools"
 
 
@@ -23,11 +25,12 @@ def build(tool: Tool, folder: Path, log: Path, tell: Callable[[str], None]) -> N
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
     go = find_go(module / "go.mod", log, tell)
-    environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"}
+    environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off", "GOGC": os.environ.get("GOGC", COLLECT_AT)}
     tell("downloading modules")
     total = _count_packages(go, tool, module, environment, log)
     command = [str(go), "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false"]
-    command += ["-ldflags", f"-s -w {tool.ldflags}".strip(), "-o", f"{folder}{os.sep}"]
+    # The linker drops the debugger's tables anyway, so the compiler need not make them.
+    command += ["-gcflags=all=-dwarf=false", "-ldflags", f"-s -w {tool.ldflags}".strip(), "-o", f"{folder}{os.sep}"]
     with log.open("a") as out:
         out.write(f"$ {' '.join([*command, *tool.packages])}\n")
         out.flush()
