@@ -1,4 +1,4 @@
-"""Publishes the platform contract: one SSM parameter a section and one a team."""
+"""Publishes the platform contract: one SSM parameter a section and one a team, and an index of the teams."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from platform_contract import section_document, section_path, team_path
+from platform_contract import section_document, section_path, team_index_documents, team_index_path, team_path
 
 Values = Mapping[str, pulumi.Input[Any]]
 
@@ -37,6 +37,8 @@ class Contract(pulumi.ComponentResource):
             self._parameter(f"{name}-{section}", section_path(args.environment, section), section, values)
         for team, values in args.teams.items():
             self._parameter(f"{name}-team-{team}", team_path(args.environment, team), "team", values)
+        for number, index in enumerate(team_index_documents(args.teams)):
+            self._write(f"{name}-team-index-{number}", f"{team_index_path(args.environment)}/{number}", index)
         self.document = pulumi.Output.from_input(
             {**{section: dict(values) for section, values in args.sections.items()}, "teams": dict(args.teams)}
         )
@@ -46,6 +48,9 @@ class Contract(pulumi.ComponentResource):
         def write(known: Mapping[str, Any]) -> str:
             return section_document(section, known)
 
+        self._write(name, path, pulumi.Output.all(**values).apply(write))
+
+    def _write(self, name: str, path: str, text: pulumi.Input[str]) -> None:
         aws.ssm.Parameter(
             name,
             name=path,
@@ -53,6 +58,6 @@ class Contract(pulumi.ComponentResource):
             tier="Standard",
             description="Groundwork platform contract",
             # Nothing in it is secret, and a preview should show what changes in it.
-            insecure_value=pulumi.Output.all(**values).apply(write),
+            insecure_value=text,
             opts=pulumi.ResourceOptions(parent=self),
         )

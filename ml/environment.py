@@ -1,6 +1,7 @@
 """One environment: its AWS profile, and the platform contract read through it."""
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Generator
@@ -24,7 +25,15 @@ from botocore.exceptions import (
 
 from ml.aws import Clients, error_details
 from ml.errors import EnvironmentNotReadyError, SpecError
-from platform_contract import ContractError, PlatformContract, contract_path, from_parameters, section_path, team_path
+from platform_contract import (
+    ContractError,
+    PlatformContract,
+    contract_path,
+    from_parameters,
+    section_path,
+    team_index_path,
+    team_path,
+)
 from platform_contract.parameters import SECTIONS
 
 PROFILE_PREFIX = "groundwork-"
@@ -137,10 +146,10 @@ def _check_account(contract: PlatformContract, parameters: list[dict[str, Any]])
 
 def team_names(environment: Environment) -> list[str]:
     """The teams of an environment, sorted. Raises EnvironmentNotReadyError."""
-    prefix = team_path(environment.name, "").rstrip("/")
+    path = team_index_path(environment.name)
     with readable_errors(environment):
-        pages = environment.clients.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=prefix)
-        return sorted(entry["Name"].rsplit("/", 1)[1] for page in pages for entry in page["Parameters"])
+        pages = environment.clients.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=path)
+        return sorted(team for page in pages for entry in page["Parameters"] for team in json.loads(entry["Value"]))
 
 
 def _unknown_team(environment: Environment, team: str) -> str:

@@ -1,7 +1,7 @@
 """How the contract is laid out in SSM Parameter Store."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -56,6 +56,21 @@ def section_path(environment: str, section: str) -> str:
 def team_path(environment: str, team: str) -> str:
     """Parameter name of one team's document."""
     return f"{contract_path(environment)}/teams/{team}"
+
+
+def team_index_path(environment: str) -> str:
+    """Path under which the index of teams lies: numbered parameters, each a JSON list of team names."""
+    return f"{contract_path(environment)}/team-index"
+
+
+def team_index_documents(teams: Iterable[str]) -> list[str]:
+    """The index of teams as JSON lists in order of name, as few as standard parameters hold."""
+    documents: list[list[str]] = [[]]
+    for team in sorted(teams):
+        if len(json.dumps([*documents[-1], team]).encode()) > STANDARD_PARAMETER_BYTES:
+            documents.append([])
+        documents[-1].append(team)
+    return [json.dumps(names) for names in documents]
 
 
 def section_document(section: str, values: Mapping[str, Any]) -> str:

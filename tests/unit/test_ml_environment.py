@@ -152,7 +152,7 @@ def test_a_caller_of_another_account_is_refused(parameter_store: Stored) -> None
 
 def test_an_unknown_team_names_the_nearest(parameter_store: Stored) -> None:
     environment = parameter_store.holds({name: text for name, text in parameters().items() if "/teams/" not in name})
-    page = {"Parameters": [{"Name": "/groundwork/dev/contract/teams/research", "Value": "{}"}]}
+    page = {"Parameters": [{"Name": "/groundwork/dev/contract/team-index/0", "Value": '["research"]'}]}
     parameter_store.answers.add_response("get_parameters_by_path", page)
     with pytest.raises(SpecError, match=r"no team 'reserch'\. Did you mean 'research'"):
         environment.for_team("reserch")

@@ -10,6 +10,7 @@ from platform_contract import (
     from_parameters,
     section_document,
     section_path,
+    team_index_documents,
     team_path,
 )
 
@@ -100,3 +101,17 @@ def test_a_section_that_outgrows_a_standard_parameter_is_refused():
 def test_a_section_that_does_not_exist_is_refused_with_those_that_do():
     with pytest.raises(ContractError, match="it has platform, network"):
         section_path("dev", "queues")
+
+
+@pytest.mark.unit
+def test_the_index_of_500_teams_fits_in_a_few_standard_parameters():
+    teams = [f"team-with-a-long-name-{number:03}" for number in range(500)]
+    documents = team_index_documents(reversed(teams))
+    assert [name for document in documents for name in json.loads(document)] == teams
+    assert all(len(document.encode()) <= STANDARD_PARAMETER_BYTES for document in documents)
+    assert len(documents) == 4
+
+
+@pytest.mark.unit
+def test_an_environment_always_has_an_index_of_its_teams():
+    assert team_index_documents([]) == ["[]"]
