@@ -11,7 +11,7 @@ from local.acquire.tools import Tool
 from local.errors import LocalStackError, disk_error, is_disk_full, require_space, tail
 
 COLLECT_AT = "400"
-"""GOGC of the compiler: it lives for seconds, and collecting its garbage less often makes a cold build a tenth shorter."""
+"""GOGC of the compiler, which lives for seconds: collecting less often makes a cold build a tenth shorter."""
 MODULES = Path(__file__).resolve().parent.parent / "tools"
 
 
