@@ -1,0 +1,1 @@
+"""The policy pack: what an environment may be made of, checked by the engine on every preview and every `up`."""

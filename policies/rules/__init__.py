@@ -1,0 +1,45 @@
+"""Every rule of the pack, one module a family."""
+
+from policies.model import Rule
+from policies.rules import (
+    budget,
+    encryption,
+    iam_admin,
+    iam_wildcards,
+    images,
+    logs,
+    node_pools,
+    places,
+    protection,
+    public_access,
+    secrets,
+    tags,
+    transport,
+)
+
+RULES: tuple[Rule, ...] = (
+    budget.budget_present,
+    encryption.buckets_encrypted,
+    encryption.encrypted_at_rest,
+    iam_admin.no_admin,
+    iam_admin.no_cluster_admin,
+    iam_wildcards.named_principals,
+    iam_wildcards.no_wildcards,
+    images.immutable_images,
+    logs.log_groups_declared,
+    logs.log_retention,
+    node_pools.instance_families,
+    node_pools.pool_limit,
+    places.regions,
+    protection.stateful_protected,
+    public_access.buckets_private,
+    public_access.machine_metadata,
+    public_access.no_public_access,
+    public_access.no_public_policy,
+    secrets.no_plain_secrets,
+    secrets.no_secrets_in_outputs,
+    secrets.no_secrets_in_settings,
+    tags.tags_present,
+    transport.buckets_tls_only,
+    transport.tls_only,
+)
