@@ -13,10 +13,24 @@ from pathlib import Path
 from local.aws_server.operations import ServerSettings, start_hooks, stop_hooks
 
 OVERLAYS = (
+    "local.aws_server.alarms",
+    "local.aws_server.amp",
+    "local.aws_server.budgets",
+    "local.aws_server.cloudtrail",
+    "local.aws_server.codebuild",
+    "local.aws_server.codeconnections",
+    "local.aws_server.cost_anomalies",
+    "local.aws_server.ec2_launch",
+    "local.aws_server.ecr_pull_through",
     "local.aws_server.eks",
+    "local.aws_server.iam_oidc",
     "local.aws_server.iam_simulation",
+    "local.aws_server.metrics",
+    "local.aws_server.mlflow_apps",
+    "local.aws_server.managed_grafana",
     "local.aws_server.mlflow_servers",
     "local.aws_server.moto_fixes",
+    "local.aws_server.s3_object_lock",
     "local.aws_server.sagemaker",
 )
 """Modules that register overlays when they are imported."""
@@ -74,6 +88,7 @@ def serve(settings: ServerSettings, port: int) -> int:
 
     from local.aws_server.admin import ensure_admin
     from local.aws_server.app import AwsServer
+    from local.aws_server.codeconnections import PAGES as CONNECTION_PAGES
     from local.aws_server.eks import webhooks
     from local.aws_server.health import health
     from local.aws_server.http_server import make_server
@@ -83,7 +98,7 @@ def serve(settings: ServerSettings, port: int) -> int:
     store = Store(settings.state_dir / "state.sqlite")
     journal = Journal(store, settings.state_dir / "objects")
     application = AwsServer(settings, StoredRecords(store), journal)
-    application.pages |= {"/_groundwork/health": health, **webhooks.PAGES}
+    application.pages |= {"/_groundwork/health": health, **webhooks.PAGES, **CONNECTION_PAGES}
     server = make_server(port, application)
     try:
         server.prepare()
