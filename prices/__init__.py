@@ -1,0 +1,23 @@
+"""What things cost on AWS, and what a list of resources costs a month.
+
+Shared by the program, the commands and `ml`; it imports nothing but the standard library.
+"""
+
+from prices.catalogue import HOURS_A_MONTH, Catalogue, Price, UnknownPriceError, gpu_hour_prices
+from prices.estimate import Estimate, Line, Resource, Unpriced, estimate
+from prices.usage import IDLE, Usage
+
+__all__ = [
+    "HOURS_A_MONTH",
+    "IDLE",
+    "Catalogue",
+    "Estimate",
+    "Line",
+    "Price",
+    "Resource",
+    "UnknownPriceError",
+    "Unpriced",
+    "Usage",
+    "estimate",
+    "gpu_hour_prices",
+]

@@ -1,0 +1,95 @@
+"""What a list of resources costs a month."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from prices.catalogue import Catalogue, Price, UnknownPriceError
+from prices.meters import BY_USE, FREE, FREE_PREFIXES, METERS, Charge, usage_charges
+from prices.usage import Usage
+
+
+class Resource(NamedTuple):
+    """A resource as Pulumi knows it: its type, its logical name and its inputs (camelCase)."""
+
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What one item of one resource costs a month. A line of the environment as a whole has no resource."""
+
+    resource: str
+    price: Price
+    quantity: Decimal
+    note: str = ""
+
+    @property
+    def usd(self) -> Decimal:
+        """Dollars a month."""
+        return self.price.usd * self.quantity
+
+
+@dataclass(frozen=True)
+class Unpriced:
+    """What an estimate knows no price for, and why: it costs something, and nobody knows what."""
+
+    resource: str
+    type: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The lines, and what is missing in them."""
+
+    lines: tuple[Line, ...]
+    unknown: tuple[Unpriced, ...]
+
+    @property
+    def usd(self) -> Decimal:
+        """Dollars a month of all lines. What is `unknown` comes on top."""
+        return sum((line.usd for line in self.lines), Decimal(0))
+
+
+def estimate(resources: Iterable[Resource], usage: Usage, region: str, catalogue: Catalogue | None = None) -> Estimate:
+    """What these resources cost a month when they are used so much."""
+    prices = catalogue or Catalogue.load()
+    lines: list[Line] = []
+    unknown: list[Unpriced] = []
+    for resource in resources:
+        meter = METERS.get(resource.type)
+        if meter is not None:
+            for charge in meter(resource.inputs, usage):
+                _price(prices, region, resource.name, resource.type, charge, lines, unknown)
+        elif not _costs_nothing_by_itself(resource.type):
+            reason = "nobody has entered what this type is charged for (prices/meters.py)"
+            unknown.append(Unpriced(resource.name, resource.type, reason))
+    for charge in usage_charges(usage):
+        _price(prices, region, "", "usage", charge, lines, unknown)
+    return Estimate(tuple(lines), tuple(unknown))
+
+
+def _costs_nothing_by_itself(type_: str) -> bool:
+    return type_ in FREE or type_ in BY_USE or type_.startswith(FREE_PREFIXES)
+
+
+def _price(
+    prices: Catalogue,
+    region: str,
+    resource: str,
+    type_: str,
+    charge: Charge,
+    lines: list[Line],
+    unknown: list[Unpriced],
+) -> None:
+    try:
+        price = prices.price(region, charge.item)
+    except UnknownPriceError as error:
+        unknown.append(Unpriced(resource, type_, str(error)))
+        return
+    quantity = Decimal(str(charge.quantity))
+    lines.append(Line(resource=resource, price=price, quantity=quantity, note=charge.note))
