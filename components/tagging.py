@@ -12,11 +12,15 @@ from typing import Any, cast
 import pulumi
 
 MANAGED_BY = "groundwork"
+ENVIRONMENT_TAG = "groundwork:environment"
+"""On every AWS resource: what budgets and anomaly alarms of an environment are about."""
+TEAM_TAG = "groundwork:team"
+"""On what `ml` makes for a team."""
 
 
 def platform_tags(environment: str, extra: Mapping[str, str]) -> dict[str, str]:
     """Tags of every AWS resource of a platform; `extra` are the settings' own."""
-    return {**extra, "managed-by": MANAGED_BY, "groundwork:environment": environment}
+    return {**extra, "managed-by": MANAGED_BY, ENVIRONMENT_TAG: environment}
 
 
 def register_tagging(prefix: str, environment: str) -> None:
