@@ -20,6 +20,8 @@ def namespace_rules() -> list[k8s.rbac.v1.PolicyRuleArgs]:
         rule("batch", ["jobs", "cronjobs"], READ + CHANGE),
         rule("apps", ["deployments", "statefulsets"], READ + CHANGE),
         rule("networking.k8s.io", ["networkpolicies"], READ),
+        # Where a job stands in its queue. Which queue there is, is the platform's.
+        rule("kueue.x-k8s.io", ["localqueues", "workloads"], READ),
     ]
 
 

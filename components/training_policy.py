@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from components.iam import Statement, allow, document, trust, unscoped
 from components.mlflow_actions import CLIENT_ACTIONS
 from components.team_prefix import SHARED_PREFIX, team_prefix
-from components.tracking import ARTIFACT_PREFIX
+from components.tracking_policy import ARTIFACT_PREFIX
 
 READ_OBJECTS = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging")
 WRITE_OBJECTS = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
@@ -116,8 +116,14 @@ def file_access(team: str, data_bucket_arn: str, artifact_bucket_arn: str, kms_k
 
 
 def tracking_access(tracking_server_arn: str) -> Statement:
-    """Record runs and models on the tracking server."""
-    return allow("Tracking", CLIENT_ACTIONS, [tracking_server_arn])
+    """Record runs and models on the tracking server or the MLflow app.
+
+    What a client of an app needs besides is in AWS's own policies AmazonSageMakerJobFullAccess and
+    AmazonSageMakerModelCustomizationCoreAccess.
+    """
+    is_app = ":mlflow-app/" in tracking_server_arn
+    actions = ("sagemaker:CallMlflowAppApi", *CLIENT_ACTIONS) if is_app else CLIENT_ACTIONS
+    return allow("Tracking", actions, [tracking_server_arn])
 
 
 def _network_access(arn: str, region: str, account_id: str) -> list[Statement]:

@@ -17,8 +17,9 @@ from local.aws_server.operations import Call, Server, ServiceError, on_start, op
 from local.aws_server.sagemaker.tags import forget_tags, set_tags
 
 KIND = "sagemaker:mlflow-tracking-server"
-_DEFAULT_VERSION = "3.4"
-_START_LIMIT_S = 600
+APP = "sagemaker:mlflow-app"
+DEFAULT_VERSION = "3.4"
+START_LIMIT_S = 600
 _KEPT = (
     *("ArtifactStoreUri", "TrackingServerSize", "MlflowVersion", "RoleArn", "AutomaticModelRegistration"),
     *("WeeklyMaintenanceWindowStart", "S3BucketOwnerAccountId", "S3BucketOwnerVerification"),
@@ -26,18 +27,20 @@ _KEPT = (
 _ALIVE = ("Created", "Updated", "Started")
 
 
-def _validation(message: str) -> ServiceError:
+def validation(message: str) -> ServiceError:
+    """The error for a request that makes no sense."""
     return ServiceError("ValidationException", message)
 
 
-def _check_artifact_store(call: Call, uri: str) -> None:
+def check_artifact_store(call: Call, uri: str) -> None:
+    """Raises where the URI is none or its bucket is not there."""
     match = re.fullmatch(r"s3://([^/]+)(/.*)?", uri)
     if match is None:
-        raise _validation(f"ArtifactStoreUri {uri!r} is not an S3 URI (s3://bucket/prefix).")
+        raise validation(f"ArtifactStoreUri {uri!r} is not an S3 URI (s3://bucket/prefix).")
     try:
         call.server.call("s3", "HeadBucket", {"Bucket": match[1]})
     except ServiceError as error:
-        raise _validation(f"The bucket {match[1]} of ArtifactStoreUri {uri} does not exist.") from error
+        raise validation(f"The bucket {match[1]} of ArtifactStoreUri {uri} does not exist.") from error
 
 
 def _find(call: Call) -> dict[str, Any]:
@@ -51,19 +54,22 @@ def _find(call: Call) -> dict[str, Any]:
 def _put(call: Call, record: dict[str, Any]) -> dict[str, Any]:
     record = record | {"LastModifiedTime": datetime.now(UTC)}
     call.server.records.put(KIND, f"{call.region}/{record['TrackingServerName']}", record)
-    _tell_supervisor(call.server)
+    tell_supervisor(call.server)
     return record
 
 
-def _tell_supervisor(server: Server) -> None:
+def tell_supervisor(server: Server) -> None:
     """Writes what the supervisor must run, or takes it away; a file that is right already is left alone."""
     file = server.settings.run_dir / "mlflow.json"
     wanted = [record for _, record in server.records.items(KIND) if record["IsActive"] == "Active"]
+    # A server that is replaced by an app is still there when the app is made: for a while one process is both.
+    wanted += [record for _, record in server.records.items(APP)]
     if not wanted:
         file.unlink(missing_ok=True)
         return
     record = wanted[0]
-    document = {"name": record["TrackingServerName"], "artifact_store_uri": record["ArtifactStoreUri"]}
+    name = record.get("TrackingServerName") or record["Name"]
+    document = {"name": name, "artifact_store_uri": record["ArtifactStoreUri"]}
     text = json.dumps(document, indent=2) + "\n"
     if not file.exists() or file.read_text() != text:
         draft = file.with_suffix(".new")
@@ -71,7 +77,7 @@ def _tell_supervisor(server: Server) -> None:
         draft.replace(file)
 
 
-on_start(_tell_supervisor)
+on_start(tell_supervisor)
 
 
 @on_start
@@ -89,17 +95,17 @@ def create_mlflow_tracking_server(call: Call) -> dict[str, Any]:
     params = call.params
     name = params["TrackingServerName"]
     if not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}", name):
-        raise _validation(f"TrackingServerName {name!r} may hold letters, digits and hyphens.")
+        raise validation(f"TrackingServerName {name!r} may hold letters, digits and hyphens.")
     with call.server.records.lock:
         others = [record["TrackingServerName"] for _, record in call.server.records.items(KIND)]
         if name in others:
-            raise _validation(f"Tracking server {name} already exists.")
+            raise validation(f"Tracking server {name} already exists.")
         if others:
             message = f"The local stack runs one MLflow server, and tracking server {others[0]} has it."
             raise ServiceError("ResourceLimitExceeded", message)
-        _check_artifact_store(call, params["ArtifactStoreUri"])
+        check_artifact_store(call, params["ArtifactStoreUri"])
         if not principal_exists(params["RoleArn"]):
-            raise _validation(f"The role {params['RoleArn']} does not exist.")
+            raise validation(f"The role {params['RoleArn']} does not exist.")
         arn = call.arn(f"mlflow-tracking-server/{name}")
         set_tags(call.server, arn, params.get("Tags"))
         _put(
@@ -108,7 +114,7 @@ def create_mlflow_tracking_server(call: Call) -> dict[str, Any]:
                 "TrackingServerArn": arn,
                 "TrackingServerName": name,
                 "TrackingServerSize": "Small",
-                "MlflowVersion": _DEFAULT_VERSION,
+                "MlflowVersion": DEFAULT_VERSION,
                 "AutomaticModelRegistration": False,
                 "WeeklyMaintenanceWindowStart": "Tue:03:00",
                 **{member: params[member] for member in _KEPT if params.get(member) is not None},
@@ -134,14 +140,15 @@ def _current(call: Call, record: dict[str, Any]) -> dict[str, Any]:
     status = record["TrackingServerStatus"]
     if status not in following:
         return record
-    if _answers(call.server.settings.mlflow_url):
+    if answers(call.server.settings.mlflow_url):
         return _put(call, record | {"TrackingServerStatus": following[status]})
-    if time.time() - record["started_at"] > _START_LIMIT_S:
+    if time.time() - record["started_at"] > START_LIMIT_S:
         return _put(call, record | {"TrackingServerStatus": failing[status]})
     return record
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether the MLflow server is up; where none is ever started (no address), it counts as up."""
     if not url:
         return True
     try:
@@ -165,7 +172,7 @@ def update_mlflow_tracking_server(call: Call) -> dict[str, Any]:
     record = _find(call)
     given = {member: call.params[member] for member in _KEPT if call.params.get(member) is not None}
     if uri := given.get("ArtifactStoreUri"):
-        _check_artifact_store(call, uri)
+        check_artifact_store(call, uri)
     _put(call, record | given | {"TrackingServerStatus": "Updating", "started_at": time.time()})
     return {"TrackingServerArn": record["TrackingServerArn"]}
 
@@ -176,7 +183,7 @@ def delete_mlflow_tracking_server(call: Call) -> dict[str, Any]:
     record = _find(call)
     call.server.records.delete(KIND, f"{call.region}/{record['TrackingServerName']}")
     forget_tags(call.server, record["TrackingServerArn"])
-    _tell_supervisor(call.server)
+    tell_supervisor(call.server)
     return {"TrackingServerArn": record["TrackingServerArn"]}
 
 

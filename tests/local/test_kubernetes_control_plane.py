@@ -184,6 +184,7 @@ def test_an_emptied_cluster_is_as_new(cluster: ControlPlane) -> None:
         "nodepools.karpenter.sh",
         "nodeclaims.karpenter.sh",
         "nodeclasses.eks.amazonaws.com",
+        "ingressclassparams.eks.amazonaws.com",
     }
     assert after["/api/v1/namespaces"] == {"default", "kube-system", "kube-public", "kube-node-lease"}
     crds.install(cluster.url, cluster.files.authority.certificate)

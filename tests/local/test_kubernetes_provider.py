@@ -352,14 +352,24 @@ def test_an_import_by_id_matches_the_program_that_declares_it(
     assert plugin.read(Live(DEPLOYMENT, "d", f"{namespace}/not-there")) is None
 
 
-def test_what_does_not_get_ready_is_kept_and_says_why(plugin: KubernetesPlugin, namespace: str) -> None:
-    # There is no scheduler here, so no pod will ever run.
+def test_a_workload_is_not_waited_for_in_a_cluster_without_nodes(plugin: KubernetesPlugin, namespace: str) -> None:
+    made = plugin.create(DEPLOYMENT, "d", deployment(unique("d"), namespace, replicas=1))
+    assert made.state["status"].get("availableReplicas", 0) == 0
+
+
+def test_what_does_not_get_ready_is_kept_and_says_why(
+    plugin: KubernetesPlugin, cluster: ControlPlane, namespace: str
+) -> None:
+    # There is a node, but no scheduler, so no pod will ever run.
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": unique("node")}}
+    cluster.admin.request("POST", "/api/v1/nodes", body=node)
     plugin.timeout = 1.0
     try:
         with pytest.raises(ProviderError, match="is not ready after 1 s: waiting for 1 available replicas") as raised:
             plugin.create(DEPLOYMENT, "d", deployment(unique("d"), namespace, replicas=1))
     finally:
         plugin.timeout = 0.0
+        cluster.admin.request("DELETE", f"/api/v1/nodes/{node['metadata']['name']}")
     assert raised.value.init_failed.id.startswith(f"{namespace}/d-")
     skipped = deployment(unique("d"), namespace, replicas=1)
     skipped["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true"}

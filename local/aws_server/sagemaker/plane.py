@@ -199,8 +199,9 @@ RECORD_KINDS = {
     "endpoint-config": "sagemaker:endpoint-config",
     "endpoint": "sagemaker:endpoint",
     "mlflow-tracking-server": "sagemaker:mlflow-tracking-server",
+    "mlflow-app": "sagemaker:mlflow-app",
 }
-"""Record kind of each resource type, whose keys are `<region>/<name>`."""
+"""Record kind of each resource type, whose keys are `<region>/<what the ARN ends with>`."""
 
 
 def require_arn(server: Server, arn: str) -> None:

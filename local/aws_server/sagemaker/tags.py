@@ -7,7 +7,7 @@ from local.aws_server.operations import Call, Server, ServiceError, operation
 from local.aws_server.sagemaker.plane import require_arn
 
 KIND = "sagemaker:tags"
-OWN = ("training-job", "model", "endpoint-config", "endpoint", "mlflow-tracking-server")
+OWN = ("training-job", "model", "endpoint-config", "endpoint", "mlflow-tracking-server", "mlflow-app")
 MOST_TAGS = 50
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from local.kubernetes.api import APPLY, ApiClient, ApiError, ApiResource
 from local.providers.kubernetes.objects import manifest, outputs, resource_id, split_id, title
-from local.providers.kubernetes.readiness import readiness
+from local.providers.kubernetes.readiness import Readiness, readiness
 
 DEFAULT_TIMEOUT_S = 600.0
 """How long readiness and deletion are waited for, unless the resource's customTimeouts say otherwise: as the genuine
@@ -216,18 +216,32 @@ class Cluster:
         )
 
     def _await_ready(self, target: Target, live: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-        state = readiness(live)
+        state = self._readiness(live)
         if state.waiting_for and not state.failed:
-            seen = self._poll(
-                target, lambda now: now is None or not readiness(now).waiting_for or readiness(now).failed, timeout_s
-            )
+            seen = self._poll(target, lambda now: now is None or self._is_settled(now), timeout_s)
             if seen is None:
                 raise ObjectError(f"{target.title} was deleted by somebody while it was waited for")
-            live, state = seen, readiness(seen)
+            live, state = seen, self._readiness(seen)
         if state.waiting_for:
             waited = "failed" if state.failed else f"is not ready {self._after(timeout_s)}"
             raise IncompleteError(f"{target.title} {waited}: waiting for {state.waiting_for}", target.id, outputs(live))
         return outputs(live)
+
+    def _is_settled(self, live: Mapping[str, Any]) -> bool:
+        state = self._readiness(live)
+        return state.failed or not state.waiting_for
+
+    def _readiness(self, live: Mapping[str, Any]) -> Readiness:
+        """A workload on a cluster without a single node is as ready as it gets: stored, and seen by its controller."""
+        state = readiness(live)
+        return Readiness() if state.pods and not self._has_nodes() else state
+
+    def _has_nodes(self) -> bool:
+        try:
+            return bool(self.client.get("/api/v1/nodes", limit="1").get("items"))
+        except ApiError:
+            # Who may not list nodes waits, as everywhere else.
+            return True
 
     def _after(self, timeout_s: float) -> str:
         return "yet, and the update was cancelled" if self.cancelled.is_set() else f"after {timeout_s:.0f} s"

@@ -16,10 +16,14 @@ SKIP_AWAIT = "pulumi.com/skipAwait"
 
 @dataclass(frozen=True)
 class Readiness:
-    """waiting_for: None when ready, else what is missing. failed: it will not become ready by itself."""
+    """waiting_for: None when ready, else what is missing. failed: it will not become ready by itself.
+
+    pods: only running pods can bring it, so in a cluster without a node there is nothing to wait for.
+    """
 
     waiting_for: str | None = None
     failed: bool = False
+    pods: bool = False
 
 
 Rule = Callable[[Mapping[str, Any]], Readiness]
@@ -77,7 +81,8 @@ def _deployment(live: Mapping[str, Any]) -> Readiness:
     updated, total, available = (status.get(k, 0) for k in ("updatedReplicas", "replicas", "availableReplicas"))
     if updated >= wanted and total <= updated and available >= wanted:
         return _READY
-    return Readiness(f"{wanted} available replicas (there are {available}, {updated} of them of this revision)")
+    missing = f"{wanted} available replicas (there are {available}, {updated} of them of this revision)"
+    return Readiness(missing, pods=True)
 
 
 def _stateful_set(live: Mapping[str, Any]) -> Readiness:
@@ -87,7 +92,7 @@ def _stateful_set(live: Mapping[str, Any]) -> Readiness:
     ready, updated = status.get("readyReplicas", 0), status.get("updatedReplicas", 0)
     if ready >= wanted and (updated >= wanted or status.get("updateRevision") == status.get("currentRevision")):
         return _READY
-    return Readiness(f"{wanted} ready replicas (there are {ready}, {updated} of them of this revision)")
+    return Readiness(f"{wanted} ready replicas (there are {ready}, {updated} of them of this revision)", pods=True)
 
 
 def _daemon_set(live: Mapping[str, Any]) -> Readiness:
