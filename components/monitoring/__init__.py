@@ -1,0 +1,1 @@
+"""Monitoring: what is measured, shown and alerted on."""
