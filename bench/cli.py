@@ -15,6 +15,7 @@ examples:
   make bench                              serving, preview and job (the last two need the local stack: `make local`)
   python -m bench serving --rounds 3
   python -m bench setup --cold 3          a fresh checkout's `make local`, three times with empty caches
+  python -m bench scale --sizes 2         `pulumi up` and preview, 8 pools and 10 teams, then 40 and 100 (3: 64 and 500)
   python -m bench job -o json > job.json
 
 exit codes: 0 all goals met · 1 a goal missed · 2 something could not be measured
@@ -29,10 +30,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bench", nargs="?", default="all", choices=("serving", "preview", "job", "setup", "all"))
+    parser.add_argument(
+        "bench", nargs="?", default="all", choices=("serving", "preview", "job", "setup", "scale", "all")
+    )
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
-    parser.add_argument("--rounds", type=int, help="interleaved rounds (serving 5, preview 20, job 10, setup 3)")
+    parser.add_argument(
+        "--rounds", type=int, help="interleaved rounds (serving 5, preview 20, job 10, setup 3, scale 3)"
+    )
     parser.add_argument("--cold", type=int, default=0, help="setup: runs with empty caches, ten minutes each (0)")
+    parser.add_argument("--sizes", type=int, default=2, choices=(1, 2, 3), help="scale: how many sizes (2)")
     parser.add_argument("--seconds", type=float, default=3.0, help="serving: measured time a round (3)")
     options = parser.parse_args(argv)
     if options.rounds is not None and options.rounds < 1:
@@ -64,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _bench(name: str, options: argparse.Namespace) -> Callable[[], Report]:
-    from bench import job, preview, serving, setup
+    from bench import job, preview, scale, serving, setup
 
     rounds: int | None = options.rounds
 
@@ -73,4 +79,5 @@ def _bench(name: str, options: argparse.Namespace) -> Callable[[], Report]:
         "preview": lambda: preview.run(rounds or 20),
         "job": lambda: job.run(rounds or 10),
         "setup": lambda: setup.run(rounds or 3, options.cold),
+        "scale": lambda: scale.run(options.sizes, rounds or 3),
     }[name]

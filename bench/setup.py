@@ -34,7 +34,7 @@ def run(rounds: int, cold_rounds: int) -> Report:
     try:
         environment: Mapping[str, str] = os.environ
         for number in range(max(cold_rounds, 1)):
-            checkout = _clone(scratch / f"clone-{number}")
+            checkout = clone(scratch / f"clone-{number}")
             if cold_rounds:
                 environment = _empty_caches(scratch / f"caches-{number}")
             taken = _timed(checkout, environment, "local")
@@ -42,7 +42,7 @@ def run(rounds: int, cold_rounds: int) -> Report:
                 seconds["cold"].append(taken)
             if number + 1 < cold_rounds:
                 _timed(checkout, environment, "local-down")
-                _remove(scratch / f"caches-{number}")
+                remove(scratch / f"caches-{number}")
         try:
             for _ in range(rounds):
                 _timed(checkout, environment, "local-stop")
@@ -51,11 +51,12 @@ def run(rounds: int, cold_rounds: int) -> Report:
         finally:
             _timed(checkout, environment, "local-down")
     finally:
-        _remove(scratch)
+        remove(scratch)
     return _report(seconds)
 
 
-def _clone(folder: Path) -> Path:
+def clone(folder: Path) -> Path:
+    """A fresh checkout of what is committed here."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
     return folder
 
@@ -86,7 +87,8 @@ def _timed(checkout: Path, environment: Mapping[str, str], target: str) -> float
     return time.monotonic() - started
 
 
-def _remove(folder: Path) -> None:
+def remove(folder: Path) -> None:
+    """Delete a scratch folder with whatever caches it holds."""
     # Go writes its module cache read-only.
     subprocess.run(["chmod", "-R", "u+w", str(folder)], check=False, stderr=subprocess.DEVNULL)
     shutil.rmtree(folder, ignore_errors=True)

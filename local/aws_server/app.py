@@ -12,6 +12,7 @@ from typing import Any
 from moto.core.request import Request
 
 from local.aws_server import browsers, moto_bridge, protocol
+from local.aws_server.identity import check_key
 from local.aws_server.operations import (
     ACCOUNT_ID,
     REGION,
@@ -82,6 +83,10 @@ class AwsServer:
             )
         self.calls += 1
         scope = protocol.scope_of(environ)
+        try:
+            check_key(environ, scope.access_key_id, ACCOUNT_ID, body)
+        except ServiceError as error:
+            return protocol.error_response(environ, scope, error)
         request = _request(environ, body)
         for service in self._services_by_signing_name.get(scope.signing_name, ()):
             matched = protocol.match_operation(service, request)

@@ -1,10 +1,18 @@
 """Who a request comes from, by the access key that signed it."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
+
+from local.aws_server.operations import ServiceError
+
+_UNSIGNED = (b"Action=AssumeRoleWithWebIdentity", b"Action=AssumeRoleWithSAML")
+"""What AWS answers without a signature: the token in the request says who asks."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +62,31 @@ def identity_of(account_id: str, access_key_id: str) -> Identity | None:
 
 
 def caller_arn(account_id: str, access_key_id: str) -> str:
-    """ARN of the user or assumed role that an access key belongs to.
-
-    A key that was never issued here counts as the account's root, as moto lets it do everything.
-    """
+    """ARN of the user or assumed role that an access key belongs to; the account's root for the server itself."""
     identity = identity_of(account_id, access_key_id)
     return identity.arn if identity else f"arn:aws:iam::{account_id}:root"
+
+
+def check_key(environ: Mapping[str, Any], access_key_id: str, account_id: str, body: bytes) -> None:
+    """Raise ServiceError unless the request names an access key that was issued here and still counts.
+
+    access_key_id: of the credential scope; empty for a request without one.
+    """
+    if not access_key_id:
+        old_form = re.search(r"(?:^|&)AWSAccessKeyId=([^&]+)", environ.get("QUERY_STRING", ""))
+        old_form = old_form or re.match(r"AWS ([^:]+):", environ.get("HTTP_AUTHORIZATION", ""))
+        access_key_id = old_form[1] if old_form else ""
+    if not access_key_id:
+        if any(action in body for action in _UNSIGNED):
+            return
+        raise ServiceError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
+    if identity_of(account_id, access_key_id) is None:
+        raise ServiceError(
+            "InvalidClientTokenId",
+            f"The access key {access_key_id} was not issued by this local AWS server, or counts no more: use the "
+            'profile groundwork-local of `eval "$(make -s local-env)"`.',
+            status=403,
+        )
 
 
 def principal_exists(arn: str) -> bool:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from local.kubernetes.api import ApiClient, Endpoint
 from tests.checkout import Checkout
 from tests.conftest import Platform
+from tests.engine.leftovers import api_server, aws_leftovers, kubernetes_leftovers
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -43,19 +43,6 @@ def settings(checkout: Checkout) -> Generator[Edited]:
         yield Edited(file, document)
     finally:
         file.write_text(before)
-
-
-def api_server(checkout: Checkout) -> ApiClient:
-    """The API server, asked by its own administrator: it answers when the cluster's record is gone, too."""
-    certificates = checkout.folder / ".groundwork" / "local" / "kubernetes"
-    ports = json.loads((checkout.folder / ".groundwork" / "local" / "ports.json").read_text())
-    return ApiClient(
-        Endpoint(
-            server=f"https://127.0.0.1:{ports['kubernetes']}",
-            certificate_authority=certificates / "ca.crt",
-            client_certificate=(certificates / "admin.crt", certificates / "admin.key"),
-        )
-    )
 
 
 def changes(checkout: Checkout) -> dict[str, str]:
@@ -92,7 +79,7 @@ def test_a_new_team_and_a_new_gpu_pool_come_and_go_without_touching_the_others(c
         edited.config["groundwork:teams"].append(
             {"name": "ranking", "quota": {"cpus": 8, "memoryGib": 32, "gpus": 1, "pods": 20}}
         )
-        edited.config["groundwork:gpuPools"].append(
+        edited.config["groundwork:nodePools"].append(
             {"name": "gpu-large", "families": ["p4d"], "capacity": ["on-demand"], "maxGpus": 8}
         )
         edited.write()
@@ -103,7 +90,7 @@ def test_a_new_team_and_a_new_gpu_pool_come_and_go_without_touching_the_others(c
         checkout.must_pulumi("up", "--yes")
         contract = json.loads(checkout.must_pulumi("stack", "output", "contract", "--json"))
         assert set(contract["teams"]) == {"research", "ranking"}
-        assert contract["cluster"]["gpu_pools"]["gpu-large"] == 8
+        assert contract["cluster"]["node_pools"]["nvidia.com/gpu"]["gpu-large"] == 8
     gone = checkout.must_pulumi("up", "--yes")
     assert "deleted" in gone
     checkout.must_pulumi("preview", "--expect-no-changes")
@@ -138,8 +125,8 @@ def test_refresh_sees_what_was_changed_behind_its_back_on_both_halves_and_up_men
 def test_wrong_settings_are_all_named_at_once_before_anything_is_made(checkout: Checkout):
     with settings(checkout) as edited:
         edited.config["groundwork:network"]["cidr"] = "10.20.0.0/28"
-        edited.config["groundwork:gpuPools"][0]["families"] = ["g55"]
-        edited.config["groundwork:gpuPools"][0]["maxGpus"] = -1
+        edited.config["groundwork:nodePools"][0]["families"] = ["g55"]
+        edited.config["groundwork:nodePools"][0]["maxGpus"] = -1
         edited.config["groundwork:tracking"] = {"sise": "Small"}
         edited.write()
         failed = checkout.pulumi("preview")
@@ -187,71 +174,3 @@ def _hard(checkout: Checkout, quota: tuple[str, str]) -> str:
     path, resource = quota
     [found] = api_server(checkout).request("GET", path)["items"]
     return found["spec"]["hard"][resource]
-
-
-def aws_leftovers(checkout: Checkout) -> dict[str, list[str]]:
-    """Everything on the AWS server that the program could have made, by kind. AWS's own defaults are not ours."""
-    ec2, iam, kms = checkout.aws("ec2"), checkout.aws("iam"), checkout.aws("kms")
-    ours = [{"Name": "tag:managed-by", "Values": ["groundwork"]}]
-    keys = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
-    return {
-        "vpcs": [vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=ours)["Vpcs"]],
-        "subnets": [one["SubnetId"] for one in ec2.describe_subnets(Filters=ours)["Subnets"]],
-        "security groups": [one["GroupId"] for one in ec2.describe_security_groups(Filters=ours)["SecurityGroups"]],
-        "route tables": [one["RouteTableId"] for one in ec2.describe_route_tables(Filters=ours)["RouteTables"]],
-        "internet gateways": [
-            one["InternetGatewayId"] for one in ec2.describe_internet_gateways(Filters=ours)["InternetGateways"]
-        ],
-        "NAT gateways": [
-            one["NatGatewayId"]
-            for one in ec2.describe_nat_gateways(Filters=ours)["NatGateways"]
-            if one["State"] != "deleted"
-        ],
-        "addresses": [one["AllocationId"] for one in ec2.describe_addresses()["Addresses"]],
-        "VPC endpoints": [
-            one["VpcEndpointId"]
-            for one in ec2.describe_vpc_endpoints(Filters=ours)["VpcEndpoints"]
-            if one["State"] != "deleted"
-        ],
-        "flow logs": [one["FlowLogId"] for one in ec2.describe_flow_logs()["FlowLogs"]],
-        "buckets": [bucket["Name"] for bucket in checkout.aws("s3").list_buckets()["Buckets"]],
-        "roles": [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("groundwork-")],
-        "policies": [policy["PolicyName"] for policy in iam.list_policies(Scope="Local")["Policies"]],
-        # KMS deletes a key after a waiting period of 7 days at least.
-        "keys": [key["KeyId"] for key in keys if key["KeyManager"] == "CUSTOMER" and key["KeyState"] == "Enabled"],
-        "aliases": [
-            alias["AliasName"]
-            for alias in kms.list_aliases()["Aliases"]
-            if alias["AliasName"].startswith("alias/groundwork")
-        ],
-        "log groups": [
-            group["logGroupName"]
-            for group in checkout.aws("logs").describe_log_groups()["logGroups"]
-            if "groundwork" in group["logGroupName"]
-        ],
-        "clusters": checkout.aws("eks").list_clusters()["clusters"],
-        "repositories": [one["repositoryName"] for one in checkout.aws("ecr").describe_repositories()["repositories"]],
-        "tracking servers": [
-            one["TrackingServerName"]
-            for one in checkout.aws("sagemaker").list_mlflow_tracking_servers()["TrackingServerSummaries"]
-        ],
-        "parameters": [
-            one["Name"]
-            for one in checkout.aws("ssm").get_parameters_by_path(Path="/groundwork", Recursive=True)["Parameters"]
-        ],
-    }
-
-
-def kubernetes_leftovers(checkout: Checkout) -> list[str]:
-    """Namespaces, node pools and node classes that do not come with a new cluster."""
-    api = api_server(checkout)
-    built_in = {"default", "kube-system", "kube-public", "kube-node-lease", "general-purpose", "system"}
-    names: list[str] = []
-    for path in ("/api/v1/namespaces", "/apis/karpenter.sh/v1/nodepools", "/apis/eks.amazonaws.com/v1/nodeclasses"):
-        try:
-            names += [item["metadata"]["name"] for item in api.request("GET", path)["items"]]
-        except Exception as error:
-            # The definitions go with the cluster that brought them.
-            if getattr(error, "status", None) != 404:
-                raise
-    return [name for name in names if name not in built_in]

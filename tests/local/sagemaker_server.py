@@ -1,5 +1,6 @@
 """An AWS server of a test's own, with a role, a bucket and clients for SageMaker tests."""
 
+import configparser
 import io
 import json
 import os
@@ -84,7 +85,10 @@ class SageMakerServer:
         """Returns once it answers."""
         log = (self.folder / "server.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local.aws_server", "--state-dir", str(self.state), "--port", str(self.port)],
+            [
+                *(sys.executable, "-m", "local.aws_server", "--state-dir", str(self.state), "--port", str(self.port)),
+                *("--aws-config", str(self.folder / "config"), "--aws-credentials", str(self.folder / "credentials")),
+            ],
             stdout=log,
             stderr=log,
             env={**os.environ, **self.environment},
@@ -112,14 +116,21 @@ class SageMakerServer:
         self.s3.put_object(Bucket=BUCKET, Key="models/model.tar.gz", Body=archive({"weights.txt": "w1"}))
         self.client("iam").create_role(RoleName="trainer", AssumeRolePolicyDocument=json.dumps(TRUST))
 
+    def issued_keys(self) -> tuple[str, str]:
+        """The access key and its secret that the server has issued to the platform's admin."""
+        profile = configparser.RawConfigParser()
+        profile.read(self.folder / "credentials")
+        section = profile["groundwork-local"]
+        return section["aws_access_key_id"], section["aws_secret_access_key"]
+
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client that never repeats a call by itself."""
         return boto3.client(
             service,
             endpoint_url=self.url,
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=self.issued_keys()[0],
+            aws_secret_access_key=self.issued_keys()[1],
             config=Config(retries={"max_attempts": 0}, **options),
         )
 

@@ -5,6 +5,7 @@ side and behind its back, and each change does what the table says: an update in
 """
 
 import copy
+import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,14 @@ from local.providers.harness import AwsServer, Live, Plugin, ProviderError
 
 # The import mode of this suite puts no test folder on the path.
 sys.path.insert(0, str(Path(__file__).parent))
-from aws_provider_cases import CANNOT_BE_LEFT_OUT, CASES, DEFAULT_TAGS, Case, World
+from aws_provider_cases import DEFAULT_TAGS, Case, World
+
+TABLES = [importlib.import_module(file.stem) for file in sorted(Path(__file__).parent.glob("aws_*cases*.py"))]
+CASES: dict[str, Case] = {token: case for table in TABLES for token, case in table.CASES.items()}
+CANNOT_BE_LEFT_OUT: dict[tuple[str, str], str] = {
+    key: why for table in TABLES for key, why in getattr(table, "CANNOT_BE_LEFT_OUT", {}).items()
+}
+"""The examples of all services: each file has those of the parts of the platform that use them."""
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
 

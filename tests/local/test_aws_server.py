@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.local.aws_server_process import AwsServerProcess
@@ -57,6 +58,49 @@ def test_the_admin_is_who_the_written_profile_says(server: AwsServerProcess) -> 
     assert json.loads(shown.stdout)["Arn"] == "arn:aws:iam::123456789012:user/platform-admin"
     assert (server.folder / "credentials").stat().st_mode & 0o077 == 0
     assert (server.folder / "state").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("service", ["sts", "s3", "ec2", "sagemaker", "ssm"])
+def test_an_access_key_that_was_never_issued_is_refused(server: AwsServerProcess, service: str) -> None:
+    method, arguments = {
+        "sts": ("get_caller_identity", {}),
+        "s3": ("list_buckets", {}),
+        "ec2": ("describe_vpcs", {}),
+        "sagemaker": ("list_training_jobs", {}),
+        "ssm": ("describe_parameters", {}),
+    }[service]
+    client = server.client(service, aws_access_key_id="AKIANEVERISSUED00000", aws_secret_access_key="guessed")
+    with pytest.raises(ClientError) as refused:
+        getattr(client, method)(**arguments)
+    assert refused.value.response["Error"]["Code"] == "InvalidClientTokenId"
+    assert "was not issued by this local AWS server" in refused.value.response["Error"]["Message"]
+
+
+def test_a_request_without_a_signature_is_refused(server: AwsServerProcess) -> None:
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(server.url, data=b"Action=GetCallerIdentity&Version=2011-06-15")
+    assert error.value.code == 403
+    assert b"MissingAuthenticationToken" in error.value.read()
+
+
+def test_a_key_that_was_switched_off_counts_no_more(server: AwsServerProcess) -> None:
+    iam = server.client("iam")
+    iam.create_user(UserName="leaver")
+    key = iam.create_access_key(UserName="leaver")["AccessKey"]
+    own = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    assert server.client("sts", **own).get_caller_identity()["Arn"].endswith("user/leaver")
+    iam.update_access_key(UserName="leaver", AccessKeyId=key["AccessKeyId"], Status="Inactive")
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        server.client("sts", **own).get_caller_identity()
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_presigned_url_needs_no_other_credentials(server: AwsServerProcess, version: str) -> None:
+    s3 = server.client("s3", config=Config(signature_version=version))
+    s3.create_bucket(Bucket=f"signed-{version}")
+    s3.put_object(Bucket=f"signed-{version}", Key="k", Body=b"signed")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": f"signed-{version}", "Key": "k"})
+    assert urllib.request.urlopen(url).read() == b"signed"
 
 
 def test_the_genuine_cli_moves_files(server: AwsServerProcess, tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ def submit(
         "HOME": str(folder),
         "AWS_ENDPOINT_URL": server.url,
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ACCESS_KEY_ID": server.issued_keys()[0],
+        "AWS_SECRET_ACCESS_KEY": server.issued_keys()[1],
     }
     result = subprocess.run(
         [sys.executable, "-c", SUBMIT, json.dumps(settings)],

@@ -18,6 +18,8 @@ HOLD_DATA = {
     "aws:ecr/repository:Repository",
     "aws:eks/cluster:Cluster",
     "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer",
+    "aws:sagemaker/mlflowApp:MlflowApp",
+    "aws:rds/instance:Instance",
 }
 
 
@@ -36,8 +38,10 @@ def test_what_is_published_is_a_contract_that_a_client_reads(deployed: Deployed)
     assert contract.platform.environment == environment
     assert contract.platform.account_id == ACCOUNT
     assert set(contract.teams) == {team["name"] for team in settings_of(environment)["teams"]}
-    assert contract.cluster.gpu_pools == {
-        pool["name"]: pool["maxGpus"] for pool in settings_of(environment)["gpuPools"]
+    limits = {name: limit for pools in contract.cluster.node_pools.values() for name, limit in pools.items()}
+    assert limits == {
+        pool["name"]: pool.get("maxGpus") or pool.get("maxNeuronDevices") or pool["maxVcpus"]
+        for pool in settings_of(environment)["nodePools"]
     }
     assert contract.registry.serving_image.startswith(contract.registry.repositories["serving"] + ":")
 
@@ -47,6 +51,9 @@ def test_the_stack_output_is_the_contract(deployed: Deployed):
     output = recording.outputs["contract"]
     for item in recording.of("aws:ssm/parameter:Parameter").values():
         section = item.inputs["name"].split("/contract/")[1].split("/")
+        if section[0] == "team-index":
+            assert json.loads(item.inputs["insecureValue"]) == sorted(output["teams"])
+            continue
         document = output["teams"][section[1]] if section[0] == "teams" else output[section[0]]
         assert json.loads(item.inputs["insecureValue"]) == document
 
@@ -151,9 +158,22 @@ def test_a_platform_stands_on_an_existing_network_and_an_existing_tracking_serve
 def test_a_destroy_ends_a_teams_pods_before_the_pools_that_they_run_on(deployed: Deployed):
     _, recording = deployed
     pools = {item.name for item in recording.registrations if item.type == "kubernetes:karpenter.sh/v1:NodePool"}
-    for namespace in recording.of("kubernetes:core/v1:Namespace").values():
+    spaces = recording.of("kubernetes:core/v1:Namespace").values()
+    of_teams = [item for item in spaces if "groundwork/team" in (item.inputs["metadata"].get("labels") or {})]
+    assert len(of_teams) == len(recording.outputs["contract"]["teams"])
+    for namespace in of_teams:
         assert pools
         assert pools <= namespace.dependencies
+
+
+def test_a_destroy_ends_a_teams_jobs_before_the_controller_of_their_queues(deployed: Deployed):
+    _, recording = deployed
+    queues = recording.of("kubernetes:kueue.x-k8s.io/v1beta2:LocalQueue")
+    for name, team in recording.outputs["contract"]["teams"].items():
+        assert team["queue"] == "default"
+        space = f"team-{name}-namespace"
+        assert "kueue-controller" in recording.one("kubernetes:core/v1:Namespace", space).dependencies
+        assert space in queues[f"queues-entry-{name}"].dependencies
 
 
 @pytest.mark.parametrize(
