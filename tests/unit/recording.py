@@ -117,6 +117,19 @@ def _computed(resource_type: str, name: str, inputs: Mapping[str, Any]) -> dict[
             "certificateAuthority": {"data": "Q0E="},
             "vpcConfig": {**inputs["vpcConfig"], "clusterSecurityGroupId": "sg-0c1a55e7"},
         }
+    if resource_type == "aws:eks/nodeGroup:NodeGroup":
+        return {"resources": [{"autoscalingGroups": [{"name": f"eks-{inputs['nodeGroupName']}"}]}]}
+    if resource_type == "aws:ec2/launchTemplate:LaunchTemplate":
+        return {"latestVersion": 1}
+    if resource_type == "aws:rds/instance:Instance":
+        secret = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:rds!db-1"
+        return {
+            "arn": f"arn:aws:rds:us-east-1:{ACCOUNT}:db:{inputs['identifier']}",
+            "address": "database.example",
+            "masterUserSecrets": [{"secretArn": secret}],
+        }
+    if resource_type == "aws:grafana/workspace:Workspace":
+        return {"endpoint": "g-0123456789.grafana-workspace.us-east-1.amazonaws.com"}
     if resource_type == "aws:ecr/repository:Repository":
         url = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/{inputs['name']}"
         return {"arn": f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/{inputs['name']}", "repositoryUrl": url}
