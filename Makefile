@@ -13,13 +13,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TIERS := unit local ml engine e2e
 
-.PHONY: help local local-status local-stop local-down local-env install lock check format test bench preview up down clean
+.PHONY: help local local-monitoring local-status local-stop local-down local-env install lock check format test bench preview up down account-preview account-up account-down clean
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 local: $(STAMP) ## everything on this machine: tools, platform, a model trained, deployed and answering
 	@$(BIN)/groundwork local up
+
+local-monitoring: $(STAMP) ## a genuine Prometheus beside it, with the stack's own alert rules
+	@$(BIN)/groundwork local monitoring
 
 local-status: $(STAMP) ## each local service with its state and address (O=json for a program)
 	@$(BIN)/groundwork local status -o $(or $(O),text) || [ $$? -eq 3 ]
@@ -66,3 +69,12 @@ preview up down: $(STAMP)
 preview: ## what `pulumi up` would change in ENV=dev or prod
 up: ## bring ENV=dev or prod to what its settings say
 down: ## destroy ENV=dev or prod
+
+# What an account has once: account/Pulumi.<ACCOUNT>.yaml.
+account-preview account-up account-down: $(STAMP)
+	@test -n "$(ACCOUNT)" || { echo "Name the account: make $@ ACCOUNT=main" >&2; exit 2; }
+	@$(BIN)/groundwork account $(@:account-%=%) $(ACCOUNT)
+
+account-preview: ## what `account-up` would change in ACCOUNT=main (a file in account/)
+account-up: ## CI's identity, roles and runners, and the ceiling of all roles, in ACCOUNT=main
+account-down: ## destroy what ACCOUNT=main has once; do it last

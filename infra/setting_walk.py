@@ -7,7 +7,9 @@ when each of a model's values is right, and would so show one half of the proble
 import json
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
@@ -17,6 +19,7 @@ from infra.sections.nearest import nearest
 from infra.sections.section import Section
 
 NAMESPACE = "groundwork"
+_namespace = ContextVar("namespace", default=NAMESPACE)
 WRONG = object()
 """Stands for a value that is not valid."""
 PHRASES: Mapping[str, str] = {
@@ -38,9 +41,19 @@ class Walked:
     lines: Sequence[str] = ()
 
 
+@contextmanager
+def in_namespace(name: str) -> Generator[None]:
+    """Messages spell keys with this namespace: settings of another Pulumi project are walked through alike."""
+    token = _namespace.set(name)
+    try:
+        yield
+    finally:
+        _namespace.reset(token)
+
+
 def not_allowed(path: str, value: Any, message: str) -> str:
     """One problem with a value, as it is shown."""
-    return f"{NAMESPACE}:{path}: {json.dumps(value, default=str)} is not allowed; {message}"
+    return f"{_namespace.get()}:{path}: {json.dumps(value, default=str)} is not allowed; {message}"
 
 
 def walk(annotation: Any, raw: Any, path: str) -> Walked:
@@ -89,14 +102,17 @@ def _walk_section(section: type[Section], raw: Any, path: str) -> Walked:
         else:
             values[name] = WRONG
             if key not in misspelt:
-                lines.append(f"{NAMESPACE}:{below}: is missing{_meaning(section, name)}")
+                lines.append(f"{_namespace.get()}:{below}: is missing{_meaning(section, name)}")
     right = {name: value for name, value in values.items() if value is not WRONG}
     partial = section.model_construct({keys[key] for key in given if key in keys}, **right)
     for needs, function in section.checks():
         if all(name in right for name in needs):
             for problem in function(partial):
                 below = f"{path}.{problem.key}" if path else problem.key
-                lines.append(not_allowed(below, problem.value, problem.message))
+                if problem.value is not None:
+                    lines.append(not_allowed(below, problem.value, problem.message))
+                elif problem.key not in misspelt:
+                    lines.append(f"{NAMESPACE}:{below}: is missing; {problem.message}")
     return Walked(partial if len(right) == len(values) else WRONG, lines)
 
 
@@ -146,7 +162,7 @@ def _allowed(kind: str, context: Mapping[str, Any], message: str) -> str:
 
 
 def _unknown(path: str, key: str, keys: Mapping[str, str]) -> str:
-    prefix = f"{NAMESPACE}:{path}." if path else f"{NAMESPACE}:"
+    prefix = f"{_namespace.get()}:{path}." if path else f"{_namespace.get()}:"
     close = nearest(key, keys)
     hint = f"did you mean {prefix}{close}?" if close else f"there are {', '.join(keys)}"
     return f"{prefix}{key}: there is no such setting; {hint}"

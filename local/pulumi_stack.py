@@ -19,7 +19,7 @@ from local.errors import LocalStackError, disk_error, is_disk_full
 from local.paths import Paths
 from local.providers.install import install_plugins
 
-STACK = "local"
+STACK, PROJECT = "local", "groundwork"
 VERBS = {
     "create": ("creating", "created"),
     "update": ("updating", "updated"),
@@ -56,9 +56,9 @@ class Outcome:
         return ", ".join(done) or "nothing to do"
 
 
-def has_stack(paths: Paths) -> bool:
-    """True when the backend knows the local stack."""
-    return any((paths.pulumi_state / ".pulumi" / "stacks").glob(f"*/{STACK}.json"))
+def has_stack(paths: Paths, project: str = PROJECT) -> bool:
+    """True when the backend knows the local stack of a project."""
+    return _state_file(paths, project).exists()
 
 
 def resource_count(paths: Paths) -> int:
@@ -68,9 +68,12 @@ def resource_count(paths: Paths) -> int:
 
 def latest(paths: Paths) -> dict[str, Any]:
     """The stack's state as it is on disk; empty when there is none."""
-    for file in (paths.pulumi_state / ".pulumi" / "stacks").glob(f"*/{STACK}.json"):
-        return json.loads(file.read_text())["checkpoint"].get("latest") or {}
-    return {}
+    file = _state_file(paths, PROJECT)
+    return json.loads(file.read_text())["checkpoint"].get("latest") or {} if file.exists() else {}
+
+
+def _state_file(paths: Paths, project: str) -> Path:
+    return paths.pulumi_state / ".pulumi" / "stacks" / project / f"{STACK}.json"
 
 
 def prepare(paths: Paths, tell: Callable[[str], None]) -> None:

@@ -3,6 +3,8 @@
 import typer
 
 from local.cli import app as local_app
+from operations.account_commands import app as account_app
+from operations.dashboards import EXAMPLE, dashboards
 from operations.stack_commands import app as stack_app
 
 app = typer.Typer(
@@ -15,6 +17,8 @@ app = typer.Typer(
 )
 app.add_typer(local_app, name="local")
 app.add_typer(stack_app, name="stack")
+app.add_typer(account_app, name="account")
+app.command(epilog=EXAMPLE)(dashboards)
 
 
 def main() -> None:

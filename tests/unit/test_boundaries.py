@@ -14,7 +14,7 @@ import pytest
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
-BLIND = ("infra", "components", "ml")
+BLIND = ("infra", "components", "account", "ml")
 WHERE_WORDS = ("environment", "stack", "endpoint_url", "get_stack", "env", "stack_name", "environment_name")
 ENVIRONMENT_NAMES = ("local", "dev", "prod", "laptop", "production")
 OWN_ADDRESSES = re.compile(r"localhost|(?<![\d.])(127\.0\.0\.1|0\.0\.0\.0(?!/0))|(?<![\w:])::1\b")

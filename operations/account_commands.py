@@ -1,0 +1,49 @@
+"""`groundwork account preview|up|down ACCOUNT`: the engine on what an AWS account has once."""
+
+from typing import Annotated
+
+import typer
+
+from local.cli import plain_errors
+from local.paths import this_checkout
+from local.pulumi_stack import STACK
+from operations.engine import hand_over, make_local_stack
+
+FOLDER, PROJECT = "account", "groundwork-account"
+app = typer.Typer(
+    help="The Pulumi engine on what an AWS account has once: identity providers, CI's roles and runners.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+Account = Annotated[
+    str, typer.Argument(metavar="ACCOUNT", help="The account's stack: its settings are account/Pulumi.<ACCOUNT>.yaml.")
+]
+Rest = Annotated[list[str] | None, typer.Argument(metavar="[-- PULUMI-OPTION…]", help="Handed on to the engine.")]
+
+
+@app.command(epilog="Example:  groundwork account preview main -- --diff")
+def preview(account: Account, options: Rest = None) -> None:
+    """Show what `up` would change."""
+    _run("preview", account, options)
+
+
+@app.command(epilog="Example:  groundwork account up main")
+def up(account: Account, options: Rest = None) -> None:
+    """Bring the account to what its settings say."""
+    _run("up", account, options)
+
+
+@app.command(epilog="Example:  groundwork account down main")
+def down(account: Account, options: Rest = None) -> None:
+    """Destroy the account's stack; the engine asks first. Do it last: environments need the ceiling of their roles."""
+    _run("destroy", account, options)
+
+
+def _run(command: str, account: str, options: list[str] | None) -> None:
+    shown = f"make account-{'down' if command == 'destroy' else command} ACCOUNT={account}"
+    with plain_errors(shown):
+        paths = this_checkout()
+        if account == STACK:
+            make_local_stack(paths, FOLDER, PROJECT)
+        hand_over(paths, command, account, options or (), folder=FOLDER)

@@ -1,0 +1,115 @@
+"""The pipelines that ship: they fit the roles and runners, and give forks nothing."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from account.program import Account
+from account.sections import EnvironmentSettings
+from components.ci_roles import role_name
+from components.ci_runner import label, project_name
+
+pytestmark = pytest.mark.unit
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def workflow(name: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text())
+
+
+def jobs_with_identity() -> list[tuple[str, dict[str, Any]]]:
+    found: list[tuple[str, dict[str, Any]]] = []
+    for file in WORKFLOWS:
+        for name, job in yaml.safe_load(file.read_text())["jobs"].items():
+            if (job.get("permissions") or {}).get("id-token") == "write":
+                found.append((f"{file.stem}/{name}", job))
+    return found
+
+
+def test_there_are_jobs_with_an_identity():
+    assert [name for name, _ in jobs_with_identity()] == ["deploy/deploy", "preview/preview"]
+
+
+@pytest.mark.parametrize(("name", "job"), jobs_with_identity(), ids=lambda value: str(value)[:20])
+def test_a_job_with_an_identity_names_an_environment_which_its_subject_carries(name: str, job: dict[str, Any]):
+    assert job["environment"]
+
+
+@pytest.mark.parametrize(("name", "job"), jobs_with_identity(), ids=lambda value: str(value)[:20])
+def test_a_job_runs_on_a_runner_of_its_own(name: str, job: dict[str, Any]):
+    shared, own = job["runs-on"]
+    assert shared == label(project_name("cpu"), "github")
+    assert own
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_no_workflow_runs_a_forks_code_with_our_rights(file: Path):
+    text = file.read_text()
+    assert "pull_request_target" not in text
+    assert "workflow_run" not in text
+    assert yaml.safe_load(text)["permissions"] in ({}, {"contents": "read"})
+
+
+def test_previews_are_for_branches_of_the_repository_itself():
+    condition = workflow("preview")["jobs"]["preview"]["if"]
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in condition
+
+
+def test_previews_and_deployments_use_the_environments_that_the_roles_trust():
+    dev = EnvironmentSettings(name="dev")
+    assert workflow("preview")["jobs"]["preview"]["environment"] == dev.previews_as
+    assert f"role/{role_name('dev', 'preview')}" in workflow("preview")["jobs"]["preview"]["env"]["ROLE"]
+    assert "inputs.environment" in workflow("deploy")["jobs"]["deploy"]["environment"]
+    assert role_name("$ENVIRONMENT", "deploy") in str(workflow("deploy")["jobs"]["deploy"]["steps"])
+    assert Account
+
+
+def test_gitlabs_jobs_have_a_tag_of_their_own_and_the_audience_that_iam_knows():
+    jobs = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())
+    for name in ("preview-dev", "deploy-dev", "deploy-prod"):
+        assert jobs[name]["tags"] == [label(project_name("lab"), "gitlab")]
+        assert jobs[name]["id_tokens"]["GROUNDWORK_ID_TOKEN"]["aud"] == "https://gitlab.com"
+        environment, word = name.split("-")[1], name.split("-")[0]
+        assert role_name(environment, word) in str(jobs[name]["script"])
+    assert jobs["deploy-prod"]["rules"][0]["when"] == "manual"
+
+
+def test_the_jenkinsfile_asks_for_an_agent_of_ours():
+    from components.jenkins_agents import LABEL
+
+    assert re.search(rf"label '{LABEL}'", (ROOT / "Jenkinsfile").read_text())
+
+
+def profile(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(ROOT / ".ci" / "aws-profile"), *arguments],
+        env={"PATH": "/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_job_gets_a_profile_of_the_role_without_any_key(tmp_path: Path):
+    role = "arn:aws:iam::123456789012:role/ci-groundwork-dev-deploy"
+    done = profile("dev", role, "us-east-1", GROUNDWORK_ID_TOKEN="header.body.sign", TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    config = Path(re.search(r"AWS_CONFIG_FILE=(\S+)", done.stdout)[1])  # pyright: ignore[reportOptionalSubscript]
+    text = config.read_text()
+    assert "[profile groundwork-dev]" in text
+    assert f"role_arn = {role}" in text
+    token = config.with_name("token")
+    assert token.read_text() == "header.body.sign"
+    assert token.stat().st_mode & 0o077 == 0
+    assert "header.body.sign" not in done.stdout + done.stderr
+
+
+def test_a_job_without_an_identity_is_told_so():
+    done = profile("dev", "arn:aws:iam::123456789012:role/r", "us-east-1")
+    assert done.returncode == 1
+    assert "id-token: write" in done.stderr
