@@ -7,8 +7,8 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
-from components.gpu_pool import GPU_RESOURCE
 from components.iam import written_with
+from components.instance_facts import RESOURCES
 from components.placement import Placement
 from components.team_policy import submit_policy, submit_trust
 from components.team_prefix import team_prefix
@@ -20,12 +20,13 @@ JOBS_ACCOUNT = "jobs"
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
-    """The most that a team's pods ask for at a time: CPUs, memory in GiB, GPUs, and pods themselves."""
+    """The most that a team's pods ask for at a time: CPUs, memory in GiB, accelerators, and pods themselves."""
 
     cpus: int
     memory_gib: int
     gpus: int
     pods: int
+    neuron_devices: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,8 @@ class Team(pulumi.ComponentResource):
     """A namespace with a quota and no way in by default, and a role that submits jobs for this team alone."""
 
     namespace: pulumi.Output[str]
+    namespace_object: pulumi.Resource
+    """What other objects in the namespace depend on."""
     submit_role_arn: pulumi.Output[str]
     data_uri: pulumi.Output[str]
     artifact_uri: pulumi.Output[str]
@@ -130,6 +133,7 @@ class Team(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, provider=args.provider, depends_on=list(args.node_pools)),
         )
+        self.namespace_object = namespace
         inside = pulumi.ResourceOptions(parent=self, provider=args.provider, depends_on=[namespace])
 
         def named(word: str) -> k8s.meta.v1.ObjectMetaArgs:
@@ -186,6 +190,7 @@ def quota_limits(quota: Quota) -> dict[str, str]:
     return {
         "requests.cpu": str(quota.cpus),
         "requests.memory": f"{quota.memory_gib}Gi",
-        f"requests.{GPU_RESOURCE}": str(quota.gpus),
+        f"requests.{RESOURCES['nvidia']}": str(quota.gpus),
+        f"requests.{RESOURCES['neuron']}": str(quota.neuron_devices),
         "pods": str(quota.pods),
     }

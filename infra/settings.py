@@ -11,9 +11,17 @@ import pulumi
 from pulumi.runtime import config as runtime_config
 from pydantic import Field
 
-from infra.sections.compute import ClusterSettings, GpuPoolSettings
+from components.efa_plugin import default_image
+from infra.queue_settings import queue_problems
+from infra.sections.ci import CiSettings
+from infra.sections.compute import ClusterSettings
+from infra.sections.guardrails import GuardrailSettings
 from infra.sections.ml import TeamSettings, TrackingSettings, TrainingSettings
+from infra.sections.monitoring import MonitoringSettings
 from infra.sections.network import NetworkSettings
+from infra.sections.node_pools import NodePoolSettings
+from infra.sections.policy import PolicySettings
+from infra.sections.queues import QueuesSettings
 from infra.sections.section import Problem, Section, check
 from infra.sections.storage import KeysSettings, ProtectionSettings, RegistrySettings, StorageSettings
 from infra.sections.values import AccountId, ProfileName, Region, Tags, matching
@@ -41,7 +49,8 @@ class Settings(Section):
     """Everything that is set for one environment.
 
     region: AWS region.
-    account_id: the only AWS account that this environment may touch; empty allows the profile's own.
+    account_id: the only AWS account that this environment may touch; empty allows the profile's own, which an
+        environment whose data is protected refuses.
     profile: AWS profile; empty means `groundwork-<stack>`.
     tags: put on every AWS resource.
     network: the VPC, or an existing one.
@@ -57,11 +66,16 @@ class Settings(Section):
     storage: StorageSettings = StorageSettings()
     registry: RegistrySettings = RegistrySettings()
     cluster: ClusterSettings = ClusterSettings()
-    gpu_pools: tuple[GpuPoolSettings, ...] = ()
+    node_pools: tuple[NodePoolSettings, ...] = ()
+    queues: QueuesSettings = QueuesSettings()
     teams: Annotated[tuple[TeamSettings, ...], Field(min_length=1)]
     training: TrainingSettings = TrainingSettings()
     tracking: TrackingSettings = TrackingSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     protection: ProtectionSettings = ProtectionSettings()
+    ci: CiSettings = CiSettings()
+    policy: PolicySettings = PolicySettings()
+    guardrails: GuardrailSettings = GuardrailSettings()
 
     @check("region", "network")
     def zones_lie_in_the_region(self) -> Iterator[Problem]:
@@ -71,15 +85,67 @@ class Settings(Section):
                 allowed = f"allowed is a zone of {self.region}, such as {self.region}{zone[-1]}"
                 yield Problem(key=f"network.zones[{index}]", value=zone, message=allowed)
 
-    @check("gpu_pools", "teams")
+    @check("account_id", "protection")
+    def what_is_protected_names_its_account(self) -> Iterator[Problem]:
+        """Data worth protecting, and any account will do."""
+        if self.protection.protect and not self.account_id:
+            message = "with protection.protect an environment names the only account that it may touch, in quotes"
+            yield Problem(key="accountId", value=None, message=message)
+
+    @check("guardrails", "protection")
+    def a_destroy_can_take_the_audit_logs(self) -> Iterator[Problem]:
+        """Logs that nobody can delete, in an environment that shall leave nothing behind."""
+        trail = self.guardrails.trail
+        if self.protection.delete_contents and trail.enabled and trail.lock_days and trail.lock_mode == "compliance":
+            message = f"with protection.deleteContents allowed is governance: nobody could delete for {trail.lock_days} days"
+            yield Problem(key="guardrails.trail.lockMode", value=trail.lock_mode, message=message)
+
+    @check("guardrails", "teams")
+    def budgets_are_of_teams_that_exist(self) -> Iterator[Problem]:
+        """A budget of a team that nobody has."""
+        names = {team.name for team in self.teams}
+        for team in self.guardrails.budget.teams if self.guardrails.budget else {}:
+            if team not in names:
+                message = f"allowed are teams of this environment: {', '.join(sorted(names))}"
+                yield Problem(key="guardrails.budget.teams", value=team, message=message)
+
+    @check("node_pools", "teams")
     def quotas_can_be_filled(self) -> Iterator[Problem]:
         """GPU quotas beyond what all pools together may ever hold."""
-        total = sum(pool.max_gpus for pool in self.gpu_pools)
-        sums = " + ".join(str(pool.max_gpus) for pool in self.gpu_pools) or "0"
+        counts = [pool.advertised for pool in self.node_pools if pool.accelerator == "nvidia"]
+        total, sums = sum(counts), " + ".join(str(count) for count in counts) or "0"
         for index, team in enumerate(self.teams):
             if team.quota.gpus > total:
                 allowed = f"allowed is {total} or less: all GPU pools together hold {sums}"
                 yield Problem(key=f"teams[{index}].quota.gpus", value=team.quota.gpus, message=allowed)
+
+    @check("node_pools", "queues", "teams")
+    def queues_share_what_there_is(self) -> Iterator[Problem]:
+        """More classes of machines than Kueue takes, and guarantees that cannot be kept."""
+        if self.queues.enabled:
+            yield from queue_problems(self.node_pools, self.teams)
+
+    @check("node_pools", "network")
+    def pools_lie_in_the_network(self) -> Iterator[Problem]:
+        """Zones that the network has no subnet in."""
+        for index, pool in enumerate(self.node_pools):
+            if self.network.existing is not None and pool.kind == "managed" and pool.zones:
+                message = (
+                    "which subnet lies in which zone is known of the platform's own network alone, not of `existing`"
+                )
+                yield Problem(key=f"nodePools[{index}].zones", value=list(pool.zones), message=message)
+            elif self.network.existing is None and (strange := set(pool.zones) - set(self.network.zones)):
+                known = ", ".join(self.network.zones)
+                message = f"the network has no subnet in {', '.join(sorted(strange))}, only in {known}"
+                yield Problem(key=f"nodePools[{index}].zones", value=list(pool.zones), message=message)
+
+    @check("node_pools", "cluster", "region")
+    def the_plugin_of_adapters_has_an_image(self) -> Iterator[Problem]:
+        """EFA in a region whose registry of EKS images is not known."""
+        wanted = any(pool.efa for pool in self.node_pools)
+        if wanted and self.cluster.efa_plugin_image is None and default_image(self.region) is None:
+            message = f"the registry of EKS's images in {self.region} is not known here; give the plugin's image"
+            yield Problem(key="cluster.efaPluginImage", value=None, message=message)
 
 
 def load() -> tuple[str, Settings]:
@@ -109,7 +175,7 @@ def parse(environment: str, raw: Mapping[str, Any]) -> Settings:
         lines.append(f"stack name {environment!r} is not allowed; allowed is {error}")
     walked = walk(Settings, dict(raw), "")
     lines += walked.lines
-    for key in ("gpuPools", "teams"):
+    for key in ("nodePools", "teams"):
         lines += _duplicates(key, raw.get(key))
     lines += _long_role_names(environment, raw.get("teams"))
     if lines or walked.value is WRONG:

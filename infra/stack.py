@@ -5,15 +5,19 @@ from typing import Any
 
 import pulumi
 
+from components.permissions_boundary import register_boundary
 from components.placement import Placement
 from components.tagging import register_tagging
 from infra.principals import logical_name, principal_arn, warn_unless_admin
 from infra.providers import aws_provider, caller
 from infra.publishing import Contract, ContractArgs
 from infra.settings import Settings, load
-from infra.wiring.compute import cluster, gpu_pools
+from infra.wiring.ci import jenkins_agents, preview_access
+from infra.wiring.compute import cluster, node_pools
 from infra.wiring.context import Context
 from infra.wiring.foundations import foundations
+from infra.wiring.monitoring import monitoring
+from infra.wiring.queues import queue_controller, queues
 from infra.wiring.teams import teams, training
 from infra.wiring.tracking import tracking
 from platform_contract import SCHEMA_VERSION
@@ -34,10 +38,17 @@ class Platform:
         context = self._context = _context(environment, settings)
         self._base = foundations(context)
         self.cluster = cluster(context, self._base)
-        self.gpu_pools = gpu_pools(context, self._base, self.cluster)
-        self.tracking = tracking(context, self._base)
+        self.node_pools = node_pools(context, self._base, self.cluster)
+        self.tracking = tracking(context, self._base, self.cluster, self.node_pools)
         self.training = training(context, self._base, self.tracking)
-        self.teams = teams(context, self._base, self.cluster, self.gpu_pools, self.tracking, self.training)
+        controller = queue_controller(context, self.cluster)
+        # What a team's namespace holds goes before what answers for it.
+        below = [*self.node_pools, *controller]
+        self.teams = teams(context, self._base, self.cluster, below, self.tracking, self.training)
+        self.queues = queues(context, self.cluster, controller, self.teams)
+        self.monitoring = monitoring(context, self._base, self.cluster)
+        self.preview_access = preview_access(context, self.cluster)
+        self.jenkins_agents = jenkins_agents(context, self.cluster)
         self.contract = Contract(
             "contract",
             ContractArgs(environment=environment, sections=self._sections(), teams=self._team_documents()),
@@ -74,7 +85,7 @@ class Platform:
             "cluster": {
                 "name": self.cluster.name,
                 "arn": self.cluster.arn,
-                "gpu_pools": {pool.name: pool.max_gpus for pool in self.gpu_pools},
+                "node_pools": self._pools_by_resource(),
             },
             "tracking": {"uri": self.tracking.uri, "artifact_uri": self.tracking.artifact_uri},
             "training": {
@@ -83,11 +94,18 @@ class Platform:
             },
         }
 
+    def _pools_by_resource(self) -> dict[str, dict[str, int]]:
+        pools: dict[str, dict[str, int]] = {}
+        for pool in self.node_pools:
+            pools.setdefault(pool.resource, {})[pool.name] = pool.limit
+        return pools
+
     def _team_documents(self) -> dict[str, Mapping[str, pulumi.Input[Any]]]:
         return {
             name: {
                 "name": name,
                 "namespace": team.namespace,
+                "queue": self.queues.get(name, ""),
                 "execution_role_arn": self.training.execution_role_arns[name],
                 "submit_role_arn": team.submit_role_arn,
                 "data_uri": team.data_uri,
@@ -107,6 +125,8 @@ def _context(environment: str, settings: Settings) -> Context:
         region=settings.region,
         account_id=identity.account_id,
     )
+    if settings.guardrails.permissions_boundary:
+        register_boundary(settings.guardrails.permissions_boundary)
     admins = {logical_name(admin): principal_arn(admin, placement) for admin in settings.cluster.admins}
     warn_unless_admin(identity.arn, list(admins.values()))
     return Context(

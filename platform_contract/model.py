@@ -67,12 +67,13 @@ class Registry(Section):
 class Cluster(Section):
     """The Kubernetes cluster.
 
-    gpu_pools: name of each GPU node pool to the most GPUs that it may ever hold.
+    node_pools: Kubernetes resource (`nvidia.com/gpu`, `aws.amazon.com/neuron`, `cpu`) to the node pools with it, by name,
+        and the most of it that each may ever hold. A pool's nodes have the label `groundwork/pool` with its name.
     """
 
     name: str
     arn: Arn
-    gpu_pools: dict[str, int]
+    node_pools: dict[str, dict[str, int]] = Field(default_factory=dict)
 
 
 class Tracking(Section):
@@ -105,10 +106,12 @@ class Team(Section):
     execution_role_arn: role that its jobs and endpoints run with.
     submit_role_arn: role that its members assume to submit and watch jobs.
     data_uri, artifact_uri: the prefixes that belong to it alone; neither ends with a slash.
+    queue: name of its queue in its namespace, which its jobs on the cluster wait in; empty where jobs do not wait.
     """
 
     name: Name
     namespace: str
+    queue: str = ""
     execution_role_arn: Arn
     submit_role_arn: Arn
     data_uri: S3Uri

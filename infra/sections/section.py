@@ -13,7 +13,7 @@ class Problem:
     """One thing wrong with values taken together.
 
     key: which of them to change, as the file spells it (`maxGpus`).
-    value: what the file says.
+    value: what the file says; None where it says nothing and should.
     message: what is wrong and what would be right, as a sentence without its capital and full stop.
     """
 

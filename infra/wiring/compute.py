@@ -1,10 +1,20 @@
 """The cluster and its node pools."""
 
+from collections.abc import Sequence
+
 from components.cluster import Cluster, ClusterArgs
-from components.gpu_pool import GpuNodePool, GpuNodePoolArgs
+from components.cluster_autoscaler import DEFAULT_IMAGE, ClusterAutoscaler, ClusterAutoscalerArgs
+from components.efa_plugin import default_image
+from components.instance_facts import Instance
+from components.managed_node_pool import ManagedNodePool, ManagedNodePoolArgs
+from components.managed_nodes import ManagedNodes, ManagedNodesArgs
+from components.node_pool import AutoNodePool, AutoNodePoolArgs, Taint
 from infra.providers import profile_of
+from infra.sections.node_pools import NodePoolSettings
 from infra.wiring.context import Context
 from infra.wiring.foundations import Foundations
+
+NodePool = AutoNodePool | ManagedNodePool
 
 
 def cluster(context: Context, base: Foundations) -> Cluster:
@@ -30,26 +40,108 @@ def cluster(context: Context, base: Foundations) -> Cluster:
     )
 
 
-def gpu_pools(context: Context, base: Foundations, in_cluster: Cluster) -> list[GpuNodePool]:
-    """One NodePool for each pool of the settings."""
+def node_pools(context: Context, base: Foundations, in_cluster: Cluster) -> list[NodePool]:
+    """Each pool of the settings, and what managed ones need besides."""
+    settings = context.settings
+    managed = [pool for pool in settings.node_pools if pool.kind == "managed"]
+    shared = _managed_nodes(context, in_cluster, managed) if managed else None
     return [
-        GpuNodePool(
-            f"pool-{pool.name}",
-            GpuNodePoolArgs(
-                name=pool.name,
-                families=pool.families,
-                capacity=pool.capacity,
-                max_gpus=pool.max_gpus,
-                gpus_per_node=pool.gpus_per_node,
-                idle_seconds=pool.idle_seconds,
-                reservation_ids=pool.reservation_ids,
-                disk_gib=pool.disk_gib,
-                node_role_name=in_cluster.node_role_name,
-                subnet_ids=base.network.private_subnet_ids,
-                security_group_id=in_cluster.security_group_id,
-                provider=in_cluster.provider,
-            ),
-            context.opts,
-        )
-        for pool in context.settings.gpu_pools
+        _auto(context, base, in_cluster, pool)
+        if pool.machine is None or shared is None
+        else _managed(context, base, in_cluster, pool, pool.machine, shared)
+        for pool in settings.node_pools
     ]
+
+
+def _auto(context: Context, base: Foundations, in_cluster: Cluster, pool: NodePoolSettings) -> AutoNodePool:
+    return AutoNodePool(
+        f"pool-{pool.name}",
+        AutoNodePoolArgs(
+            name=pool.name,
+            families=pool.families,
+            capacity=pool.capacity,
+            limit=pool.limit,
+            per_node=pool.per_node,
+            zones=pool.zones,
+            idle_seconds=pool.idle_seconds,
+            max_node_hours=pool.max_node_hours,
+            taints=_taints(pool),
+            labels=pool.labels,
+            disk_gib=pool.disk_gib,
+            reservation_ids=pool.reservation_ids,
+            warm_images=pool.warm_images,
+            node_role_name=in_cluster.node_role_name,
+            subnet_ids=base.network.private_subnet_ids,
+            security_group_id=in_cluster.security_group_id,
+            provider=in_cluster.provider,
+        ),
+        context.opts,
+    )
+
+
+def _managed(
+    context: Context,
+    base: Foundations,
+    in_cluster: Cluster,
+    pool: NodePoolSettings,
+    machine: Instance,
+    shared: ManagedNodes,
+) -> ManagedNodePool:
+    subnets = dict(zip(context.settings.network.zones, base.network.private_subnet_ids, strict=False))
+    return ManagedNodePool(
+        f"pool-{pool.name}",
+        ManagedNodePoolArgs(
+            placement=context.placement,
+            name=pool.name,
+            machine=machine,
+            capacity=pool.capacity[0],
+            limit=pool.limit,
+            min_nodes=pool.min_nodes,
+            idle_seconds=pool.idle_seconds,
+            taints=_taints(pool),
+            labels=pool.labels,
+            disk_gib=pool.disk_gib,
+            reservation_id=next(iter(pool.reservation_ids), None),
+            sharing=pool.gpu_sharing,
+            efa=pool.efa,
+            warm_images=pool.warm_images,
+            cluster_name=in_cluster.name,
+            node_role_arn=shared.node_role_arn,
+            subnet_ids=[subnets[zone] for zone in pool.zones] or base.network.private_subnet_ids,
+            security_group_id=in_cluster.security_group_id,
+            ready=[*shared.ready, *base.network.routes],
+            provider=in_cluster.provider,
+        ),
+        context.opts,
+    )
+
+
+def _managed_nodes(context: Context, in_cluster: Cluster, managed: Sequence[NodePoolSettings]) -> ManagedNodes:
+    """What all managed pools share: role, add-ons, and the autoscaler that gives them nodes."""
+    chosen = context.settings.cluster
+    ClusterAutoscaler(
+        "autoscaler",
+        ClusterAutoscalerArgs(
+            placement=context.placement,
+            cluster_name=in_cluster.name,
+            image=chosen.autoscaler_image or DEFAULT_IMAGE,
+            provider=in_cluster.provider,
+        ),
+        context.opts,
+    )
+    efa_image = chosen.efa_plugin_image or default_image(context.settings.region)
+    return ManagedNodes(
+        "managed-nodes",
+        ManagedNodesArgs(
+            placement=context.placement,
+            cluster_name=in_cluster.name,
+            addon_versions=chosen.addon_versions,
+            efa_image=efa_image if any(pool.efa for pool in managed) else None,
+            provider=in_cluster.provider,
+        ),
+        context.opts,
+    )
+
+
+def _taints(pool: NodePoolSettings) -> list[Taint]:
+    return [Taint(key=taint.key, value=taint.value, effect=taint.effect) for taint in pool.taints]

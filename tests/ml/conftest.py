@@ -180,7 +180,7 @@ def contract_parameters(role: str, environment: str = ENVIRONMENT, account: str 
         "cluster": {
             "name": "groundwork-local",
             "arn": f"arn:aws:eks:{REGION}:{account}:cluster/groundwork-local",
-            "gpu_pools": {},
+            "node_pools": {},
         },
         "tracking": {
             "uri": f"arn:aws:sagemaker:{REGION}:{account}:mlflow-tracking-server/groundwork-local",

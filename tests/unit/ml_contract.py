@@ -34,7 +34,7 @@ def parameters(environment: str = "dev", **changes: dict[str, Any]) -> dict[str,
             "repositories": {"training": f"{REGISTRY}/training", "serving": f"{REGISTRY}/serving"},
             "serving_image": f"{REGISTRY}/serving:0.1.0",
         },
-        "cluster": {"name": "dev", "arn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/dev", "gpu_pools": {}},
+        "cluster": {"name": "dev", "arn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/dev", "node_pools": {}},
         "tracking": {"uri": arn, "artifact_uri": "s3://artifacts/mlflow"},
         "training": {"max_runtime_seconds": 7200, "use_vpc": True},
     }

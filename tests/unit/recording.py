@@ -56,6 +56,23 @@ class Recording:
         return json.loads(self.one(resource_type, name).inputs[key])["Statement"]
 
 
+ARNS = {
+    "aws:amp/workspace:Workspace": "aps::workspace/ws-{logical}",
+    "aws:cloudtrail/trail:Trail": "cloudtrail::trail/{name}",
+    "aws:cloudwatch/logGroup:LogGroup": "logs::log-group:{name}",
+    "aws:codebuild/project:Project": "codebuild::project/{name}",
+    "aws:kms/key:Key": "kms::key/{logical}",
+    "aws:sagemaker/mlflowApp:MlflowApp": "sagemaker::mlflow-app/app-{logical}",
+    "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer": (
+        "sagemaker::mlflow-tracking-server/{trackingServerName}"
+    ),
+    "aws:secretsmanager/secret:Secret": "secretsmanager::secret:{logical}",
+    "aws:sns/topic:Topic": "sns::{logical}",
+    "aws:sqs/queue:Queue": "sqs::{logical}",
+}
+"""Type to service and resource of its ARN (https://docs.aws.amazon.com/service-authorization/latest/reference/)."""
+
+
 class _Mocks(mocks.Mocks):
     def __init__(self, recording: Recording):
         self.recording = recording
@@ -133,7 +150,9 @@ def _computed(resource_type: str, name: str, inputs: Mapping[str, Any]) -> dict[
     if resource_type == "aws:ecr/repository:Repository":
         url = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/{inputs['name']}"
         return {"arn": f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/{inputs['name']}", "repositoryUrl": url}
-    return {"arn": f"arn:aws:service:us-east-1:{ACCOUNT}:{name}", "keyId": f"{name}-key"}
+    rest = ARNS.get(resource_type, "service::" + name).format(**{"logical": name, **inputs})
+    service, _, resource = rest.partition("::")
+    return {"arn": f"arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}", "keyId": f"{name}-key"}
 
 
 def record(program: Callable[[], object], *, stack: str = "dev", config: Mapping[str, Any] | None = None) -> Recording:

@@ -26,7 +26,7 @@ SECTIONS = {
     "network": {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1"], "job_security_group_id": "sg-1"},
     "storage": {"data_bucket": "d", "artifact_bucket": "a", "log_bucket": "l", "kms_key_arn": KEY},
     "registry": {"repositories": {"serving": "r/serving"}, "serving_image": "r/serving:1"},
-    "cluster": {"name": "c", "arn": "arn:aws:eks:us-east-1:123456789012:cluster/c", "gpu_pools": {"t4": 4}},
+    "cluster": {"name": "c", "arn": "arn:aws:eks:us-east-1:123456789012:cluster/c", "node_pools": {"nvidia.com/gpu": {"t4": 4}}},
     "tracking": {"uri": "https://mlflow.example", "artifact_uri": "s3://artifacts/mlflow"},
     "training": {"max_runtime_seconds": 3600, "use_vpc": True},
 }
@@ -94,7 +94,7 @@ def test_a_value_that_does_not_fit_the_model_is_refused_when_it_is_written():
 def test_a_section_that_outgrows_a_standard_parameter_is_refused():
     pools = {f"pool-{number:04}": 8 for number in range(400)}
     with pytest.raises(ContractError, match=str(STANDARD_PARAMETER_BYTES)):
-        section_document("cluster", SECTIONS["cluster"] | {"gpu_pools": pools})
+        section_document("cluster", SECTIONS["cluster"] | {"node_pools": {"nvidia.com/gpu": pools}})
 
 
 @pytest.mark.unit

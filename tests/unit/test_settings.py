@@ -16,12 +16,22 @@ from tests.unit.shipped import EXAMPLE_RANGE, file_of, settings_of
 ROOT = Path(__file__).parents[2]
 GOOD: dict[str, Any] = {
     "region": "us-east-1",
+    "accountId": "123456789012",
     "network": {"zones": ["us-east-1a", "us-east-1b"]},
     "teams": [{"name": "research"}],
 }
 ZONES = ["us-east-1a", "us-east-1b"]
 POOL: dict[str, Any] = {"name": "gpu", "families": ["g5"], "maxGpus": 4}
 MISSPELT_LIMIT: dict[str, Any] = {"name": "gpu", "families": ["g5"], "maxGpu": 4}
+NEURON: dict[str, Any] = {"name": "neuron", "families": ["trn1"]}
+MANAGED: dict[str, Any] = {"name": "big", "kind": "managed", "instanceType": "p4d.24xlarge", "maxGpus": 8}
+MANAGED_NEURON: dict[str, Any] = {
+    "name": "big",
+    "kind": "managed",
+    "instanceType": "trn1.32xlarge",
+    "maxNeuronDevices": 16,
+}
+BLOCK: dict[str, Any] = {"capacity": ["capacity-block"], "reservationIds": ["cr-0a1b2c3d"]}
 UNLIMITED: dict[str, Any] = {"name": "gpu", "families": ["g5"]}
 
 # Each row: what the file says instead, and what the message must hold: the key, the value, what is allowed.
@@ -50,15 +60,49 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"cluster": {"admins": ["me"]}}, ["cluster.admins[0]", '"me"', "role/NAME"]),
     ({"cluster": {"admins": ["role/a", "role/team/a"]}}, ["cluster.admins", "each role or user name once"]),
     ({"cluster": {"publicAccessCidrs": [EXAMPLE_RANGE]}}, ["cluster.publicAccessCidrs[0]", EXAMPLE_RANGE, "your own"]),
-    ({"gpuPools": [UNLIMITED]}, ["gpuPools[0].maxGpus", "is missing", "most GPUs"]),
-    ({"gpuPools": [MISSPELT_LIMIT]}, ["gpuPools[0].maxGpu:", "did you mean groundwork:gpuPools[0].maxGpus?"]),
-    ({"gpuPools": [{**POOL, "maxGpus": -1}]}, ["gpuPools[0].maxGpus", "-1", "1 or more"]),
-    ({"gpuPools": [{**POOL, "families": ["g55"]}]}, ["gpuPools[0].families[0]", '"g55"', "g4dn", "nearest is g5"]),
-    ({"gpuPools": [{**POOL, "families": ["p4d"]}]}, ["gpuPools[0].maxGpus", "p4d.24xlarge", "8 × A100", "8 > 4"]),
-    ({"gpuPools": [{**POOL, "gpusPerNode": [3]}]}, ["gpuPools[0].gpusPerNode", "[3]", "1, 4, 8"]),
-    ({"gpuPools": [{**POOL, "capacity": ["reserved"]}]}, ["gpuPools[0].reservationIds", "neither without"]),
-    ({"gpuPools": [{**POOL, "name": "system"}]}, ["gpuPools[0].name", "EKS uses"]),
-    ({"gpuPools": [POOL, POOL]}, ["gpuPools[1].name", '"gpu"', "gpuPools[0] has this name"]),
+    ({"nodePools": [UNLIMITED]}, ["nodePools[0].maxGpus", "is missing", "the most GPUs"]),
+    ({"nodePools": [MISSPELT_LIMIT]}, ["nodePools[0].maxGpu:", "did you mean groundwork:nodePools[0].maxGpus?"]),
+    ({"nodePools": [{**POOL, "maxGpus": -1}]}, ["nodePools[0].maxGpus", "-1", "1 or more"]),
+    ({"nodePools": [{**POOL, "families": ["g55"]}]}, ["nodePools[0].families[0]", '"g55"', "g4dn", "nearest is g5"]),
+    ({"nodePools": [{**POOL, "families": ["p4d"]}]}, ["nodePools[0].maxGpus", "p4d.24xlarge", "8 × A100", "8 > 4"]),
+    ({"nodePools": [{**POOL, "perNode": [3]}]}, ["nodePools[0].perNode", "[3]", "1, 4, 8"]),
+    ({"nodePools": [{**POOL, "capacity": ["reserved"]}]}, ["nodePools[0].reservationIds", "neither without"]),
+    ({"nodePools": [{**POOL, "name": "system"}]}, ["nodePools[0].name", "EKS uses"]),
+    ({"nodePools": [{**POOL, "families": ["g5", "c7i"]}]}, ["nodePools[0].families", "one kind of accelerator"]),
+    ({"nodePools": [{**POOL, "families": ["g7"]}]}, ["nodePools[0].families", "Auto Mode does not list g7"]),
+    ({"nodePools": [{**POOL, "maxVcpus": 4}]}, ["nodePools[0].maxVcpus", "limited by maxGpus"]),
+    ({"nodePools": [NEURON]}, ["nodePools[0].maxNeuronDevices", "is missing", "the most Neuron devices"]),
+    (
+        {"nodePools": [{**NEURON, "maxNeuronDevices": 15, "perNode": [16]}]},
+        ["trn1.32xlarge", "16 × Trainium, and 16 > 15"],
+    ),
+    ({"nodePools": [{**POOL, "maxNodeHours": 500}]}, ["maxNodeHours", "480 or less", "504 hours (21 days)"]),
+    ({"nodePools": [{**POOL, "zones": ["us-east-1f"]}]}, ["nodePools[0].zones", "no subnet in us-east-1f"]),
+    ({"nodePools": [{**POOL, "labels": {"karpenter.sh/x": "y"}}]}, ["labels.karpenter.sh/x", "reserved"]),
+    ({"nodePools": [{**POOL, "taints": [{"key": "groundwork/pool"}]}]}, ["taints[0].key", "reserved"]),
+    ({"nodePools": [{**POOL, "warmImages": ["repo.example/x:latest"]}]}, ["warmImages[0]", "other than latest"]),
+    ({"nodePools": [{**POOL, "efa": True}]}, ["nodePools[0].efa", "kind: managed"]),
+    ({"nodePools": [{**MANAGED, "families": ["p4d"]}]}, ["nodePools[0].families", "kind: auto"]),
+    ({"nodePools": [{**MANAGED, "instanceType": "p4d"}]}, ["instanceType", '"p4d"', "with its size"]),
+    ({"nodePools": [{**MANAGED, "instanceType": None}]}, ["instanceType", "such as p5.48xlarge"]),
+    ({"nodePools": [{**MANAGED, "maxGpus": 7}]}, ["maxGpus", "p4d.24xlarge with 8 × A100, and 8 > 7"]),
+    ({"nodePools": [{**MANAGED, "minNodes": 2}]}, ["minNodes", "8 // 8 = 1 nodes"]),
+    ({"nodePools": [{**MANAGED, "capacity": ["spot", "on-demand"]}]}, ["capacity", "takes one of them"]),
+    ({"nodePools": [{**MANAGED, "efa": True}]}, ["nodePools[0].zones", "allowed is one zone"]),
+    (
+        {"nodePools": [{**MANAGED, "instanceType": "g5.xlarge", "efa": True}]},
+        ["efa", "takes no Elastic Fabric Adapter"],
+    ),
+    (
+        {"nodePools": [{**MANAGED, "instanceType": "g5.xlarge", **BLOCK}]},
+        ["capacity", "no capacity blocks of g5.xlarge"],
+    ),
+    ({"nodePools": [{**MANAGED, "sharing": {"kind": "mig", "profile": "1g.10tb"}}]}, ["sharing.profile", "1g.5gb"]),
+    ({"nodePools": [{**MANAGED, "sharing": {"kind": "mig"}}]}, ["sharing.profile", "neither without"]),
+    ({"nodePools": [{**MANAGED, "sharing": {"kind": "time-slicing", "replicas": 1}}]}, ["sharing.replicas", "2 to 48"]),
+    ({"nodePools": [MANAGED_NEURON]}, ["instanceType", "kind: auto"]),
+    ({"cluster": {"addonVersions": {"coredn": "v1"}}}, ["cluster.addonVersions", "coredn is none of them"]),
+    ({"nodePools": [POOL, POOL]}, ["nodePools[1].name", '"gpu"', "nodePools[0] has this name"]),
     ({"teams": []}, ["groundwork:teams", "list of 1 or more"]),
     ({"teams": [{"name": "My Team"}]}, ["teams[0].name", '"My Team"', "lower-case"]),
     ({"teams": [{"name": "kube-ml"}]}, ["teams[0].name", "Kubernetes keeps"]),
@@ -86,11 +130,17 @@ def test_a_bad_value_is_named_with_its_key_and_what_is_allowed(change: dict[str,
 
 @pytest.mark.unit
 def test_all_problems_of_a_file_are_shown_at_once_even_within_one_section():
-    pools = [{**POOL, "name": "Big", "families": ["p5"], "gpusPerNode": [8]}, UNLIMITED]
+    pools = [{**POOL, "name": "Big", "families": ["p5"], "perNode": [8]}, UNLIMITED]
     with pytest.raises(SettingsError) as error:
-        parse("dev", {**GOOD, "gpuPools": pools, "region": "mars", "storage": {"retentionDays": -4}})
+        parse("dev", {**GOOD, "nodePools": pools, "region": "mars", "storage": {"retentionDays": -4}})
     text = str(error.value)
-    for words in ("gpuPools[0].name", "gpuPools[0].maxGpus", "gpuPools[1].maxGpus", "region", "storage.retentionDays"):
+    for words in (
+        "nodePools[0].name",
+        "nodePools[0].maxGpus",
+        "nodePools[1].maxGpus",
+        "region",
+        "storage.retentionDays",
+    ):
         assert words in text
     assert text.startswith("5 settings are not valid; nothing has been changed.")
 
@@ -98,7 +148,7 @@ def test_all_problems_of_a_file_are_shown_at_once_even_within_one_section():
 @pytest.mark.unit
 def test_a_misspelt_key_that_was_needed_is_one_problem_not_two():
     with pytest.raises(SettingsError) as error:
-        parse("dev", {**GOOD, "gpuPools": [MISSPELT_LIMIT]})
+        parse("dev", {**GOOD, "nodePools": [MISSPELT_LIMIT]})
     assert len(error.value.lines) == 1
 
 
@@ -161,3 +211,18 @@ def test_dev_as_it_ships_opens_the_cluster_to_nobody_until_somebody_says_to_whom
     with pytest.raises(SettingsError, match="publicAccessCidrs") as error:
         parse("dev", shipped)
     assert len(error.value.lines) == 1
+
+
+@pytest.mark.unit
+def test_a_quota_may_count_every_part_that_gpus_are_cut_into():
+    pools = [{**MANAGED, "sharing": {"kind": "mig", "profile": "1g.5gb"}}]
+    settings = parse("dev", {**GOOD, "nodePools": pools, "teams": [{"name": "a", "quota": {"gpus": 56}}]})
+    assert settings.node_pools[0].advertised == 8 * 7
+    assert settings.node_pools[0].limit == 8
+
+
+@pytest.mark.unit
+def test_a_pool_counts_what_its_machines_have():
+    pools = [POOL, {**NEURON, "maxNeuronDevices": 16}, {"name": "cpu", "families": ["c7i"], "maxVcpus": 8}, MANAGED]
+    counted = [(pool.resource, pool.limit) for pool in parse("dev", {**GOOD, "nodePools": pools}).node_pools]
+    assert counted == [("nvidia.com/gpu", 4), ("aws.amazon.com/neuron", 16), ("cpu", 8), ("nvidia.com/gpu", 8)]

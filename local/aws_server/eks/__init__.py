@@ -1,5 +1,5 @@
 """EKS: clusters as AWS describes them, in front of the one Kubernetes API server of the local stack."""
 
-from local.aws_server.eks import access, addons, clusters, pod_identity, tags, updates
+from local.aws_server.eks import access, addons, clusters, node_groups, pod_identity, scaling_groups, tags, updates
 
-__all__ = ["access", "addons", "clusters", "pod_identity", "tags", "updates"]
+__all__ = ["access", "addons", "clusters", "node_groups", "pod_identity", "scaling_groups", "tags", "updates"]

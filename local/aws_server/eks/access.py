@@ -55,6 +55,12 @@ def bootstrap(call: Call, cluster: dict[str, Any]) -> None:
         _associate(call, entry, f"{POLICY_PREFIX}AmazonEKSAutoNodePolicy", {"type": "cluster", "namespaces": []})
 
 
+def let_nodes_in(call: Call, cluster: dict[str, Any], role_arn: str) -> None:
+    """The entry that EKS makes for the role of a managed node group, if it has none yet."""
+    if call.server.records.get(ENTRY, child_key(call, cluster["name"], role_arn)) is None:
+        _entry(call, cluster["name"], role_arn, "EC2_LINUX", {})
+
+
 def _key(call: Call, entry: dict[str, Any]) -> str:
     return child_key(call, entry["clusterName"], entry["principalArn"])
 

@@ -13,7 +13,17 @@ from collections.abc import Callable
 from typing import Any
 
 from local.aws_server.eks import access
-from local.aws_server.eks.common import CLUSTER, cluster_key, cluster_of, eks_operation, in_use, invalid, now, page
+from local.aws_server.eks.common import (
+    CLUSTER,
+    children,
+    cluster_key,
+    cluster_of,
+    eks_operation,
+    in_use,
+    invalid,
+    now,
+    page,
+)
 from local.aws_server.identity import principal_exists
 from local.aws_server.operations import Call, Server, ServiceError, on_start
 
@@ -76,7 +86,10 @@ def delete_cluster(call: Call) -> dict[str, Any]:
         )
     if cluster["status"] == "DELETING":
         return {"cluster": cluster}
-    call.forward()  # refuses while the cluster has node groups or Fargate profiles
+    if groups := children(call, "eks-nodegroup", cluster["name"]):
+        names = ", ".join(group["nodegroupName"] for group in groups)
+        raise in_use(f"Cluster has nodegroups attached: {names}")
+    call.forward()  # refuses while the cluster has Fargate profiles
     key = cluster_key(call, cluster["name"])
     for kind in ("eks-addon", access.ENTRY, "eks-pod-identity", "eks-update"):
         for child_key, _ in call.server.records.items(kind, f"{key}/"):

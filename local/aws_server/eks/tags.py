@@ -1,4 +1,4 @@
-"""Tags of what the EKS overlays keep; those of node groups and Fargate profiles are moto's."""
+"""Tags of what the EKS overlays keep; those of Fargate profiles are moto's."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ _ARN_MEMBERS = {
     CLUSTER: "arn",
     ENTRY: "accessEntryArn",
     "eks-addon": "addonArn",
+    "eks-nodegroup": "nodegroupArn",
     "eks-pod-identity": "associationArn",
 }
 

@@ -15,13 +15,13 @@ def ec2_arn(kind: str) -> str:
     return f"arn:{{partition}}:ec2:{{region}}:{{ownerId}}:{kind}/{{id}}"
 
 
-def ec2_tags(kind: str, *, at_create: bool = True) -> Tagging:
-    """EC2's tagging of one kind of resource."""
+def ec2_tags(kind: str, *, at_create: bool = True, of: str = "$id") -> Tagging:
+    """EC2's tagging of one kind of resource. of: what EC2 knows it by, where that is not its id here."""
     return Tagging(
         member="TagSpecifications" if at_create else "",
         style="ec2",
         ec2_type=kind,
         path="Tags",
-        add=Call("CreateTags", {"Resources": ["$id"], "Tags": "$tags"}),
-        remove=Call("DeleteTags", {"Resources": ["$id"], "Tags": "$tagKeyPairs"}),
+        add=Call("CreateTags", {"Resources": [of], "Tags": "$tags"}),
+        remove=Call("DeleteTags", {"Resources": [of], "Tags": "$tagKeyPairs"}),
     )
