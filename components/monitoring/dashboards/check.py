@@ -43,7 +43,8 @@ def panels_of(dashboard: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _of_target(target: Mapping[str, Any]) -> Iterator[str]:
-    source = (target.get("datasource") or {}).get("uid")
+    named: Mapping[str, Any] = target.get("datasource") or {}
+    source = named.get("uid")
     if source == PROMETHEUS_UID:
         yield from _of_promql(target.get("expr", ""))
     elif source == CLOUDWATCH_UID:
