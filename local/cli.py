@@ -117,6 +117,17 @@ def env(output: Output = Format.text) -> None:
     print(json.dumps(variables, indent=2) if output is Format.json else as_shell(variables))
 
 
+@app.command(epilog="Example:  groundwork local monitoring --stop")
+def monitoring(
+    stop: Annotated[bool, typer.Option("--stop", help="End it, and keep what it measured.")] = False,
+) -> None:
+    """Run a genuine Prometheus beside the stack: it scrapes what runs here and evaluates the stack's own rules."""
+    from local.monitoring import command
+
+    with plain_errors("make local-monitoring"):
+        (command.stop if stop else command.start)(this_checkout(), Progress())
+
+
 @app.command()
 def types(output: Output = Format.text) -> None:
     """List the AWS resource types that the local stack knows, and which of them it only records."""

@@ -65,6 +65,21 @@ class Paths:
         return self.run / "mlflow.json"
 
     @property
+    def monitoring(self) -> Path:
+        """Configuration and rule files of the local Prometheus, and its ports."""
+        return self.local / "monitoring"
+
+    @property
+    def monitoring_request(self) -> Path:
+        """Written when somebody has asked for the local Prometheus: where its programs are."""
+        return self.run / "monitoring.json"
+
+    @property
+    def prometheus_data(self) -> Path:
+        """The local Prometheus' database."""
+        return self.local / "data" / "prometheus"
+
+    @property
     def aws_data(self) -> Path:
         """The AWS server's journal, snapshots and object bodies."""
         return self.local / "data" / "aws"

@@ -4,6 +4,7 @@ from local.acquire.chosen import program
 from local.aws_server.service import aws_server_service
 from local.kubernetes.services import ControlPlaneBinaries, control_plane_services
 from local.mlflow import MlflowOnRequest
+from local.monitoring.services import MonitoringOnRequest
 from local.paths import Paths
 from local.supervisor.daemon import Stack
 from local.supervisor.health import is_healthy
@@ -11,7 +12,10 @@ from local.supervisor.ports import choose_ports
 
 
 def stack(paths: Paths) -> Stack:
-    """What the supervisor of a checkout runs; the MLflow server comes and goes as the AWS server is asked for one."""
+    """What the supervisor of a checkout runs.
+
+    The MLflow server comes and goes as the AWS server is asked for one, Prometheus as `make local-monitoring` asks.
+    """
     ports = choose_ports(paths.ports_file)
     binaries = ControlPlaneBinaries(
         etcd=program(paths, "etcd"),
@@ -21,4 +25,6 @@ def stack(paths: Paths) -> Stack:
 
     aws = aws_server_service(paths, ports)
     control_plane = control_plane_services(paths, ports, binaries)
-    return Stack([aws, *control_plane], MlflowOnRequest(paths, ports, lambda: is_healthy(aws)))
+    mlflow = MlflowOnRequest(paths, ports, lambda: is_healthy(aws))
+    monitoring = MonitoringOnRequest(paths, ports)
+    return Stack([aws, *control_plane], lambda: [*mlflow(), *monitoring()])

@@ -137,8 +137,8 @@ def _on_path(tool: Tool) -> Path | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    have, want = version_of(answer.stdout), version_of(tool.version)
-    same = 1 if tool.newer == "any" else 2
+    have, want = version_of(answer.stdout or answer.stderr), version_of(tool.oldest or tool.version)
+    same = 0 if tool.oldest else 1 if tool.newer == "any" else 2
     return folder if have and have[:same] == want[:same] and have >= want else None
 
 

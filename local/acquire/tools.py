@@ -32,11 +32,13 @@ class Tool:
     programs: executables, the first of which tells its version.
     version_command: arguments that make it print its version.
     newer: which versions on PATH will do: "any" newer one of the same major version, or a newer "patch" only.
+    oldest: when given, every version on PATH from this one on will do, older ones than `version` too.
     companions: programs that must lie beside one found on PATH, or it is not taken.
     downloads: official files for this system (none where nothing is published).
     module: folder under local/tools with go.mod and go.sum.
     packages: Go package to program name.
     ldflags: linker flags; version stamps.
+    left_out: Go module to files of it that are not compiled.
     build_space: bytes that a cold build takes, module and build caches included.
     """
 
@@ -48,7 +50,9 @@ class Tool:
     module: str
     packages: Mapping[str, str]
     ldflags: str
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     newer: str = "patch"
+    oldest: str = ""
     companions: tuple[str, ...] = ()
     downloads: tuple[Download, ...] = field(default=())
     build_space: int = 2_000_000_000
@@ -127,6 +131,79 @@ def _kubernetes() -> Tool:
     )
 
 
+def _prometheus() -> Tool:
+    # The last one that is made of modules which every module proxy has.
+    version = "3.9.1"
+    base = f"https://github.com/prometheus/prometheus/releases/download/v{version}"
+    name = f"prometheus-{version}.{SYSTEM}-{ARCH}"
+    programs = ("prometheus", "promtool")
+    return Tool(
+        name="prometheus",
+        title="Prometheus",
+        version=version,
+        programs=programs,
+        version_command=("--version",),
+        # Debian 12's package. The rules are written for Amazon's service, which speaks the same language as version 2.
+        oldest="2.42.0",
+        downloads=(
+            Download(
+                url=f"{base}/{name}.tar.gz",
+                take=tuple(f"{name}/{program}" for program in programs),
+                checksums=f"{base}/sha256sums.txt",
+            ),
+        ),
+        # The module's version for Prometheus 3.9.1 is v0.309.1. Built from it, Prometheus has no pages for a browser:
+        # these come from a build of JavaScript that the module does not carry. Its API is whole.
+        module="monitoring",
+        packages={f"github.com/prometheus/prometheus/cmd/{program}": program for program in programs},
+        ldflags=f"-X github.com/prometheus/common/version.Version={version}",
+        # Discovery in clouds is half of the program. Without this list of it, discovery by file and by HTTP are left.
+        left_out={"github.com/prometheus/prometheus": ("plugins/plugins.go",)},
+        build_space=3_000_000_000,
+    )
+
+
+def _kube_state_metrics() -> Tool:
+    version = "2.18.0"
+    return Tool(
+        name="kube-state-metrics",
+        title="kube-state-metrics",
+        version=version,
+        programs=("kube-state-metrics",),
+        version_command=("version",),
+        # Its project publishes images alone.
+        downloads=(),
+        module="monitoring",
+        packages={"k8s.io/kube-state-metrics/v2": "kube-state-metrics"},
+        ldflags=f"-X github.com/prometheus/common/version.Version=v{version}",
+        build_space=2_000_000_000,
+    )
+
+
+def _node_exporter() -> Tool:
+    version = "1.12.1"
+    base = f"https://github.com/prometheus/node_exporter/releases/download/v{version}"
+    name = f"node_exporter-{version}.{SYSTEM}-{ARCH}"
+    return Tool(
+        name="node-exporter",
+        title="Node exporter",
+        version=version,
+        programs=("node_exporter",),
+        version_command=("--version",),
+        newer="any",
+        downloads=(
+            Download(url=f"{base}/{name}.tar.gz", take=(f"{name}/node_exporter",), checksums=f"{base}/sha256sums.txt"),
+        ),
+        module="monitoring",
+        packages={"github.com/prometheus/node_exporter": "node_exporter"},
+        ldflags=f"-X github.com/prometheus/common/version.Version={version}",
+        build_space=600_000_000,
+    )
+
+
 PULUMI, ETCD, KUBERNETES = _pulumi(), _etcd(), _kubernetes()
 TOOLS = (PULUMI, ETCD, KUBERNETES)
-"""In the order in which they are needed."""
+"""What `make local` needs, in the order in which it does."""
+PROMETHEUS, KUBE_STATE_METRICS, NODE_EXPORTER = _prometheus(), _kube_state_metrics(), _node_exporter()
+MONITORING_TOOLS = (PROMETHEUS, KUBE_STATE_METRICS, NODE_EXPORTER)
+"""What `make local-monitoring` needs besides."""

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+MONITORING_USER = "groundwork-monitoring"
 _VALID = datetime.timedelta(days=3650)
 _RENEW_BEFORE = datetime.timedelta(days=30)
 
@@ -56,6 +57,11 @@ class ControlPlaneFiles:
     @property
     def controller_manager(self) -> Pair:
         return self._pair("controller-manager")
+
+    @property
+    def monitoring(self) -> Pair:
+        """What measures the cluster (`local.monitoring`); may read what RBAC lets it."""
+        return self._pair("monitoring")
 
     @property
     def etcd_authority(self) -> Pair:
@@ -101,6 +107,7 @@ def ensure_certificates(folder: Path) -> ControlPlaneFiles:
     _ensure_leaf(files.api_server, files.authority, renewed, "kube-apiserver", server_names=server_names)
     _ensure_leaf(files.admin, files.authority, renewed, "groundwork-admin", organization="system:masters")
     _ensure_leaf(files.controller_manager, files.authority, renewed, "system:kube-controller-manager")
+    _ensure_leaf(files.monitoring, files.authority, renewed, MONITORING_USER)
     renewed = _ensure_authority(files.etcd_authority, "groundwork-etcd")
     _ensure_leaf(files.etcd_server, files.etcd_authority, renewed, "etcd", server_names=["localhost"])
     _ensure_leaf(files.etcd_client, files.etcd_authority, renewed, "kube-apiserver")

@@ -92,6 +92,29 @@ def test_which_versions_on_path_fit(machine: Path, says: str, newer: str, fits: 
     assert (find(a_tool(newer=newer), WAYS) is not None) is fits
 
 
+@pytest.mark.parametrize(("says", "fits"), [("2.2.0", False), ("2.3.0", True), ("3.1.0", True)])
+def test_a_tool_may_say_how_old_a_version_on_path_may_be(machine: Path, says: str, fits: bool) -> None:
+    script(machine / "bin" / "widget", f"echo {says}")
+    assert (find(a_tool(oldest="2.3.0"), WAYS) is not None) is fits
+
+
+def test_a_build_leaves_files_of_a_module_out(machine: Path) -> None:
+    source = machine / "module-cache" / "widget"
+    for name in ("main.go", "clouds.go", "page.html"):
+        source.mkdir(parents=True, exist_ok=True)
+        (source / name).touch()
+    (machine / "tools" / "widget" / "go.sum").touch()
+    download = f"""if [ "$1" = mod ]; then echo '{{"Dir": "{source}"}}'; exit; fi"""
+    look = 'for word in "$@"; do case $word in -modfile=*) f=${word#*=}; esac; done\n'
+    look += f"ls ${{f%go.mod}}0 > {machine / 'seen'}; cat $f > {machine / 'modfile'}"
+    script(machine / "bin" / "go", f"{download}\n{look}\n{WORKING_GO}")
+    tool = a_tool(left_out={"example.org/widget": ("clouds.go",)})
+    built = acquire(tool, machine / "log", quiet)
+    assert (machine / "seen").read_text().split() == ["main.go", "page.html"]
+    assert "replace example.org/widget => " in (machine / "modfile").read_text()
+    assert [file.name for file in built.folder.iterdir()] == ["widget"]
+
+
 def test_an_engine_on_path_without_its_language_host_is_not_taken(machine: Path) -> None:
     script(machine / "bin" / "widget", "echo 2.4.1")
     assert find(a_tool(companions=("widget-language-python",)), WAYS) is None
