@@ -123,7 +123,6 @@ CASES: dict[str, Case] = {
     ),
 }
 CANNOT_BE_LEFT_OUT = {
-    ("aws:sagemaker/mlflowApp:MlflowApp", "defaultDomainIdLists"): "UpdateMlflowApp takes no empty list",
     ("aws:rds/instance:Instance", "engineVersion"): "RDS stays at the version that it has",
     ("aws:rds/instance:Instance", "manageMasterUserPassword"): "without it a password has to stand in the state",
 }

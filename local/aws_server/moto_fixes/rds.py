@@ -31,7 +31,14 @@ def create_db_subnet_group(call: Call) -> dict[str, Any]:
 @operation("rds", "ModifyDBSubnetGroup")
 def modify_db_subnet_group(call: Call) -> dict[str, Any]:
     _zones(call)
-    return call.forward()
+    name = call.params["DBSubnetGroupName"]
+    with call.server.changing("rds"):
+        groups = rds_backends[call.account_id][call.region].subnet_groups
+        group = groups.get(name)
+        answer = call.forward()
+        # moto takes the group out and forgets to put it back.
+        groups[name] = group
+    return answer
 
 
 @operation("rds", "DeleteDBSubnetGroup")
@@ -39,7 +46,7 @@ def delete_db_subnet_group(call: Call) -> dict[str, Any]:
     name = call.params["DBSubnetGroupName"]
     for database in rds_backends[call.account_id][call.region].databases.values():
         group = getattr(database, "db_subnet_group", None)
-        if group is not None and group.subnet_name == name:
+        if group is not None and group.name == name:
             message = (
                 f"Cannot delete the subnet group '{name}' because at least one database instance is still using it."
             )

@@ -1,7 +1,8 @@
 """Serverless MLflow apps."""
 
+from local.providers.aws.context import Context
 from local.providers.aws.services.common import page
-from local.providers.aws.table import REPLACES, Call, Property, Read, Resource, Tagging, Wait
+from local.providers.aws.table import REPLACES, Call, Function, Property, Read, Resource, Tagging, Wait
 
 _GONE = ("ResourceNotFound",)
 _CHANGEABLE = (
@@ -16,6 +17,14 @@ _MEMBERS = {
     "AccountDefaultStatus": "$accountDefaultStatus",
     "DefaultDomainIdList": "$defaultDomainIdLists",
 }
+
+
+def _update(context: Context) -> None:
+    """All that may change; an empty list of domains is said, for what is left out stays."""
+    params = {member: context.value(reference.removeprefix("$")) for member, reference in _MEMBERS.items()}
+    params["DefaultDomainIdList"] = params["DefaultDomainIdList"] or []
+    context.call("UpdateMlflowApp", {"Arn": context.id, **params})
+
 
 MLFLOW_APP = Resource(
     type="aws:sagemaker/mlflowApp:MlflowApp",
@@ -37,7 +46,7 @@ MLFLOW_APP = Resource(
         Read("DescribeMlflowApp", {"Arn": "$id"}, gone=_GONE),
         Read("ListTags", {"ResourceArn": "$id"}, "Tags", into="tags"),
     ),
-    updates=(Call("UpdateMlflowApp", {"Arn": "$id", **_MEMBERS}, on=_CHANGEABLE),),
+    updates=(Function(_update, on=_CHANGEABLE),),
     delete=(Call("DeleteMlflowApp", {"Arn": "$id"}, ignore=_GONE),),
     outputs={"arn": "Arn"},
     tagging=Tagging(

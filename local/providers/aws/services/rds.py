@@ -255,7 +255,13 @@ INSTANCE = Resource(
     ),
     create=Call("CreateDBInstance", {member: f"${name}" for name, member in _AT_CREATE.items()}),
     reads=(
-        Read("DescribeDBInstances", {"DBInstanceIdentifier": "$identifier"}, "DBInstances[0]", gone=_INSTANCE_GONE),
+        # By the id: the identifier may be another one by now.
+        Read(
+            "DescribeDBInstances",
+            {"Filters": [{"Name": "dbi-resource-id", "Values": ["$id"]}]},
+            "DBInstances[0]",
+            gone=_INSTANCE_GONE,
+        ),
         _read_tags("$document.DBInstanceArn"),
     ),
     updates=(Function(_modify),),
