@@ -54,11 +54,13 @@ class Network(pulumi.ComponentResource):
     private_subnet_ids: list[pulumi.Output[str]]
     routes: list[pulumi.Resource]
     """What workloads in the private subnets must depend on: without it a destroy cuts their way out under them."""
+    nat_gateway_ids: dict[str, pulumi.Output[str]]
+    """By the letter of the zone. None in an existing network, whose gateways are not ours to know."""
 
     def __init__(self, name: str, args: NetworkArgs | ExistingNetwork, opts: pulumi.ResourceOptions | None = None):
         super().__init__("groundwork:network:Network", name, None, opts)
         self._name = name
-        self.routes = []
+        self.routes, self.nat_gateway_ids = [], {}
         if isinstance(args, ExistingNetwork):
             self.vpc_id = pulumi.Output.from_input(args.vpc_id)
             self.private_subnet_ids = [pulumi.Output.from_input(subnet) for subnet in args.private_subnet_ids]
@@ -181,6 +183,7 @@ class Network(pulumi.ComponentResource):
             gateways[zone] = aws.ec2.NatGateway(
                 f"{name}-nat-{letter}", subnet_id=public[zone].id, allocation_id=address.id, opts=after_route
             )
+        self.nat_gateway_ids = {zone_letter(zone): gateway.id for zone, gateway in gateways.items()}
         return {zone: gateways.get(zone, gateways[args.zones[0]]) for zone in args.zones}
 
 

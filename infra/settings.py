@@ -97,7 +97,7 @@ class Settings(Section):
         """Logs that nobody can delete, in an environment that shall leave nothing behind."""
         trail = self.guardrails.trail
         if self.protection.delete_contents and trail.enabled and trail.lock_days and trail.lock_mode == "compliance":
-            message = f"with protection.deleteContents allowed is governance: nobody could delete for {trail.lock_days} days"
+            message = "with protection.deleteContents allowed is governance: what is locked outlives a destroy"
             yield Problem(key="guardrails.trail.lockMode", value=trail.lock_mode, message=message)
 
     @check("guardrails", "teams")

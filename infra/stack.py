@@ -16,6 +16,7 @@ from infra.wiring.ci import jenkins_agents, preview_access
 from infra.wiring.compute import cluster, node_pools
 from infra.wiring.context import Context
 from infra.wiring.foundations import foundations
+from infra.wiring.guardrails import guardrails
 from infra.wiring.monitoring import monitoring
 from infra.wiring.queues import queue_controller, queues
 from infra.wiring.teams import teams, training
@@ -47,6 +48,7 @@ class Platform:
         self.teams = teams(context, self._base, self.cluster, below, self.tracking, self.training)
         self.queues = queues(context, self.cluster, controller, self.teams)
         self.monitoring = monitoring(context, self._base, self.cluster)
+        self.guardrails = guardrails(context, self._base, self.cluster, self.monitoring.topic.arn)
         self.preview_access = preview_access(context, self.cluster)
         self.jenkins_agents = jenkins_agents(context, self.cluster)
         self.contract = Contract(

@@ -18,6 +18,7 @@ HOLD_DATA = {
     "aws:ecr/repository:Repository",
     "aws:eks/cluster:Cluster",
     "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer",
+    "aws:amp/workspace:Workspace",
     "aws:sagemaker/mlflowApp:MlflowApp",
     "aws:rds/instance:Instance",
 }
