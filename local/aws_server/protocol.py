@@ -65,7 +65,12 @@ def _router(service: str) -> ProtocolRouter:
     return router(get_service_model(service))
 
 
-_SIGNING_NAMES = {"sagemaker-runtime": "sagemaker", "sagemaker-metrics": "sagemaker", "cloudwatch": "monitoring"}
+_SIGNING_NAMES = {
+    "sagemaker-runtime": "sagemaker",
+    "sagemaker-metrics": "sagemaker",
+    "cloudwatch": "monitoring",
+    "amp": "aps",
+}
 
 
 def signing_name_of(service: str) -> str:
