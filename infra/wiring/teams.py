@@ -53,6 +53,7 @@ def teams(
                     memory_gib=team.quota.memory_gib,
                     gpus=team.quota.gpus,
                     pods=team.quota.pods,
+                    neuron_devices=team.quota.neuron_devices,
                 ),
                 members=[principal_arn(member, context.placement) for member in team.members],
                 contract_path=contract_path(context.environment),

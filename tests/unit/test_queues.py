@@ -30,11 +30,22 @@ def team(name: str, gpus: int, neuron: int = 0, lend: int | None = None) -> Team
 
 @pytest.fixture(scope="module")
 def recording() -> Recording:
+    return queues_of_two_teams()
+
+
+def queues_of_two_teams() -> Recording:
+    """The installation, and the queues of two teams."""
+
     def program() -> None:
         provider = k8s.Provider("cluster", kubeconfig="{}")
         kueue = Kueue("kueue", KueueArgs(provider=provider, replicas=2))
         spaces: dict[str, pulumi.Resource] = {
-            name: k8s.core.v1.Namespace(name, opts=pulumi.ResourceOptions(provider=provider)) for name in ("a", "b")
+            name: k8s.core.v1.Namespace(
+                name,
+                metadata=k8s.meta.v1.ObjectMetaArgs(name=name),
+                opts=pulumi.ResourceOptions(provider=provider),
+            )
+            for name in ("a", "b")
         }
         Queues(
             "queues",

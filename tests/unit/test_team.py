@@ -83,6 +83,7 @@ def test_a_quota_holds_what_the_settings_say(recording: Recording):
         "requests.cpu": "8",
         "requests.memory": "32Gi",
         "requests.nvidia.com/gpu": "2",
+        "requests.aws.amazon.com/neuron": "0",
         "pods": "10",
     }
 
