@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from components.monitoring.budget_rules import budget_rules
+from components.monitoring.budget_rules import PRICE_INTERVAL, budget_rules
 from components.monitoring.dashboards import prometheus_queries
 from components.monitoring.gpu_prices import gpu_price_rules
 from local.acquire.tools import KUBE_STATE_METRICS, NODE_EXPORTER, PROMETHEUS
@@ -157,7 +157,8 @@ def _put_rules(aws: SageMakerServer) -> None:
     client = aws.client("amp")
     workspace = client.create_workspace(alias="groundwork-test")["workspaceId"]
     more = {
-        "budget.yaml": budget_rules({"g5.xlarge": 1.006}, 3000),
+        # A price may come minutes after the start; nobody waits for that here.
+        "budget.yaml": budget_rules({"g5.xlarge": 1.006}, 3000).replace(f"interval: {PRICE_INTERVAL}", "interval: 2s"),
         "gpu-prices.yaml": gpu_price_rules({"g5.xlarge": 1.006}),
     }
     for name, text in {**repository_rules(), **more}.items():

@@ -97,11 +97,10 @@ def test_every_runbook_belongs_to_an_alert_and_the_index_lists_every_alert():
 
 def test_a_budget_and_prices_become_constants_of_at_most_twenty_a_group():
     prices = {f"g{index}.xlarge": 0.5 + index for index in range(30)}
-    document = yaml.safe_load(budget_rules(prices, 12345.67))
-    rules = [rule for group in document["groups"] for rule in group["rules"]]
-    assert [len(group["rules"]) for group in document["groups"]] == [20, 11]
-    assert rules[0] == {"record": "groundwork:budget_dollars", "expr": "vector(12345.67)"}
-    assert rules[1] == {
+    first, *groups_of_prices = yaml.safe_load(budget_rules(prices, 12345.67))["groups"]
+    assert first["rules"] == [{"record": "groundwork:budget_dollars", "expr": "vector(12345.67)"}]
+    assert [len(group["rules"]) for group in groups_of_prices] == [20, 10]
+    assert groups_of_prices[0]["rules"][0] == {
         "record": "groundwork:node_dollars_per_hour",
         "expr": "vector(0.5)",
         "labels": {"instance_type": "g0.xlarge"},
