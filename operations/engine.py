@@ -12,7 +12,7 @@ from local.environment import local_environment, process_environment
 from local.errors import LocalStackError
 from local.paths import Paths
 from local.progress import Progress
-from local.pulumi_stack import STACK, ask_engine, has_stack
+from local.pulumi_stack import STACK, ask_engine, has_stack, prepare
 
 
 def hand_over(paths: Paths, command: str, stack: str, options: Sequence[str], *, folder: str = "") -> None:
@@ -36,7 +36,11 @@ def hand_over(paths: Paths, command: str, stack: str, options: Sequence[str], *,
 
 
 def make_local_stack(paths: Paths, folder: str, project: str) -> None:
-    """The project's stack `local` in the local stack's backend, where it is not there yet."""
+    """The project's stack `local` in the local stack's backend, where it is not there yet.
+
+    Raises LocalStackError when the local stack has never been up.
+    """
+    prepare(paths, lambda _: None)
     if not has_stack(paths, project):
         ask_engine(paths, "-C", folder, "stack", "init", STACK, "--secrets-provider", "passphrase", "--non-interactive")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.permissions_boundary import BOUNDARY_NAME, boundary_policy, register_boundary
+from components.permissions_boundary import BOUNDARY_NAME, boundary_policy
 from infra.stack import deploy
 from local.aws_server.iam_policy import Policy, evaluate, parse
 from tests.unit.recording import ACCOUNT, Recording, record
@@ -93,12 +93,10 @@ def _fits(action: str, resource: str, statement: dict[str, Any]) -> bool:
     return evaluate(action, resource, context, [EVERYTHING], [CEILING]).decision == "allowed"
 
 
-def test_where_a_boundary_is_registered_every_role_carries_it_and_no_other_resource_changes():
-    def program() -> None:
-        register_boundary(ARN)
-        deploy()
-
-    bounded, plain = (record(each, stack="dev", config=settings_of("dev")) for each in (program, deploy))
+def test_where_the_settings_name_a_boundary_every_role_carries_it_and_no_other_resource_changes():
+    settings = settings_of("dev")
+    guarded = {**settings, "guardrails": {**settings.get("guardrails", {}), "permissionsBoundary": ARN}}
+    bounded, plain = (record(deploy, stack="dev", config=config) for config in (guarded, settings))
     roles = bounded.of("aws:iam/role:Role")
     assert roles
     assert {role.inputs["permissionsBoundary"] for role in roles.values()} == {ARN}
