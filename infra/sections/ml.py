@@ -13,7 +13,7 @@ LONGEST_JOB_SECONDS = 28 * 24 * 3600
 """SageMaker's own limit: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html"""
 Uri = Annotated[str, AfterValidator(matching(r"https?://[^\s/]+(/\S*)?", "an http:// or https:// address"))]
 Count = Annotated[int, Field(ge=0)]
-PLATFORM_NAMESPACES = ("kueue-system", "monitoring", "tracking")
+PLATFORM_NAMESPACES = ("grafana", "kueue-system", "monitoring", "tracking")
 SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 HostName = Annotated[
     str,
