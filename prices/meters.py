@@ -5,7 +5,7 @@ A type that is in neither table is unknown, and an estimate says so.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from prices.catalogue import HOURS_A_MONTH
 from prices.usage import Usage
@@ -23,6 +23,11 @@ class Charge:
 
 
 Meter = Callable[[Inputs, Usage], Iterator[Charge]]
+
+
+def _inside(inputs: Inputs, name: str) -> Inputs:
+    """A block of the inputs; an empty one where it is not set."""
+    return cast(Inputs, inputs.get(name) or {})
 
 
 def _hourly(item: str, note: str = "") -> Meter:
@@ -47,8 +52,8 @@ def _interface_endpoint(inputs: Inputs, usage: Usage) -> Iterator[Charge]:
 
 def _alarm(inputs: Inputs, usage: Usage) -> Iterator[Charge]:
     """Each metric that an alarm looks at counts."""
-    queries = [each for each in inputs.get("metricQueries") or [] if each.get("metric")]
-    yield Charge("cloudwatch:alarm-metric", max(1, len(queries)))
+    queries = cast(list[Inputs], inputs.get("metricQueries") or [])
+    yield Charge("cloudwatch:alarm-metric", max(1, sum(1 for each in queries if each.get("metric"))))
 
 
 def _scraper(inputs: Inputs, usage: Usage) -> Iterator[Charge]:
@@ -73,21 +78,21 @@ def _database(inputs: Inputs, usage: Usage) -> Iterator[Charge]:
 
 def _node_group(inputs: Inputs, usage: Usage) -> Iterator[Charge]:
     """A managed node group's smallest number of nodes; 0 costs nothing."""
-    least = int((inputs.get("scalingConfig") or {}).get("minSize") or 0)
-    for instance_type in (inputs.get("instanceTypes") or [])[:1]:
-        if least:
-            yield Charge(f"ec2:{instance_type}", HOURS_A_MONTH * least)
+    least = int(_inside(inputs, "scalingConfig").get("minSize") or 0)
+    types = cast(list[str], inputs.get("instanceTypes") or [])
+    if least and types:
+        yield Charge(f"ec2:{types[0]}", HOURS_A_MONTH * least)
 
 
 def _service(inputs: Inputs, usage: Usage) -> Iterator[Charge]:
     """A Service of type LoadBalancer is a network load balancer."""
-    if (inputs.get("spec") or {}).get("type") == "LoadBalancer":
+    if _inside(inputs, "spec").get("type") == "LoadBalancer":
         yield Charge("lb:network", HOURS_A_MONTH)
 
 
 def _volume_claim(inputs: Inputs, usage: Usage) -> Iterator[Charge]:
-    spec = inputs.get("spec") or {}
-    size = str(((spec.get("resources") or {}).get("requests") or {}).get("storage") or "0Gi")
+    requests = _inside(_inside(_inside(inputs, "spec"), "resources"), "requests")
+    size = str(requests.get("storage") or "0Gi")
     yield Charge("ebs:gp3", float(size.removesuffix("Gi")))
 
 
@@ -169,6 +174,8 @@ FREE: Mapping[str, str] = {
             "aws:rds/subnetGroup:SubnetGroup",
             "aws:rds/parameterGroup:ParameterGroup",
             "aws:amp/ruleGroupNamespace:RuleGroupNamespace",
+            "aws:amp/workspaceConfiguration:WorkspaceConfiguration",
+            "aws:autoscaling/tag:Tag",
             "aws:amp/alertManagerDefinition:AlertManagerDefinition",
             "aws:costexplorer/anomalyMonitor:AnomalyMonitor",
             "aws:costexplorer/anomalySubscription:AnomalySubscription",

@@ -15,9 +15,11 @@ from components.guardrails.audit_trail import AuditTrail, AuditTrailArgs
 from components.guardrails.budgets import Budgets, BudgetsArgs
 from components.guardrails.image_cache import LONGEST_PREFIX, ImageCache, ImageCacheArgs, cache_prefix
 from components.guardrails.upstreams import UPSTREAMS
-from infra.settings import LONGEST_ENVIRONMENT
+from infra.settings import LONGEST_ENVIRONMENT, SettingsError, parse
+from infra.stack import deploy
 from tests.unit.parts import PLACEMENT, with_aws
 from tests.unit.recording import ACCOUNT, Recording, record
+from tests.unit.shipped import settings_of
 
 pytestmark = pytest.mark.unit
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:alarms"
@@ -164,3 +166,60 @@ def test_nodes_may_fill_the_cache_of_this_environment_and_nothing_else():
 def test_a_prefix_of_the_longest_environment_name_fits():
     for upstream in UPSTREAMS:
         assert len(cache_prefix("e" * LONGEST_ENVIRONMENT, upstream)) <= LONGEST_PREFIX
+
+
+GOOD: dict[str, Any] = {
+    "region": "us-east-1",
+    "accountId": ACCOUNT,
+    "network": {"zones": ["us-east-1a", "us-east-1b"]},
+    "teams": [{"name": "research"}],
+}
+SECRET = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:ecr-pullthroughcache/docker-AbCdEf"
+LEAVES_NOTHING = {"protect": False, "deleteContents": True}
+
+
+@pytest.mark.parametrize(
+    ("guardrails", "words"),
+    [
+        ({"budget": {}}, ["guardrails.budget.monthlyUsd", "is missing"]),
+        ({"budget": {"monthlyUsd": 0}}, ["guardrails.budget.monthlyUsd", "1 or more"]),
+        ({"budget": {"monthlyUsd": 9, "teams": {"resaerch": 5}}}, ["budget.teams", "resaerch", "research"]),
+        ({"budget": {"monthlyUsd": 9, "emails": ["nobody"]}}, ["budget.emails", "e-mail address"]),
+        ({"trail": {"lockDays": 90, "keepDays": 30}}, ["trail.keepDays", "90 or more"]),
+        ({"imageCache": {"upstreams": ["docker"]}}, ["imageCache.secrets", "docker answers only who logs in"]),
+        ({"imageCache": {"secrets": {"docker": SECRET}}}, ["imageCache.secrets", "upstreams that are set"]),
+        ({"imageCache": {"upstreams": ["docker"], "secrets": {"docker": "arn"}}}, ["ecr-pullthroughcache/"]),
+        ({"permissionsBoundary": "boundary"}, ["guardrails.permissionsBoundary", "ARN of an IAM policy"]),
+    ],
+)
+def test_bounds_that_cannot_hold_are_refused(guardrails: dict[str, Any], words: list[str]):
+    with pytest.raises(SettingsError) as caught:
+        parse("dev", {**GOOD, "guardrails": guardrails})
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_an_environment_whose_data_is_protected_names_its_account():
+    nameless = {key: value for key, value in GOOD.items() if key != "accountId"}
+    with pytest.raises(SettingsError, match="groundwork:accountId: is missing"):
+        parse("dev", nameless)
+    assert parse("dev", {**nameless, "protection": {"protect": False}}).account_id == ""
+
+
+def test_logs_that_nobody_can_delete_do_not_go_with_a_destroy_that_leaves_nothing():
+    locked = {"trail": {"lockDays": 30, "lockMode": "compliance"}}
+    with pytest.raises(SettingsError, match=r"guardrails\.trail\.lockMode"):
+        parse("dev", {**GOOD, "guardrails": locked, "protection": LEAVES_NOTHING})
+    assert parse("dev", {**GOOD, "guardrails": locked}).guardrails.trail.lock_days == 30
+
+
+def test_a_budget_is_made_where_one_is_set_and_the_trail_unless_it_is_switched_off():
+    settings = settings_of("dev")
+    recording = record(deploy, stack="dev", config=settings)
+    assert set(recording.of(BUDGET)) == {"budgets-environment", "budgets-team-research", "budgets-team-ranking"}
+    assert recording.one("aws:cloudtrail/trail:Trail")
+    bare = {**settings, "guardrails": {"trail": {"enabled": False}, "anomalies": {"enabled": False}}}
+    recording = record(deploy, stack="dev", config=bare)
+    kinds = {item.type for item in recording.registrations}
+    assert not kinds & {BUDGET, "aws:cloudtrail/trail:Trail", "aws:ecr/pullThroughCacheRule:PullThroughCacheRule"}
+    assert not [kind for kind in kinds if kind.startswith("aws:costexplorer/")]
