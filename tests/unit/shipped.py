@@ -7,6 +7,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE_RANGE, OFFICE = "203.0.113.0/24", "198.18.7.0/24"
+ACCOUNT = "123456789012"
 
 
 def file_of(environment: str) -> dict[str, Any]:
@@ -15,9 +16,11 @@ def file_of(environment: str) -> dict[str, Any]:
 
 
 def settings_of(environment: str) -> dict[str, Any]:
-    """Our keys, with a range of one's own in the place of the example, which the check refuses."""
+    """Our keys, with a range and an account of one's own, without which the check refuses the file."""
     config = file_of(environment)
     ours = {key.removeprefix("groundwork:"): value for key, value in config.items() if key.startswith("groundwork:")}
     if ours["cluster"].get("publicAccessCidrs") == [EXAMPLE_RANGE]:
         ours["cluster"]["publicAccessCidrs"] = [OFFICE]
+    if ours["protection"]["protect"]:
+        ours.setdefault("accountId", ACCOUNT)
     return ours
