@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components.iam import allow, document, trust, written_with
+from components.iam import allow, document, trust, unscoped, written_with
 from components.placement import Placement
 
 AGGREGATION_SECONDS = 600
@@ -79,6 +79,7 @@ def flow_logs_policy(log_group_arn: str) -> str:
     """
     group = log_group_arn.removesuffix(":*")
     return document(
-        allow("FindGroup", ["logs:DescribeLogGroups", "logs:DescribeLogStreams"], [group, f"{group}:*"]),
+        unscoped("FindGroup", ["logs:DescribeLogGroups"], because="DescribeLogGroups knows no resources"),
+        allow("FindStreams", ["logs:DescribeLogStreams"], [group, f"{group}:*"]),
         allow("Write", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{group}:log-stream:*"]),
     )

@@ -20,7 +20,6 @@ LOGS_ACTIONS = (
     "kms:ReEncryptTo",
     "kms:GenerateDataKey",
     "kms:GenerateDataKeyWithoutPlaintext",
-    "kms:DescribeKey",
 )
 
 
@@ -103,7 +102,15 @@ def logs_key_policy(partition: str, region: str, account_id: str) -> str:
             "ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:{partition}:logs:{region}:{account_id}:log-group:*"}
         },
     }
-    return document(_account_decides(partition, account_id), use)
+    # A request to describe a key carries no encryption context, so that the condition above would never hold.
+    look: Statement = {
+        "Sid": "LogsLookAtTheKey",
+        "Effect": "Allow",
+        "Principal": {"Service": f"logs.{region}.amazonaws.com"},
+        "Action": ["kms:DescribeKey"],
+        "Resource": "*",  # in a key policy this is the key itself
+    }
+    return document(_account_decides(partition, account_id), use, look)
 
 
 def _account_decides(partition: str, account_id: str) -> Statement:

@@ -9,7 +9,7 @@ _RECORD = (
     "SetLoggedModelTags StartTrace EndTrace SetTraceTag"
 )
 _READ = (
-    "AccessUI GetExperiment GetExperimentByName GetRun GetMetricHistory GetLoggedModel GetTraceInfo ListArtifacts "
+    "GetExperiment GetExperimentByName GetRun GetMetricHistory GetLoggedModel GetTraceInfo ListArtifacts "
     "ListLoggedModelArtifacts SearchExperiments SearchRuns SearchLoggedModels SearchTraces"
 )
 _REGISTER = (

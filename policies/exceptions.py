@@ -34,7 +34,7 @@ UNSCOPABLE: Mapping[str, tuple[str, ...]] = {
         "DescribeVpcs",
     ),
     "ecr": ("GetAuthorizationToken",),
-    "logs": ("StopQuery",),
+    "logs": ("DescribeLogGroups",),
     "sagemaker": (
         "ListEndpointConfigs",
         "ListEndpoints",
