@@ -17,7 +17,7 @@ from tests.unit.recording import ACCOUNT, Recording, record
 pytestmark = pytest.mark.unit
 PLACEMENT = Placement(prefix="groundwork-account", environment="account", region="us-east-1", account_id=ACCOUNT)
 NETWORK = RunnerNetwork(vpc_id="vpc-1", subnet_ids=["subnet-1", "subnet-2"])
-LOG_STREAM = f"arn:aws:service:us-east-1:{ACCOUNT}:runner-cpu-logs:log-stream:job"
+LOG_STREAM = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/groundwork/ci/cpu:log-stream:job"
 
 
 def runner(**more: Any) -> Recording:
@@ -87,7 +87,7 @@ def test_only_a_runner_that_is_told_to_run_docker_is_privileged():
 
 def test_caches_and_logs_are_encrypted_with_our_key():
     recording = runner()
-    key = f"arn:aws:service:us-east-1:{ACCOUNT}:cache-key"
+    key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/cache-key"
     assert project(recording)["encryptionKey"] == key
     logs = recording.one("aws:cloudwatch/logGroup:LogGroup").inputs
     assert (logs["kmsKeyId"], logs["retentionInDays"]) == (key, 30)
