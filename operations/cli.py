@@ -4,7 +4,7 @@ import typer
 
 from local.cli import app as local_app
 from operations.account_commands import app as account_app
-from operations.dashboards import EXAMPLE, dashboards
+from operations.dashboards import app as dashboards_app
 from operations.stack_commands import app as stack_app
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
 app.add_typer(local_app, name="local")
 app.add_typer(stack_app, name="stack")
 app.add_typer(account_app, name="account")
-app.command(epilog=EXAMPLE)(dashboards)
+app.add_typer(dashboards_app, name="dashboards")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`groundwork dashboards`: the dashboards as files, for a Grafana that the program does not provision."""
+"""`groundwork dashboards`: the dashboards as files, or loaded into a workspace of Amazon Managed Grafana."""
 
 import sys
 from pathlib import Path
@@ -6,19 +6,25 @@ from typing import Annotated
 
 import typer
 
-EXAMPLE = "Example:  groundwork dashboards /tmp/dashboards"
+app = typer.Typer(
+    help="The dashboards, where the program does not provision them itself.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+Endpoint = Annotated[str, typer.Option("--prometheus", help="Endpoint of the Amazon Managed Prometheus workspace.")]
+Region = Annotated[str, typer.Option(help="AWS region of the data sources.")]
 
 
-def dashboards(
+@app.command(epilog="Example:  groundwork dashboards write /tmp/dashboards")
+def write(
     folder: Annotated[
         Path, typer.Argument(help="Where the files go; it is made where it is missing.", file_okay=False)
     ],
-    prometheus: Annotated[
-        str, typer.Option(help="Endpoint of a Prometheus workspace: writes data-sources.yaml for it besides.")
-    ] = "",
-    region: Annotated[str, typer.Option(help="AWS region of the data sources.")] = "us-east-1",
+    prometheus: Endpoint = "",
+    region: Region = "us-east-1",
 ) -> None:
-    """Write every dashboard as JSON that Grafana imports."""
+    """Write every dashboard as JSON that Grafana imports; with --prometheus, data-sources.yaml besides."""
     # Imported here: the other commands need not wait for it.
     from components.monitoring.dashboards import rendered
     from components.monitoring.dashboards.sources import data_sources
@@ -35,3 +41,29 @@ def dashboards(
         raise typer.Exit(1) from None
     for name in files:
         print(folder / name)
+
+
+@app.command(epilog="Example:  groundwork dashboards load g-2054c75a02 --prometheus https://aps-workspaces.…")
+def load(
+    workspace: Annotated[str, typer.Argument(help="Id of the workspace of Amazon Managed Grafana.")],
+    prometheus: Endpoint,
+    region: Region = "us-east-1",
+) -> None:
+    """Load data sources and dashboards into Amazon Managed Grafana, as the AWS profile's own identity."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from components.monitoring.dashboards import rendered
+    from components.monitoring.dashboards.sources import data_source_list
+    from operations.grafana_loader import GrafanaApi, LoadError, administrator_token
+
+    sources = data_source_list(prometheus, region, "workspace-iam-role")
+    try:
+        client = boto3.Session(region_name=region).client("grafana")
+        endpoint = client.describe_workspace(workspaceId=workspace)["workspace"]["endpoint"]
+        with administrator_token(client, workspace) as token:
+            for address in GrafanaApi(f"https://{endpoint}", token).load(sources, rendered()):
+                print(address)
+    except (BotoCoreError, ClientError, LoadError) as error:
+        print(f"The dashboards are not all loaded: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None

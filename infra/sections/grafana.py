@@ -58,7 +58,7 @@ class SamlSettings(Section):
 class GrafanaSettings(Section):
     """Where the dashboards are shown.
 
-    enabled: whether there is a Grafana at all; `groundwork dashboards` writes the dashboards to files without.
+    enabled: whether there is a Grafana at all; `groundwork dashboards write` makes files of the dashboards without.
     sign_in: `AWS_SSO` (IAM Identity Center) or `SAML` for Amazon Managed Grafana; without it, Grafana on the cluster.
     admin_groups, viewer_groups: groups of IAM Identity Center.
     saml: the identity provider, with `signIn: SAML`.

@@ -162,7 +162,7 @@ def test_rules_about_idle_gpus_ask_for_metrics_of_the_catalogue():
 def test_the_command_writes_every_dashboard_and_the_data_sources(tmp_path: Path):
     folder = tmp_path / "new" / "dashboards"
     endpoint = "https://aps-workspaces.us-east-1.amazonaws.com/workspaces/ws-1"
-    result = CliRunner().invoke(app, ["dashboards", str(folder), "--prometheus", endpoint])
+    result = CliRunner().invoke(app, ["dashboards", "write", str(folder), "--prometheus", endpoint])
     assert result.exit_code == 0, result.output
     written = {path.name: path.read_text() for path in folder.iterdir()}
     assert {name: json.loads(text) for name, text in written.items() if name.endswith(".json")} == DOCUMENTS
@@ -171,6 +171,6 @@ def test_the_command_writes_every_dashboard_and_the_data_sources(tmp_path: Path)
 
 def test_a_folder_that_cannot_be_written_is_a_sentence_and_no_traceback(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    result = CliRunner().invoke(app, ["dashboards", str(tmp_path / "file" / "inside")])
+    result = CliRunner().invoke(app, ["dashboards", "write", str(tmp_path / "file" / "inside")])
     assert result.exit_code == 1
     assert "cannot be written" in result.output
