@@ -23,10 +23,6 @@ PREVIEWED: Mapping[str, tuple[str, ...]] = {
         *("configmaps", "limitranges", "namespaces", "persistentvolumeclaims", "resourcequotas", "serviceaccounts"),
         "services",
     ),
-    "admissionregistration.k8s.io": (
-        *("mutatingwebhookconfigurations", "validatingadmissionpolicies", "validatingadmissionpolicybindings"),
-        "validatingwebhookconfigurations",
-    ),
     "apiextensions.k8s.io": ("customresourcedefinitions",),
     "apps": ("daemonsets", "deployments", "statefulsets"),
     "batch": ("cronjobs", "jobs"),
@@ -41,6 +37,16 @@ PREVIEWED: Mapping[str, tuple[str, ...]] = {
     "storage.k8s.io": ("storageclasses",),
 }
 """API group to the kinds that the platform consists of. Secrets are not among them: a preview shows what it reads."""
+
+GUARDS: Mapping[str, tuple[str, ...]] = {
+    "admissionregistration.k8s.io": (
+        *("mutatingwebhookconfigurations", "validatingadmissionpolicies", "validatingadmissionpolicybindings"),
+        "validatingwebhookconfigurations",
+    ),
+}
+"""Kinds that previews look at and do not try. Kubernetes exempts its own admission configuration from such policies (a
+bad one could never be mended otherwise), so here a change would be no dry run, and could lift the policy itself. A
+preview that changes one of them is refused: a person with more rights previews it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,13 +119,14 @@ def preview_rules() -> list[k8s.rbac.v1.PolicyRuleArgs]:
         return k8s.rbac.v1.PolicyRuleArgs(api_groups=[group], resources=list(resources), verbs=list(verbs))
 
     rules = [rule(group, kinds, (*LOOK, *TRY)) for group, kinds in PREVIEWED.items()]
+    rules += [rule(group, kinds, LOOK) for group, kinds in GUARDS.items()]
     return [*rules, rule("rbac.authorization.k8s.io", ["clusterroles", "roles"], ("bind", "escalate"))]
 
 
 def dry_runs_only() -> k8s.admissionregistration.v1.ValidatingAdmissionPolicySpecArgs:
     """Everything that this group writes or deletes must be a dry run."""
     rule = k8s.admissionregistration.v1.NamedRuleWithOperationsArgs(
-        api_groups=["*"], api_versions=["*"], resources=["*", "*/*"], operations=["*"], scope="*"
+        api_groups=["*"], api_versions=["*"], resources=["*/*"], operations=["*"], scope="*"
     )
     return k8s.admissionregistration.v1.ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",

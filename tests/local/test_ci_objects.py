@@ -26,6 +26,7 @@ PATHS = {
     "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
 }
 APPLY = {"fieldManager": "groundwork", "force": "true", "fieldValidation": "Strict"}
+APPLY_PATCH = "application/apply-patch+yaml"
 NAMESPACE = "/api/v1/namespaces/previewed"
 
 
@@ -36,7 +37,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         for each in [*objects(preview()), *objects(jenkins())]:
             path = PATHS[each["kind"]].format(namespace=each["metadata"].get("namespace", ""))
             name = each["metadata"]["name"]
-            running.admin.request("PATCH", f"{path}/{name}", APPLY, each, "application/apply-patch+yaml")
+            running.admin.request("PATCH", f"{path}/{name}", APPLY, each, APPLY_PATCH)
         yield running
 
 
@@ -52,7 +53,7 @@ def quota(pods: int) -> dict[str, Any]:
 def apply(client: ApiClient, body: dict[str, Any], *, dry: bool) -> dict[str, Any]:
     query = {**APPLY, **({"dryRun": "All"} if dry else {})}
     path = f"{NAMESPACE}/resourcequotas/{body['metadata']['name']}"
-    return client.request("PATCH", path, query, body, "application/apply-patch+yaml")
+    return client.request("PATCH", path, query, body, APPLY_PATCH)
 
 
 def refused(action: Any) -> ApiError:
@@ -115,9 +116,8 @@ def test_a_preview_can_try_a_role_that_has_more_rights_than_itself_and_cannot_ma
         "metadata": {"name": "strong"},
         "rules": rules,
     }
-    kind = "application/apply-patch+yaml"
-    assert client.request("PATCH", path, {**APPLY, "dryRun": "All"}, role, kind)["rules"] == rules
-    assert "make none" in str(refused(lambda: client.request("PATCH", path, APPLY, role, kind)))
+    assert client.request("PATCH", path, {**APPLY, "dryRun": "All"}, role, APPLY_PATCH)["rules"] == rules
+    assert "make none" in str(refused(lambda: client.request("PATCH", path, APPLY, role, APPLY_PATCH)))
 
 
 def test_a_preview_reads_no_secret_and_deletes_nothing(previewed: ControlPlane):
@@ -128,3 +128,18 @@ def test_a_preview_reads_no_secret_and_deletes_nothing(previewed: ControlPlane):
 
 def test_the_admission_policy_minds_nobody_else(previewed: ControlPlane):
     assert apply(previewed.admin, quota(1), dry=False)["spec"]["hard"]["pods"] == "1"
+
+
+def test_a_preview_cannot_lift_the_policy_that_holds_it_which_no_admission_policy_would_prevent(cluster: ControlPlane):
+    client = cluster.client("previewer")
+    for kind in ("validatingadmissionpolicies", "validatingadmissionpolicybindings"):
+        path = f"/apis/admissionregistration.k8s.io/v1/{kind}/groundwork-previews-are-dry-runs"
+        found = client.get(path)
+        body = {
+            "apiVersion": found["apiVersion"],
+            "kind": found["kind"],
+            "metadata": {"name": found["metadata"]["name"]},
+        }
+        for query in (APPLY, {**APPLY, "dryRun": "All"}):
+            assert refused(lambda q=query, b=body, p=path: client.request("PATCH", p, q, b, APPLY_PATCH)).status == 403
+        assert refused(lambda p=path: client.request("DELETE", p)).status == 403

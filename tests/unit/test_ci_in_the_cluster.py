@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.jenkins_agents import CONTROLLER_GROUP
-from components.preview_access import GROUP, PREVIEWED
+from components.preview_access import GROUP, GUARDS, PREVIEWED
 from infra.settings import SettingsError, parse
 from infra.stack import deploy
 from tests.unit.ci_objects import CONTROLLER, IMAGE, PREVIEWER, jenkins, objects, preview
@@ -86,7 +86,10 @@ def test_a_preview_looks_and_tries_and_reads_no_secret():
     rules = kind(objects(preview()), "ClusterRole")["rules"]
     assert not [rule for rule in rules if "secrets" in rule["resources"] or "*" in rule["resources"]]
     assert not [rule for rule in rules if "delete" in rule["verbs"]]
-    assert {group for rule in rules for group in rule["apiGroups"]} == set(PREVIEWED)
+    assert {group for rule in rules for group in rule["apiGroups"]} == {*PREVIEWED, *GUARDS}
+    for rule in rules:
+        if rule["apiGroups"][0] in GUARDS:
+            assert rule["verbs"] == ["get", "list", "watch"]
 
 
 def test_nobody_is_let_in_before_the_policy_holds_that_keeps_tries_dry():
@@ -107,7 +110,7 @@ def test_every_kind_that_the_platform_makes_can_be_previewed():
                 continue
             group = item.inputs["apiVersion"].rpartition("/")[0]
             plural = _plural(item.inputs["kind"])
-            assert plural in PREVIEWED.get(group, ()), f"{item.name}: {plural} of {group!r}"
+            assert plural in {**PREVIEWED, **GUARDS}.get(group, ()), f"{item.name}: {plural} of {group!r}"
 
 
 def _plural(name: str) -> str:
