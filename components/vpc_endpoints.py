@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from components.placement import Placement
 
 PRIVATE_CLUSTER_SERVICES = (
+    "aps-workspaces",
     "ec2",
     "ecr.api",
     "ecr.dkr",
@@ -26,9 +27,10 @@ PRIVATE_CLUSTER_SERVICES = (
 )
 """Interface endpoints that the platform needs where no NAT gateway leads out.
 
-Source: https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html, SageMaker's own two, and the one of its
-tracking servers (https://docs.aws.amazon.com/sagemaker/latest/dg/mlflow-interface-endpoint-create.html), which a job in
-these subnets records its run on.
+Source: https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html, Prometheus' API for Grafana
+(https://docs.aws.amazon.com/prometheus/latest/userguide/AMP-and-interface-VPC.html), SageMaker's own two, and the one
+of its tracking servers (https://docs.aws.amazon.com/sagemaker/latest/dg/mlflow-interface-endpoint-create.html), which
+a job in these subnets records its run on.
 """
 NAMED_OTHERWISE = {"sagemaker.experiments": "aws.sagemaker.{region}.experiments"}
 """Services whose endpoint's name does not begin as that of the others.

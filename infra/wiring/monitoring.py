@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 
 import pulumi
-from components.monitoring.alert_rules import rule_files
 
 from components.cluster import Cluster
 from components.monitoring.alarms import Alarms, AlarmsArgs, EndpointPromise
+from components.monitoring.alert_rules import rule_files
 from components.monitoring.exporters import ExporterImages, Exporters, ExportersArgs
 from components.monitoring.scraper import ClusterScraper, ClusterScraperArgs
 from components.monitoring.topic import AlertTopic, AlertTopicArgs, Subscriber
 from components.monitoring.workspace import PrometheusWorkspace, PrometheusWorkspaceArgs
 from infra.sections.monitoring import MonitoringSettings
+from infra.wiring.budget_rules import budget_rule_files
 from infra.wiring.context import Context
 from infra.wiring.foundations import Foundations
 from infra.wiring.gpu_prices import gpu_price_rule_files
@@ -77,7 +78,11 @@ def _prometheus(
             topic_arn=topic_arn,
             kms_key_arn=base.keys.data_arn,
             logs_key_arn=base.keys.logs_arn,
-            rules={**rule_files(chosen.runbooks_url), **gpu_price_rule_files(settings)},
+            rules={
+                **rule_files(chosen.runbooks_url),
+                **gpu_price_rule_files(settings),
+                **budget_rule_files(settings),
+            },
             metric_days=chosen.metric_days,
             log_days=chosen.log_days,
             protect=settings.protection.protect,
