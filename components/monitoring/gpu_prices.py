@@ -62,8 +62,8 @@ def _groups(prices: Mapping[str, float]) -> Iterator[dict[str, Any]]:
         "name": "gpu-idle",
         "interval": "1m",
         "rules": [
-            {"record": "groundwork:gpu_idle", "expr": IDLE_GPUS},
-            {"record": "groundwork:gpu_idle_dollars_per_hour", "expr": IDLE_DOLLARS},
+            {"record": "groundwork:gpu_idle", "expr": _one_line(IDLE_GPUS)},
+            {"record": "groundwork:gpu_idle_dollars_per_hour", "expr": _one_line(IDLE_DOLLARS)},
         ],
     }
 
@@ -71,3 +71,8 @@ def _groups(prices: Mapping[str, float]) -> Iterator[dict[str, Any]]:
 def _batches(rules: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     for start in range(0, len(rules), RULES_IN_A_GROUP):
         yield rules[start : start + RULES_IN_A_GROUP]
+
+
+def _one_line(expression: str) -> str:
+    """YAML shows lines within a value as escapes, which nobody reads in a preview."""
+    return " ".join(expression.split())
