@@ -110,6 +110,7 @@ METERS: Mapping[str, Meter] = {
     "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer": _tracking_server,
     "aws:sagemaker/mlflowApp:MlflowApp": _monthly("sagemaker:mlflow-app"),
     "aws:rds/instance:Instance": _database,
+    "aws:grafana/workspace:Workspace": _monthly("grafana:active-user"),
     "kubernetes:networking.k8s.io/v1:Ingress": _hourly("lb:application", "the load balancer that EKS makes for it"),
     "kubernetes:core/v1:Service": _service,
     "kubernetes:core/v1:PersistentVolumeClaim": _volume_claim,
@@ -180,8 +181,14 @@ FREE: Mapping[str, str] = {
             "aws:costexplorer/anomalyMonitor:AnomalyMonitor",
             "aws:costexplorer/anomalySubscription:AnomalySubscription",
             "aws:budgets/budget:Budget",
+            "aws:codebuild/sourceCredential:SourceCredential",
+            "aws:codebuild/webhook:Webhook",
+            "aws:codeconnections/connection:Connection",
+            "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration",
+            "aws:grafana/roleAssociation:RoleAssociation",
+            "aws:grafana/workspaceSamlConfiguration:WorkspaceSamlConfiguration",
         ),
-        "a setting; a budget without actions and standard parameters cost nothing",
+        "a setting; budgets without actions, standard parameters and basic image scans cost nothing",
     ),
 }
 """Types that cost nothing, and why."""
@@ -193,10 +200,11 @@ BY_USE: Mapping[str, str] = {
     "aws:ec2/flowLog:FlowLog": "log_gb",
     "aws:cloudtrail/trail:Trail": "data_events",
     "aws:amp/workspace:Workspace": "metric_series",
+    "aws:codebuild/project:Project": "a build costs by the minute, and none runs while nobody pushes",
     "aws:sns/topic:Topic": "a message costs less than a cent",
     "aws:sns/topicSubscription:TopicSubscription": "a message costs less than a cent",
 }
-"""Types that cost by use alone, and the member of Usage that says how much."""
+"""Types that cost by use alone, and the member of Usage that says how much, or why none does."""
 
 FREE_PREFIXES = ("aws:s3/bucket", "kubernetes:", "pulumi:", "groundwork:")
 """Settings of buckets, objects of Kubernetes (their nodes cost, not they), and what exists in Pulumi alone."""

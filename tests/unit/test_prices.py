@@ -1,7 +1,10 @@
 """The price list, and what the estimator makes of it."""
 
+import ast
+import sys
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ from prices.meters import BY_USE, FREE, METERS
 
 pytestmark = pytest.mark.unit
 REGION = "us-east-1"
+ROOT = Path(__file__).parents[2]
 
 
 def priced(item: str, usd: str, unit: str = "hour") -> Price:
@@ -117,6 +121,16 @@ def test_a_type_is_in_one_table_alone():
     assert not METERS.keys() & FREE.keys()
     assert not METERS.keys() & BY_USE.keys()
     assert not BY_USE.keys() & FREE.keys()
+
+
+def test_prices_need_nothing_but_the_standard_library():
+    for file in (ROOT / "prices").glob("*.py"):
+        if file.stem.startswith("make_"):  # renews a data file; nothing imports it
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert {name.split(".")[0] for name in names} <= {*sys.stdlib_module_names, "prices"}, file.name
 
 
 def test_idle_is_without_jobs_and_accelerators():
