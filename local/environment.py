@@ -16,6 +16,8 @@ PASSPHRASE = "groundwork-local"  # noqa: S105
 checkout has the same one, and what it encrypts opens nothing but this machine's own stack."""
 
 LOOPBACK = "127.0.0.1,localhost"
+POLICY_PACK = "PULUMI_OPTION_POLICY_PACK"
+"""How the engine reads its flag --policy-pack from the environment: commands without that flag leave it alone."""
 
 
 def local_environment(paths: Paths) -> dict[str, str]:
@@ -36,6 +38,7 @@ def local_environment(paths: Paths) -> dict[str, str]:
         "PULUMI_BACKEND_URL": f"file://{paths.pulumi_state}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(paths.passphrase_file),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        POLICY_PACK: str(paths.policies),
         # The local plugins are the only ones; a missing one must be an error and not a download.
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PATH": os.pathsep.join([*folders, *rest]),

@@ -25,6 +25,11 @@ class Paths:
         return self.checkout / ".groundwork" / "local"
 
     @property
+    def policies(self) -> Path:
+        """The policy pack that every engine run of this checkout is held to."""
+        return self.checkout / "policies"
+
+    @property
     def ports_file(self) -> Path:
         """Ports chosen for this checkout (`local.supervisor.ports`)."""
         return self.local / "ports.json"

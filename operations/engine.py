@@ -8,7 +8,7 @@ from pathlib import Path
 from local.acquire.acquire import acquire
 from local.acquire.chosen import place_engine
 from local.acquire.tools import PULUMI
-from local.environment import local_environment, process_environment
+from local.environment import POLICY_PACK, local_environment, process_environment
 from local.errors import LocalStackError
 from local.paths import Paths
 from local.progress import Progress
@@ -30,6 +30,7 @@ def hand_over(paths: Paths, command: str, stack: str, options: Sequence[str], *,
     engine = find_engine(paths)
     variables = process_environment(paths) if stack == STACK else away_from_local(paths)
     variables["PATH"] = os.pathsep.join([str(engine.parent), str(Path(sys.executable).parent), variables["PATH"]])
+    variables[POLICY_PACK] = str(paths.policies)
     os.chdir(project)
     # The engine takes this process over: its prompts, colours, signals and exit status reach the terminal unchanged.
     os.execve(engine, ["pulumi", command, "--stack", stack, *options], variables)  # noqa: S606

