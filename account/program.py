@@ -12,6 +12,7 @@ from components.ci_identity import CiIdentity, CiIdentityArgs
 from components.ci_roles import CiRoles, CiRolesArgs
 from components.ci_runner import IMAGE, CiRunner, CiRunnerArgs, RunnerNetwork
 from components.ci_trust import GITHUB_AUDIENCE, GITHUB_ISSUER, Trusted
+from components.cost_anomaly import ServiceAnomalyMonitor, ServiceAnomalyMonitorArgs
 from components.image_scanning import ImageScanning, ImageScanningArgs
 from components.permissions_boundary import PermissionsBoundary, PermissionsBoundaryArgs
 from components.placement import Placement
@@ -60,6 +61,11 @@ class Account:
                 ImageScanningArgs(scan=settings.registry.scan, repositories=settings.registry.repositories),
                 self._opts,
             )
+        self.anomalies = (
+            ServiceAnomalyMonitor("service-costs", ServiceAnomalyMonitorArgs(), self._opts)
+            if settings.anomaly_monitor
+            else None
+        )
         self.identity = self._identity()
         self.roles = self._roles()
         self.connections = self._connections()
@@ -69,6 +75,7 @@ class Account:
         """What people and pipelines need to know, for the stack's outputs. Nothing in it is secret."""
         return {
             "permissionsBoundary": self.boundary.arn,
+            "anomalyMonitor": self.anomalies.arn if self.anomalies else "",
             "roles": {
                 name: {"preview": roles.preview_arn, "deploy": roles.deploy_arn} for name, roles in self.roles.items()
             },

@@ -40,6 +40,7 @@ class AccountSettings(Section):
     gitlab: projects that are trusted.
     environments: what CI previews and deploys.
     runners: machines for CI jobs.
+    anomaly_monitor: whether to make the monitor of each service's costs; an account takes one.
     key_deletion_days: days that the deleted key of caches and logs can still be saved.
     """
 
@@ -53,6 +54,7 @@ class AccountSettings(Section):
     gitlab: GitlabSettings | None = None
     environments: tuple[EnvironmentSettings, ...] = ()
     runners: tuple[RunnerSettings, ...] = ()
+    anomaly_monitor: bool = True
     key_deletion_days: Annotated[int, Field(ge=7, le=30)] = 30
 
     @check("environments", "github", "gitlab")

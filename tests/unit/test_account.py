@@ -135,6 +135,12 @@ def test_an_account_that_trusts_nobody_still_has_the_ceiling_of_all_roles():
     assert not recording.of("aws:iam/role:Role")
 
 
+def test_the_monitor_of_all_services_is_made_unless_the_account_has_one():
+    kind = "aws:costexplorer/anomalyMonitor:AnomalyMonitor"
+    assert record(GOOD).one(kind).inputs["monitorDimension"] == "SERVICE"
+    assert not record({**GOOD, "anomalyMonitor": False}).of(kind)
+
+
 def test_a_whole_account_has_each_thing_once():
     recording = record(everything())
     assert len(recording.of("aws:iam/openIdConnectProvider:OpenIdConnectProvider")) == 2
