@@ -37,7 +37,6 @@ def preview_policy(
             "ReadIdentities",
             [
                 "iam:GetInstanceProfile",
-                "iam:GetOpenIDConnectProvider",
                 "iam:GetPolicy",
                 "iam:GetPolicyVersion",
                 "iam:GetRole",
@@ -47,7 +46,11 @@ def preview_policy(
                 "iam:ListPolicyVersions",
                 "iam:ListRolePolicies",
             ],
-            [f"{iam}:role/groundwork-{environment}-*", f"{iam}:policy/groundwork-*", f"{iam}:instance-profile/groundwork-*"],
+            [
+                f"{iam}:role/groundwork-{environment}-*",
+                f"{iam}:policy/groundwork-*",
+                f"{iam}:instance-profile/groundwork-*",
+            ],
         ),
         data_stays(partition, region, account_id, environment, state_bucket),
     ]
@@ -71,7 +74,6 @@ def data_stays(partition: str, region: str, account_id: str, environment: str, s
             "logs:GetLogEvents",
             "logs:GetLogRecord",
             "logs:GetQueryResults",
-            "rds:GenerateDbAuthToken",
             "s3:GetObject",
             "s3:GetObjectVersion",
             "secretsmanager:GetSecretValue",

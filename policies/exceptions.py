@@ -105,6 +105,12 @@ STATEMENTS: tuple[StatementException, ...] = (
     ),
 )
 
+DISPOSABLE: Mapping[str, str] = {
+    "ci-cache": "CI's cache: what is lost is built again",
+    "ci-cache-key": "encrypts CI's cache and logs alone",
+}
+"""Stateful resources that may go: logical name to reason."""
+
 CLUSTER_ROLES: Mapping[str, str] = {}
 """Kubernetes ClusterRoles that may hold a `*`: name to reason."""
 

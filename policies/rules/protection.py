@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from policies.exceptions import DISPOSABLE
 from policies.model import Resource, resource_rule
 from policies.parameters import Parameters
 from policies.values import UNKNOWN, at
@@ -25,7 +26,7 @@ STATEFUL: Mapping[str, tuple[tuple[str, bool], ...]] = {
 @resource_rule("stateful-protected", "What holds data is protected from a destroy.", *STATEFUL)
 def stateful_protected(resource: Resource, parameters: Parameters) -> Iterator[str]:
     """Stateful resources that a destroy, or a replacement, would take with it."""
-    if not parameters.protect_stateful:
+    if not parameters.protect_stateful or resource.name in DISPOSABLE:
         return
     if not resource.protect:
         yield (

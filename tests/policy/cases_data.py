@@ -248,6 +248,7 @@ CASES = [
     Case(
         "stateful-protected", "a bucket that is emptied", one("aws:s3/bucket:Bucket", forceDestroy=True), "forceDestroy"
     ),
+    Case("stateful-protected", "a cache", [Resource(type="aws:s3/bucket:Bucket", name="ci-cache")]),
     Case("stateful-protected", "a cluster", one(CLUSTER, deletionProtection=True)),
     Case("stateful-protected", "a cluster that EKS would delete", one(CLUSTER), "deletionProtection"),
     Case("stateful-protected", "a database", one(DATABASE, deletionProtection=True, skipFinalSnapshot=False)),

@@ -8,11 +8,13 @@ from infra.sections.policy import PolicySettings
 from infra.stack import deploy
 from policies.judge import judge, judge_stack
 from policies.model import Resource
-from policies.parameters import Parameters
+from policies.parameters import Parameters, from_stack_config
 from policies.rules import RULES
 from tests.policy.recorded import parameters_of, resources_of
 from tests.unit.recording import record
 from tests.unit.shipped import settings_of
+from tests.unit.test_account import everything
+from tests.unit.test_account import record as record_account
 
 pytestmark = pytest.mark.policy
 
@@ -27,6 +29,12 @@ def test_the_platform_keeps_every_rule(environment: str):
     settings = settings_of(environment)
     recording = record(deploy, stack=environment, config=settings)
     assert complaints(resources_of(recording), parameters_of(settings)) == []
+
+
+def test_an_accounts_own_stack_keeps_every_rule():
+    recording = record_account(everything())
+    parameters = from_stack_config("groundwork-account", {"groundwork-account:region": "us-east-1"}, [])
+    assert complaints(resources_of(recording), parameters) == []
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,17 @@ from policies.values import rows
 from tests.unit.iam_lint import LIMITS, MANAGED_POLICY, lint
 from tests.unit.recording import ACCOUNT, Recording, record
 from tests.unit.shipped import settings_of
+from tests.unit.test_account import everything
+from tests.unit.test_account import record as record_account
 
 pytestmark = pytest.mark.unit
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 
-@pytest.fixture(scope="module", params=["dev", "prod"])
+@pytest.fixture(scope="module", params=["dev", "prod", "account"])
 def recording(request: pytest.FixtureRequest) -> Recording:
+    if request.param == "account":
+        return record_account(everything())
     return record(deploy, stack=request.param, config=settings_of(request.param))
 
 
