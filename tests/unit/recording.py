@@ -61,6 +61,7 @@ ARNS = {
     "aws:cloudtrail/trail:Trail": "cloudtrail::trail/{name}",
     "aws:cloudwatch/logGroup:LogGroup": "logs::log-group:{name}",
     "aws:codebuild/project:Project": "codebuild::project/{name}",
+    "aws:codeconnections/connection:Connection": "codeconnections::connection/{logical}",
     "aws:kms/key:Key": "kms::key/{logical}",
     "aws:sagemaker/mlflowApp:MlflowApp": "sagemaker::mlflow-app/app-{logical}",
     "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer": (
