@@ -10,6 +10,7 @@ from components.data.make_instances import document
 from components.instance_facts import FACTS_FILE, families, instance, instances, sizes
 from components.node_pool import AutoNodePool, AutoNodePoolArgs, Taint
 from components.node_pool_limits import nodes_within, sizes_within
+from tests.unit import recording
 from tests.unit.recording import Recording, record
 
 pytestmark = pytest.mark.unit
@@ -167,3 +168,17 @@ def test_the_facts_hold_machines_of_each_kind():
     assert {"c7i", "m7i", "r7i"} <= set(families("none"))
     assert sizes(("g5",)) == (1, 4, 8)
     assert all(each.size >= 1 for each in instances())
+
+
+def test_a_pool_of_an_earlier_version_is_the_same_pool_and_is_not_replaced(monkeypatch: pytest.MonkeyPatch):
+    former: dict[str, list[str]] = {}
+    register = recording._Monitor.RegisterResource
+
+    def listen(monitor: Any, request: Any) -> Any:
+        former[request.name] = [alias.spec.type for alias in request.aliases]
+        return register(monitor, request)
+
+    monkeypatch.setattr(recording._Monitor, "RegisterResource", listen)
+    built()
+    # The engine hands it on to what is in the pool.
+    assert former["pool"] == ["groundwork:compute:GpuNodePool"]
