@@ -1,0 +1,218 @@
+"""The roles of an environment: who assumes each, what it may do and must not.
+
+docs/roles.md says the same in words. The environment is the one that Pulumi.prod.yaml sets, with its teams research and
+ranking.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.unit.recording import ACCOUNT
+from tests.unit.roles import Role
+
+PREFIX = "groundwork-prod"
+DATA, ARTIFACTS = f"arn:aws:s3:::{PREFIX}-data-{ACCOUNT}", f"arn:aws:s3:::{PREFIX}-artifacts-{ACCOUNT}"
+SAGEMAKER = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}"
+LOGS = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group"
+ROLES = f"arn:aws:iam::{ACCOUNT}:role"
+PARAMETERS = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter"
+WORKSPACE = f"arn:aws:aps:us-east-1:{ACCOUNT}:workspace/ws-prometheus"
+OUR_GROUP = f"arn:aws:autoscaling:us-east-1:{ACCOUNT}:autoScalingGroup:1:autoScalingGroupName/eks-pool"
+TEAM = "research"
+"""Names of roles carry their team; what is said of one team's role is asked of this team's."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that a role's policies are asked about."""
+
+    action: str
+    resource: str = "*"
+    context: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def asked(self, role: Role) -> bool:
+        """Whether the role's policies allow it."""
+        return role.may(self.action, self.resource, self.context)
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.resource}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleCase:
+    """One row of the table.
+
+    title: as docs/roles.md calls the role.
+    pattern: logical name.
+    assumed_by: services and principals of its trust policy.
+    """
+
+    title: str
+    pattern: str
+    assumed_by: Sequence[str]
+    may: Sequence[Request] = ()
+    must_not: Sequence[Request] = ()
+
+    def names_in(self, roles: Mapping[str, Role]) -> list[str]:
+        """Logical names of the recorded roles that this row is about, one team's of each."""
+        return [name for name in roles if re.fullmatch(self.pattern, name) and (TEAM in name or "ranking" not in name)]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+OWN_FILES = [
+    Request("s3:GetObject", f"{DATA}/teams/{TEAM}/x"),
+    Request("s3:GetObject", f"{DATA}/shared/x"),
+    Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/x"),
+    Request("s3:ListBucket", DATA, {"s3:prefix": f"teams/{TEAM}/x"}),
+]
+OTHERS_FILES = [
+    Request("s3:GetObject", f"{DATA}/teams/ranking/x"),
+    Request("s3:PutObject", f"{ARTIFACTS}/teams/ranking/x"),
+    Request("s3:PutObject", f"{DATA}/shared/x"),
+    Request("s3:ListBucket", DATA, {"s3:prefix": "teams/ranking/"}),
+    Request("s3:ListBucket", DATA),
+]
+
+
+CASES = [
+    RoleCase(
+        title="cluster",
+        pattern=r"cluster-roles-cluster",
+        assumed_by=["eks.amazonaws.com"],
+        may=[Request("ec2:DescribeInstances")],
+        must_not=[Request("s3:GetObject", f"{DATA}/x"), Request("sagemaker:CreateTrainingJob")],
+    ),
+    RoleCase(
+        title="nodes",
+        pattern=r"cluster-roles-nodes",
+        assumed_by=["ec2.amazonaws.com"],
+        may=[Request("ecr:GetAuthorizationToken"), Request("ecr:BatchGetImage", "r")],
+        must_not=[
+            Request("ecr:PutImage", "r"),
+            Request("s3:GetObject", f"{DATA}/x"),
+            Request("ec2:TerminateInstances", "i"),
+            Request("sts:AssumeRole", f"{ROLES}/{PREFIX}-{TEAM}-execution"),
+        ],
+    ),
+    RoleCase(
+        title="managed nodes",
+        pattern=r"managed-nodes-nodes",
+        assumed_by=["ec2.amazonaws.com"],
+        may=[Request("ecr:BatchGetImage", "r"), Request("eks:DescribeCluster", "c")],
+        must_not=[
+            Request("s3:GetObject", f"{DATA}/x"),
+            Request("ec2:TerminateInstances", "i"),
+            Request("ecr:PutImage", "r"),
+        ],
+    ),
+    RoleCase(
+        title="managed nodes' network",
+        pattern=r"managed-nodes-network",
+        assumed_by=["pods.eks.amazonaws.com"],
+        may=[Request("ec2:AssignPrivateIpAddresses", f"arn:aws:ec2:us-east-1:{ACCOUNT}:network-interface/eni-1")],
+        must_not=[Request("ec2:RunInstances", "i"), Request("s3:GetObject", f"{DATA}/x")],
+    ),
+    RoleCase(
+        title="cluster autoscaler",
+        pattern=r"autoscaler-role",
+        assumed_by=["pods.eks.amazonaws.com"],
+        may=[
+            Request("autoscaling:DescribeAutoScalingGroups"),
+            Request(
+                "autoscaling:SetDesiredCapacity",
+                OUR_GROUP,
+                {f"aws:ResourceTag/k8s.io/cluster-autoscaler/{PREFIX}": "owned"},
+            ),
+        ],
+        must_not=[
+            Request("autoscaling:SetDesiredCapacity", OUR_GROUP),
+            Request("autoscaling:DeleteAutoScalingGroup", OUR_GROUP),
+            Request("ec2:RunInstances", "i"),
+        ],
+    ),
+    RoleCase(
+        title="Grafana",
+        pattern=r"grafana-role",
+        assumed_by=["pods.eks.amazonaws.com"],
+        may=[
+            Request("aps:QueryMetrics", WORKSPACE),
+            Request("cloudwatch:GetMetricData", "*", {"aws:RequestedRegion": "us-east-1"}),
+        ],
+        must_not=[
+            Request("aps:RemoteWrite", WORKSPACE),
+            Request("aps:QueryMetrics", f"{WORKSPACE}-other"),
+            Request("cloudwatch:PutMetricData"),
+            Request("cloudwatch:GetMetricData", "*", {"aws:RequestedRegion": "eu-west-1"}),
+            Request("logs:GetLogEvents", f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:x"),
+        ],
+    ),
+    RoleCase(
+        title="flow logs",
+        pattern=r"network-flow-logs-writer",
+        assumed_by=["vpc-flow-logs.amazonaws.com"],
+        must_not=[
+            Request("logs:PutLogEvents", f"{LOGS}:/aws/eks/{PREFIX}/cluster:log-stream:x"),
+            Request("logs:DeleteLogGroup", f"{LOGS}:/groundwork/prod/vpc-flow-logs"),
+        ],
+    ),
+    RoleCase(
+        title="tracking server",
+        pattern=r"tracking-server-role",
+        assumed_by=["sagemaker.amazonaws.com"],
+        may=[Request("s3:PutObject", f"{ARTIFACTS}/mlflow/x")],
+        must_not=[
+            Request("s3:GetObject", f"{DATA}/teams/{TEAM}/x"),
+            Request("s3:GetObject", f"{ARTIFACTS}/teams/{TEAM}/x"),
+        ],
+    ),
+    RoleCase(
+        title="team's execution",
+        pattern=r"training-[a-z-]+",
+        assumed_by=["sagemaker.amazonaws.com", "pods.eks.amazonaws.com"],
+        may=[
+            *OWN_FILES,
+            Request("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": f"groundwork/{TEAM}"}),
+            Request("logs:PutLogEvents", f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:x"),
+            Request("ecr:GetAuthorizationToken"),
+        ],
+        must_not=[
+            *OTHERS_FILES,
+            Request("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "groundwork/ranking"}),
+            Request("iam:PassRole", f"{ROLES}/{PREFIX}-{TEAM}-execution"),
+            Request("ssm:GetParameter", f"{PARAMETERS}/groundwork/prod/contract/platform"),
+            Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/{TEAM}-1"),
+        ],
+    ),
+    RoleCase(
+        title="team's submit",
+        pattern=r"team-[a-z-]+-submit",
+        assumed_by=[f"arn:aws:iam::{ACCOUNT}:root"],
+        may=[
+            *OWN_FILES,
+            Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/{TEAM}-1"),
+            Request("sagemaker:InvokeEndpoint", f"{SAGEMAKER}:endpoint/{TEAM}-1"),
+            Request("ssm:GetParametersByPath", f"{PARAMETERS}/groundwork/prod/contract/teams"),
+            Request(
+                "iam:PassRole",
+                f"{ROLES}/{PREFIX}-{TEAM}-execution",
+                {"iam:PassedToService": "sagemaker.amazonaws.com"},
+            ),
+        ],
+        must_not=[
+            *OTHERS_FILES,
+            Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/ranking-1"),
+            Request("sagemaker:DeleteEndpoint", f"{SAGEMAKER}:endpoint/ranking-1"),
+            Request("iam:PassRole", f"{ROLES}/{PREFIX}-{TEAM}-execution", {"iam:PassedToService": "ec2.amazonaws.com"}),
+            Request(
+                "iam:PassRole",
+                f"{ROLES}/{PREFIX}-ranking-execution",
+                {"iam:PassedToService": "sagemaker.amazonaws.com"},
+            ),
+            Request("ssm:PutParameter", f"{PARAMETERS}/groundwork/prod/contract/platform"),
+            Request("logs:GetLogEvents", f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:ranking-1"),
+        ],
+    ),
+]
