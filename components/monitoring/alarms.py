@@ -19,6 +19,7 @@ from components.placement import Placement
 
 RESULT = "result"
 """Name of the expression that is compared with the threshold."""
+RUNBOOK = "docs/monitoring.md#alarms"
 _UNKNOWN = "<known once it is made>"
 
 
@@ -44,6 +45,7 @@ class AlarmsArgs:
     workspace_id: of Amazon Managed Service for Prometheus; None without one.
     fleet_errors, fleet_latency_ms: thresholds for every endpoint of the account and region, as in `fleet_alarms`.
     endpoints: those with promises of their own.
+    runbooks_url: address under which the repository's files are read; messages then link to `RUNBOOK` there.
     """
 
     placement: Placement
@@ -53,6 +55,7 @@ class AlarmsArgs:
     fleet_errors: int = 10
     fleet_latency_ms: int = 2000
     endpoints: Sequence[EndpointPromise] = ()
+    runbooks_url: str = ""
 
 
 class Alarms(pulumi.ComponentResource):
@@ -90,7 +93,7 @@ class Alarms(pulumi.ComponentResource):
         self._made[alarm.word] = aws.cloudwatch.MetricAlarm(
             f"{self._name}-{word}",
             name=f"{self._args.placement.prefix}-{word}",
-            alarm_description=f"{alarm.why}. Metric: {alarm.docs}",
+            alarm_description=self._described(f"{alarm.why}. Metric: {alarm.docs}"),
             comparison_operator="GreaterThanThreshold",
             threshold=alarm.threshold,
             evaluation_periods=alarm.periods,
@@ -107,6 +110,10 @@ class Alarms(pulumi.ComponentResource):
             ok_actions=told,
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+    def _described(self, text: str) -> str:
+        link = f". What to do: {self._args.runbooks_url}/{RUNBOOK}" if self._args.runbooks_url else ""
+        return text + link
 
     def _queries(self, alarm: Alarm, full: pulumi.Output[Alarm]) -> list[aws.cloudwatch.MetricAlarmMetricQueryArgs]:
         metrics = [
@@ -139,7 +146,7 @@ class Alarms(pulumi.ComponentResource):
         aws.cloudwatch.CompositeAlarm(
             f"{self._name}-{both.word}",
             alarm_name=f"{self._args.placement.prefix}-{both.word}",
-            alarm_description=both.why,
+            alarm_description=self._described(both.why),
             alarm_rule=rule,
             alarm_actions=[self._args.topic_arn],
             ok_actions=[self._args.topic_arn],

@@ -61,6 +61,7 @@ def monitoring(context: Context, base: Foundations, in_cluster: Cluster) -> Moni
                 )
                 for endpoint in chosen.endpoints
             ],
+            runbooks_url=chosen.runbooks_url,
         ),
         context.opts,
     )

@@ -1,6 +1,7 @@
 """Monitoring on AWS: topic, workspace, collector, exporters and alarms."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pulumi_kubernetes as k8s
@@ -305,6 +306,24 @@ def test_every_alarm_says_what_to_do_and_where_its_metric_is_documented():
         text = alarm.inputs["alarmDescription"]
         assert "https://docs.aws.amazon.com/" in text
         assert len(text) <= 1024
+
+
+def test_an_alarm_links_to_what_to_do_where_the_repository_can_be_read():
+    made = the_alarms(endpoints=[EndpointPromise(name="fraud")], runbooks_url="https://docs.example/main")
+    alarms = {**made.of(ALARM), **made.of(COMPOSITE)}
+    link = "https://docs.example/main/docs/monitoring.md#alarms"
+    assert all(alarm.inputs["alarmDescription"].endswith(link) for alarm in alarms.values())
+    assert "\n## Alarms\n" in (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text()
+
+
+def test_every_alarm_is_explained_on_the_page():
+    page = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text()
+    made = the_alarms(endpoints=[EndpointPromise(name="fraud")], workspace_id="ws-1")
+    names = [alarm.inputs["name"] for alarm in made.of(ALARM).values() if alarm.inputs.get("alarmActions")]
+    names += [alarm.inputs["alarmName"] for alarm in made.of(COMPOSITE).values()]
+    for name in names:
+        word = name.removeprefix("groundwork-dev-").replace("nat-a-", "nat-<zone>-")
+        assert f"`{word.replace('fraud-main', '<endpoint>-<variant>')}`" in page
 
 
 def test_a_component_passes_its_provider_on():
