@@ -216,5 +216,6 @@ CASES: dict[str, Case] = {
 }
 
 CANNOT_BE_LEFT_OUT = {
+    ("aws:budgets/budget:Budget", "limitAmount"): "a budget has a limit",
     ("aws:ecr/pullThroughCacheRule:PullThroughCacheRule", "credentialArn"): "this upstream answers only who logs in",
 }
