@@ -14,6 +14,7 @@ from components.instance_facts import (
     accelerators_of,
     auto_mode_families,
     instance,
+    instances_of,
     sizes,
 )
 from components.node_pool import DEFAULT_NODE_HOURS, GRACE_HOURS, LONGEST_NODE_HOURS, Capacity
@@ -200,8 +201,10 @@ class NodePoolSettings(Section):
                 ("capacity", self.capacity) if len(self.capacity) > 1 else ("reservationIds", self.reservation_ids)
             )
             yield Problem(key=key, value=list(value), message="a managed pool takes one of them")
-        if "capacity-block" in self.capacity and self.machine and "capacity-block" not in self.machine.usage:
-            message = f"EC2 sells no capacity blocks of {self.machine.name}"
+        machines = (self.machine,) if self.machine else instances_of(self.families)
+        if "capacity-block" in self.capacity and not any("capacity-block" in each.usage for each in machines):
+            what = self.machine.name if self.machine else ", ".join(self.families)
+            message = f"EC2 sells no capacity blocks of {what}"
             yield Problem(key="capacity", value=list(self.capacity), message=message)
 
     @check("kind", "sharing", "instance_type")

@@ -76,6 +76,7 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
         {"nodePools": [{**NEURON, "maxNeuronDevices": 15, "perNode": [16]}]},
         ["trn1.32xlarge", "16 × Trainium, and 16 > 15"],
     ),
+    ({"nodePools": [{**POOL, **BLOCK}]}, ["nodePools[0].capacity", "EC2 sells no capacity blocks of g5"]),
     ({"nodePools": [{**POOL, "maxNodeHours": 500}]}, ["maxNodeHours", "480 or less", "504 hours (21 days)"]),
     ({"nodePools": [{**POOL, "zones": ["us-east-1f"]}]}, ["nodePools[0].zones", "no subnet in us-east-1f"]),
     ({"nodePools": [{**POOL, "labels": {"karpenter.sh/x": "y"}}]}, ["labels.karpenter.sh/x", "reserved"]),
