@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
+from google._upb import _message  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 
@@ -136,6 +137,8 @@ def _resource(message: Any) -> Resource:
 
 def serve() -> None:
     """Serve until the engine says stop or dies. The first line on stdout is the port."""
+    # A level of a document is three of its message; protobuf reads 100, too few for the definition of a pod template.
+    _message.SetAllowOversizeProtos(True)
     unlimited = [
         ("grpc.max_receive_message_length", -1),
         ("grpc.max_send_message_length", -1),

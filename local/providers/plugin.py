@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
+from google._upb import _message
 
 from local.providers.stubs import provider_pb2_grpc
 
@@ -19,6 +20,8 @@ _MESSAGE_BYTES = 400 * 1024 * 1024
 
 def serve(servicer: Any) -> None:
     """Serve until interrupted, or until the process that started the plugin is gone."""
+    # A level of a document is three of its message; protobuf reads 100, too few for the definition of a pod template.
+    _message.SetAllowOversizeProtos(True)
     server = grpc.server(
         ThreadPoolExecutor(max_workers=_THREADS),
         options=[("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)],

@@ -121,3 +121,12 @@ def test_a_rule_is_switched_off_by_the_engines_configuration_and_by_nothing_else
 def test_the_engine_finds_the_pack_and_its_python():
     project = yaml.safe_load((PACK / "PulumiPolicy.yaml").read_text())
     assert project["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": "../.venv"}}
+
+
+def test_a_document_as_deep_as_the_definition_of_a_pod_template_is_read(engine: Any):
+    configured(engine)
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(40):
+        schema = {"properties": {"inner": schema}}
+    kind = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
+    assert analyzed(engine, kind, spec={"schema": schema}) == {}
