@@ -102,12 +102,13 @@ def _vendored(file: str) -> dict[str, Any]:
 
 def rules() -> dict[str, list[k8s.rbac.v1.PolicyRuleArgs]]:
     """Rules of the controller's roles, as the Kubernetes provider's classes take them."""
+    vendored: dict[str, list[dict[str, Any]]] = _vendored("rules.json")
     words = {"apiGroups": "api_groups", "nonResourceURLs": "non_resource_urls", "resourceNames": "resource_names"}
     return {
         role: [
             k8s.rbac.v1.PolicyRuleArgs(**{words.get(key, key): value for key, value in rule.items()}) for rule in listed
         ]
-        for role, listed in _vendored("rules.json").items()
+        for role, listed in vendored.items()
     }
 
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import Any, cast
 from urllib.parse import quote
 
 import boto3
@@ -19,8 +20,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 def address() -> str:
     """What MLflow takes as its backend store, with the password as it is now."""
-    secrets = boto3.client("secretsmanager")
-    answer = secrets.get_secret_value(SecretId=os.environ["DATABASE_CREDENTIALS_ARN"])
+    # boto3 has no types.
+    secrets = cast(Any, boto3).client("secretsmanager")
+    answer: dict[str, Any] = secrets.get_secret_value(SecretId=os.environ["DATABASE_CREDENTIALS_ARN"])
     known = json.loads(answer["SecretString"])
     who = f"{quote(known['username'], safe='')}:{quote(known['password'], safe='')}"
     where = f"{os.environ['DATABASE_HOST']}:{os.environ['DATABASE_PORT']}/{os.environ['DATABASE_NAME']}"
@@ -36,7 +38,7 @@ def main(command: list[str]) -> int:
     """Runs the command until it ends or this is told to end; the exit status is the command's own."""
     told_to_end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told_to_end.set())
+        signal.signal(number, lambda _number, _frame: told_to_end.set())
     pause = float(os.environ.get("CREDENTIALS_CHECK_SECONDS", "60"))
     store = address()
     process = start(command, store)
