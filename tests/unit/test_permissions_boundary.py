@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.permissions_boundary import BOUNDARY_NAME, boundary_policy
+from components.permissions_boundary import BOUNDARY_NAME, CEILING_SERVICES, boundary_policy
 from infra.stack import deploy
 from local.aws_server.iam_policy import Policy, evaluate, parse
 from tests.unit.recording import ACCOUNT, Recording, record
@@ -91,6 +91,37 @@ def _fits(action: str, resource: str, statement: dict[str, Any]) -> bool:
     keys = {name.lower(): value if isinstance(value, list) else [value] for name, value in wanted.items()}
     context = {"aws:requestedregion": [REGION], **SERVICE_KEYS, **keys}
     return evaluate(action, resource, context, [EVERYTHING], [CEILING]).decision == "allowed"
+
+
+def managed_policies() -> dict[str, Any]:
+    """The documents of AWS's own policies, as moto ships them."""
+    from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+    return json.loads(aws_managed_policies_data)
+
+
+OUTSIDE = {
+    ("AmazonEKSClusterPolicy", "iam"): "service-linked roles, for load balancers alone",
+    ("AmazonEKSComputePolicy", "iam"): "instance profiles and service-linked roles, as far as they are named",
+    ("AmazonEKSLoadBalancingPolicy", "iam"): "service-linked roles, for load balancers alone",
+}
+"""What AWS's policies grant of a service that the ceiling does not hold whole: it names the actions."""
+
+
+def test_what_aws_asks_for_by_its_own_policies_lies_under_the_ceiling(deployed: Recording):
+    documents = managed_policies()
+    cut: list[str] = []
+    for item in deployed.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment").values():
+        name = item.inputs["policyArn"].rpartition("/")[2]
+        if name not in documents:
+            continue
+        for statement in documents[name]["Document"]["Statement"]:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            services = {action.partition(":")[0] for action in actions}
+            cut += [
+                f"{name}: {service}" for service in services - set(CEILING_SERVICES) if (name, service) not in OUTSIDE
+            ]
+    assert cut == []
 
 
 def test_where_the_settings_name_a_boundary_every_role_carries_it_and_no_other_resource_changes():
