@@ -4,6 +4,7 @@ import typer
 
 from local.cli import app as local_app
 from operations.account_commands import app as account_app
+from operations.cost import cost
 from operations.dashboards import app as dashboards_app
 from operations.stack_commands import app as stack_app
 
@@ -19,6 +20,7 @@ app.add_typer(local_app, name="local")
 app.add_typer(stack_app, name="stack")
 app.add_typer(account_app, name="account")
 app.add_typer(dashboards_app, name="dashboards")
+app.command("cost", epilog="Example:  pulumi preview --json --stack dev | groundwork cost")(cost)
 
 
 def main() -> None:
