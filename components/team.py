@@ -35,6 +35,7 @@ class TeamArgs:
 
     team: its name, which is also its namespace and the first part of its jobs' names.
     members: ARNs of the IAM principals that may submit jobs; none leaves it to the account's own IAM policies.
+    member_tag: whoever carries the team's name in the tag `groundwork:team` may submit jobs, too.
     contract_path: where in Parameter Store the members read the platform contract.
     execution_role_arn: role that the team's jobs run with.
     tracking_server_arn: managed tracking server that members read, if there is one.
@@ -57,6 +58,7 @@ class TeamArgs:
     tracking_server_arn: pulumi.Input[str] | None
     provider: k8s.Provider
     node_pools: Sequence[pulumi.Resource] = ()
+    member_tag: bool = False
 
 
 class Team(pulumi.ComponentResource):
@@ -91,6 +93,7 @@ class Team(pulumi.ComponentResource):
                 partition=placement.partition,
                 account_id=placement.account_id,
                 members=list(args.members),
+                tagged=args.team if args.member_tag else None,
             ),
             opts=child,
         )

@@ -2,19 +2,44 @@
 
 from collections.abc import Sequence
 
-from components.iam import allow, document, unscoped
+from components.iam import Statement, allow, document, unscoped
 from components.training_policy import file_access, tracking_access
 
 JOB_KINDS = ("training-job", "processing-job", "transform-job", "hyper-parameter-tuning-job", "pipeline")
 SERVING_KINDS = ("model", "endpoint", "endpoint-config")
 
 
-def submit_trust(*, partition: str, account_id: str, members: Sequence[str]) -> str:
-    """Who may assume the role: the members named; without any, whoever the IAM policies of the account let."""
-    principals = list(members) or [f"arn:{partition}:iam::{account_id}:root"]
-    return document(
-        {"Sid": "Members", "Effect": "Allow", "Principal": {"AWS": principals}, "Action": ["sts:AssumeRole"]}
-    )
+TEAM_TAG = "groundwork:team"
+"""Tag of an IAM role or user, or of a session, that makes it a member of the team that it names."""
+TRUST_POLICY_CHARACTERS = 2048
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+
+def submit_trust(*, partition: str, account_id: str, members: Sequence[str], tagged: str | None = None) -> str:
+    """Who may assume the role: the members named; without any, whoever the IAM policies of the account let.
+
+    tagged: a team's name; whoever in the account carries it in the tag TEAM_TAG is a member too. A list of members
+        grows with the team and IAM takes so many characters; a condition on an attribute does not
+        (https://docs.aws.amazon.com/IAM/latest/UserGuide/introduction_attribute-based-access-control.html).
+    """
+    account = f"arn:{partition}:iam::{account_id}:root"
+    statements: list[Statement] = []
+    if members or tagged is None:
+        principals = list(members) or [account]
+        statements.append(
+            {"Sid": "Members", "Effect": "Allow", "Principal": {"AWS": principals}, "Action": ["sts:AssumeRole"]}
+        )
+    if tagged is not None:
+        statements.append(
+            {
+                "Sid": "TaggedMembers",
+                "Effect": "Allow",
+                "Principal": {"AWS": [account]},
+                "Action": ["sts:AssumeRole"],
+                "Condition": {"StringEquals": {f"aws:PrincipalTag/{TEAM_TAG}": tagged}},
+            }
+        )
+    return document(*statements)
 
 
 def submit_policy(

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from components.team_policy import TEAM_TAG, TRUST_POLICY_CHARACTERS, submit_trust
 from infra.sections.queues import Image, TeamQueueSettings
 from infra.sections.section import Problem, Section, check
 from infra.sections.values import KubernetesName, LogRetention, Principal, matching
@@ -47,12 +48,14 @@ class TeamSettings(Section):
 
     name: also its namespace and the first part of its jobs' names.
     members: IAM roles and users that may submit jobs; without any, the account's own IAM policies decide.
+    member_tag: whoever carries the team's name in the IAM tag `groundwork:team` may submit jobs, too.
     quota: the most that its pods ask for at a time.
     queue: what of the pools is its own, and what it borrows and lends.
     """
 
     name: KubernetesName
     members: tuple[Principal, ...] = ()
+    member_tag: bool = False
     quota: QuotaSettings = QuotaSettings()
     queue: TeamQueueSettings = TeamQueueSettings()
 
@@ -63,6 +66,20 @@ class TeamSettings(Section):
             yield Problem(key="name", value=self.name, message="Kubernetes keeps this name for itself")
         if self.name in PLATFORM_NAMESPACES:
             yield Problem(key="name", value=self.name, message="the platform has a namespace of this name")
+
+    @check("name", "members", "member_tag")
+    def the_members_fit_into_a_policy(self) -> Iterator[Problem]:
+        """More members than the trust policy of the team's role holds, with the arithmetic."""
+        named = [m if m.startswith("arn:") else f"arn:aws:iam::{'0' * 12}:{m}" for m in self.members]
+        tagged = self.name if self.member_tag else None
+        size = len(submit_trust(partition="aws", account_id="0" * 12, members=named, tagged=tagged).replace(" ", ""))
+        if size > TRUST_POLICY_CHARACTERS:
+            yield Problem(
+                key="members",
+                value=f"{len(self.members)} members",
+                message=f"their role's trust policy has {size} characters, and IAM takes {TRUST_POLICY_CHARACTERS}; "
+                f"set `memberTag: true` and give members the tag {TEAM_TAG}={self.name} instead of naming them",
+            )
 
 
 class TrainingSettings(Section):

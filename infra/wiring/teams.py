@@ -56,6 +56,7 @@ def teams(
                     neuron_devices=team.quota.neuron_devices,
                 ),
                 members=[principal_arn(member, context.placement) for member in team.members],
+                member_tag=team.member_tag,
                 contract_path=contract_path(context.environment),
                 execution_role_arn=trains.execution_role_arns[team.name],
                 cluster_name=in_cluster.name,
