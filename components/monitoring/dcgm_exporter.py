@@ -1,6 +1,7 @@
 """NVIDIA's DCGM exporter: how busy, full and hot each GPU is, and whose pod uses it."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pulumi_kubernetes as k8s
 
 from components.monitoring.pods import exporter_container, pod_template
 from components.monitoring.scrape import EXPORTERS, NAMESPACE
+from components.node_pool import POOL_LABEL
 
 NAME = "dcgm-exporter"
 IMAGE = "nvcr.io/nvidia/k8s/dcgm-exporter:4.6.1-4.8.4-distroless"
@@ -17,10 +19,9 @@ COUNTERS = (Path(__file__).parent / "data" / "dcgm_counters.csv").read_text(enco
 COUNTERS_FILE = "counters.csv"
 COUNTERS_FOLDER = "/etc/groundwork"
 POD_RESOURCES = "/var/lib/kubelet/pod-resources"
-GPU_NODES = (("eks.amazonaws.com/instance-gpu-manufacturer", "nvidia"), ("nvidia.com/gpu.present", "true"))
-"""Labels of a node with NVIDIA GPUs, either of which is enough: EKS Auto Mode's own
-(https://docs.aws.amazon.com/eks/latest/userguide/create-node-pool.html), and the one of NVIDIA's GPU feature discovery,
-which node groups are given."""
+GPU_NODES = ("eks.amazonaws.com/instance-gpu-manufacturer", "nvidia")
+"""EKS Auto Mode's own label of a node with NVIDIA GPUs
+(https://docs.aws.amazon.com/eks/latest/userguide/create-node-pool.html); node groups have none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,13 @@ class DcgmExporterArgs:
     """What it needs.
 
     namespace: what makes its namespace.
+    pools: names of the pools whose nodes have NVIDIA GPUs.
     image: with its tag; from another registry than the public one where nodes cannot reach that.
     """
 
     provider: k8s.Provider
     namespace: pulumi.Resource
+    pools: Sequence[str]
     image: str = IMAGE
 
 
@@ -56,13 +59,13 @@ class DcgmExporter(pulumi.ComponentResource):
         k8s.apps.v1.DaemonSet(
             name,
             metadata=k8s.meta.v1.ObjectMetaArgs(name=NAME, namespace=NAMESPACE),
-            spec=daemon_set_spec(args.image),
+            spec=daemon_set_spec(args.image, args.pools),
             opts=pulumi.ResourceOptions(parent=self, provider=args.provider, depends_on=[args.namespace, config]),
         )
         self.register_outputs({})
 
 
-def daemon_set_spec(image: str) -> k8s.apps.v1.DaemonSetSpecArgs:
+def daemon_set_spec(image: str, pools: Sequence[str]) -> k8s.apps.v1.DaemonSetSpecArgs:
     """The DaemonSet (https://github.com/NVIDIA/dcgm-exporter/blob/main/dcgm-exporter.yaml, with the differences that
     `DcgmExporter` names)."""
     container = exporter_container(
@@ -104,17 +107,19 @@ def daemon_set_spec(image: str) -> k8s.apps.v1.DaemonSetSpecArgs:
                 ),
             ],
             on_every_node=True,
-            affinity=_where_gpus_are(),
+            affinity=_where_gpus_are(pools),
         ),
     )
 
 
-def _where_gpus_are() -> k8s.core.v1.AffinityArgs:
+def _where_gpus_are(pools: Sequence[str]) -> k8s.core.v1.AffinityArgs:
+    """Nodes of these pools, of either kind, and what somebody else's NodePool brings; one of the labels is enough."""
+    key, manufacturer = GPU_NODES
     terms = [
         k8s.core.v1.NodeSelectorTermArgs(
-            match_expressions=[k8s.core.v1.NodeSelectorRequirementArgs(key=key, operator="In", values=[value])]
+            match_expressions=[k8s.core.v1.NodeSelectorRequirementArgs(key=label, operator="In", values=values)]
         )
-        for key, value in GPU_NODES
+        for label, values in ((key, [manufacturer]), (POOL_LABEL, list(pools)))
     ]
     required = k8s.core.v1.NodeSelectorArgs(node_selector_terms=terms)
     return k8s.core.v1.AffinityArgs(

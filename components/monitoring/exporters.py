@@ -1,5 +1,6 @@
 """What runs on the cluster so that there is something to scrape."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -25,11 +26,11 @@ class ExporterImages:
 class ExportersArgs:
     """What the exporters need.
 
-    nvidia: whether the cluster can have nodes with NVIDIA GPUs.
+    nvidia_pools: names of the pools whose nodes have NVIDIA GPUs.
     """
 
     provider: k8s.Provider
-    nvidia: bool
+    nvidia_pools: Sequence[str]
     images: ExporterImages = ExporterImages()
 
 
@@ -60,10 +61,12 @@ class Exporters(pulumi.ComponentResource):
             NodeExporterArgs(provider=args.provider, namespace=space, image=images.node_exporter),
             child,
         )
-        if args.nvidia:
+        if args.nvidia_pools:
             DcgmExporter(
                 dcgm_exporter.NAME,
-                DcgmExporterArgs(provider=args.provider, namespace=space, image=images.dcgm_exporter),
+                DcgmExporterArgs(
+                    provider=args.provider, namespace=space, pools=args.nvidia_pools, image=images.dcgm_exporter
+                ),
                 child,
             )
         self.register_outputs({})

@@ -107,7 +107,7 @@ def _prometheus(
         "exporters",
         ExportersArgs(
             provider=in_cluster.provider,
-            nvidia=any(pool.accelerator == "nvidia" for pool in settings.node_pools),
+            nvidia_pools=[pool.name for pool in settings.node_pools if pool.accelerator == "nvidia"],
             images=ExporterImages(
                 kube_state_metrics=chosen.images.kube_state_metrics,
                 node_exporter=chosen.images.node_exporter,

@@ -38,10 +38,10 @@ def the_alarms(**more: Any) -> Recording:
     return record(lambda: Alarms("alarms", AlarmsArgs(**args), with_aws()))
 
 
-def the_exporters(nvidia: bool) -> Recording:
+def the_exporters(nvidia: bool, pools: tuple[str, ...] = ("gpu-small",)) -> Recording:
     def program() -> None:
         provider = k8s.Provider("cluster", kubeconfig="{}")
-        Exporters("exporters", ExportersArgs(provider=provider, nvidia=nvidia))
+        Exporters("exporters", ExportersArgs(provider=provider, nvidia_pools=pools if nvidia else ()))
 
     return record(program)
 
@@ -206,6 +206,18 @@ def test_only_the_gpu_exporter_is_privileged_and_only_kube_state_metrics_has_a_t
 
 def test_without_nvidia_gpus_no_gpu_exporter_is_made():
     assert "dcgm-exporter" not in the_exporters(nvidia=False).of("kubernetes:apps/v1:DaemonSet")
+
+
+def test_the_gpu_exporter_runs_on_nodes_of_every_nvidia_pool_and_on_auto_modes_own():
+    recording = the_exporters(nvidia=True, pools=("small", "mig"))
+    pod = recording.one("kubernetes:apps/v1:DaemonSet", "dcgm-exporter").inputs["spec"]["template"]["spec"]
+    required = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    found = [term["matchExpressions"][0] for term in required["nodeSelectorTerms"]]
+    assert [(each["key"], each["values"]) for each in found] == [
+        ("eks.amazonaws.com/instance-gpu-manufacturer", ["nvidia"]),
+        ("groundwork/pool", ["small", "mig"]),
+    ]
+    assert pod["tolerations"] == [{"operator": "Exists"}]
 
 
 def test_the_gpu_exporter_measures_what_the_catalogue_names():
