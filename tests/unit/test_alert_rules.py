@@ -124,3 +124,9 @@ def test_links_to_runbooks_may_lead_to_where_the_repository_is_shown():
     ]
     assert len(links) == len(ALERTS)
     assert all(link.startswith("https://example.test/tree/main/docs/runbooks/") for link in links)
+
+
+def test_the_sum_of_a_month_counts_the_values_that_its_group_records():
+    (group,) = (group for group in groups() if group["name"] == "costs")
+    (total,) = (rule for rule in group["rules"] if rule.get("record") == "groundwork:nodes_dollars:sum_30d")
+    assert (group["interval"], total["expr"].rsplit("/", 1)[1].strip()) == ("5m", "12")
