@@ -14,6 +14,7 @@ from components.ci_runner import IMAGE, CiRunner, CiRunnerArgs, RunnerNetwork
 from components.ci_trust import GITHUB_AUDIENCE, GITHUB_ISSUER, Trusted
 from components.cost_anomaly import ServiceAnomalyMonitor, ServiceAnomalyMonitorArgs
 from components.image_scanning import ImageScanning, ImageScanningArgs
+from components.job_logs import JobLogs, JobLogsArgs
 from components.permissions_boundary import PermissionsBoundary, PermissionsBoundaryArgs
 from components.placement import Placement
 from components.source_connection import Forge, SourceConnection, SourceConnectionArgs, waits_for
@@ -59,6 +60,16 @@ class Account:
             ImageScanning(
                 "image-scanning",
                 ImageScanningArgs(scan=settings.registry.scan, repositories=settings.registry.repositories),
+                self._opts,
+            )
+        if settings.job_logs.days is not None:
+            JobLogs(
+                "job-logs",
+                JobLogsArgs(
+                    placement=self._placement,
+                    days=settings.job_logs.days,
+                    deletion_window_days=settings.key_deletion_days,
+                ),
                 self._opts,
             )
         self.anomalies = (

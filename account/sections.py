@@ -223,3 +223,12 @@ class BoundarySettings(Section):
     """
 
     regions: tuple[str, ...] = ()
+
+
+class JobLogSettings(Section):
+    """The log groups that SageMaker's jobs of all environments write to.
+
+    days: that logs are kept; without it the groups are left as SageMaker makes them, which is for ever.
+    """
+
+    days: LogRetention | None = None

@@ -13,9 +13,11 @@ from account.sections import (
     EnvironmentSettings,
     GithubSettings,
     GitlabSettings,
+    JobLogSettings,
     RunnerSettings,
     ScanningSettings,
 )
+from infra.sections.policy import PolicySettings
 from infra.sections.section import Problem, Section, check
 from infra.sections.values import ProfileName, Region, Tags, matching
 from infra.setting_walk import WRONG, in_namespace, walk
@@ -40,7 +42,9 @@ class AccountSettings(Section):
     gitlab: projects that are trusted.
     environments: what CI previews and deploys.
     runners: machines for CI jobs.
+    job_logs: how long the logs of managed jobs are kept.
     anomaly_monitor: whether to make the monitor of each service's costs; an account takes one.
+    policy: what the policy pack allows in this account's stack.
     key_deletion_days: days that the deleted key of caches and logs can still be saved.
     """
 
@@ -54,7 +58,9 @@ class AccountSettings(Section):
     gitlab: GitlabSettings | None = None
     environments: tuple[EnvironmentSettings, ...] = ()
     runners: tuple[RunnerSettings, ...] = ()
+    job_logs: JobLogSettings = JobLogSettings()
     anomaly_monitor: bool = True
+    policy: PolicySettings = PolicySettings()
     key_deletion_days: Annotated[int, Field(ge=7, le=30)] = 30
 
     @check("environments", "github", "gitlab")

@@ -17,6 +17,7 @@ from account.sections import (
     ScanningSettings,
 )
 from account.settings import AccountSettings, parse
+from infra.sections.policy import PolicySettings
 from infra.settings import SettingsError
 from tests.unit import recording as recording_module
 from tests.unit.recording import ACCOUNT, Recording
@@ -122,6 +123,7 @@ def test_the_project_file_declares_exactly_the_settings_that_the_program_reads()
         "runners": RunnerSettings,
         "registry": ScanningSettings,
         "boundary": BoundarySettings,
+        "policy": PolicySettings,
     }
     for key, section in sections.items():
         for name in section.spelling():
@@ -139,6 +141,16 @@ def test_the_monitor_of_all_services_is_made_unless_the_account_has_one():
     kind = "aws:costexplorer/anomalyMonitor:AnomalyMonitor"
     assert record(GOOD).one(kind).inputs["monitorDimension"] == "SERVICE"
     assert not record({**GOOD, "anomalyMonitor": False}).of(kind)
+
+
+def test_the_logs_of_jobs_get_a_key_and_an_end_where_the_settings_say_so():
+    assert not record({**GOOD}).of("aws:cloudwatch/logGroup:LogGroup")
+    groups = record({**GOOD, "jobLogs": {"days": 90}}).of("aws:cloudwatch/logGroup:LogGroup").values()
+    assert {group.inputs["name"] for group in groups} == {
+        f"/aws/sagemaker/{word}" for word in ("TrainingJobs", "ProcessingJobs", "TransformJobs")
+    }
+    assert {group.inputs["retentionInDays"] for group in groups} == {90}
+    assert all(group.inputs["kmsKeyId"] for group in groups)
 
 
 def test_a_whole_account_has_each_thing_once():
