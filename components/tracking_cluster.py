@@ -84,7 +84,8 @@ class ClusterTracking(pulumi.ComponentResource):
         name, args, child = self._name, self._args, pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             f"{name}-role",
-            name=f"{args.placement.prefix}-tracking",
+            # Not the name of a managed server's role, which is still there when the kind of tracking changes.
+            name=f"{args.placement.prefix}-tracking-pods",
             description="The MLflow server on the cluster reads artifacts and its database's password with it",
             assume_role_policy=written_with(pod_trust, account_id=args.placement.account_id),
             opts=child,
