@@ -89,7 +89,7 @@ def start_services(
         after = client.ensure(step.now, settings=(paths.ports_file, chosen_file(paths)), as_it_is=as_it_is)
         step.done("ran already" if before == after else f"{len(after.services)} healthy")
     for service in after.services:
-        progress.say(f"      {service.name:<26} {service.address}")
+        progress.say(f"      {service.name:<26} {service.address}".rstrip())
     return after
 
 

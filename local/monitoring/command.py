@@ -51,7 +51,7 @@ def start(paths: Paths, progress: Progress) -> None:
             step.done("healthy")
         for service in status.services:
             if service.on_request:
-                progress.say(f"      {service.name:<26} {service.address}")
+                progress.say(f"      {service.name:<26} {service.address}".rstrip())
         url = prometheus_url(choose_monitoring_ports(ports_file(paths)))
         progress.say(f"Rules and alerts: {url}/api/v1/rules and {url}/api/v1/alerts; in a browser {url}/alerts,")
         progress.say("where Prometheus is a published build (one built from its Go module has no pages, only its API).")

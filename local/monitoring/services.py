@@ -122,7 +122,8 @@ def monitoring_services(
             ),
             environment={**_python_path(paths), **aws_environment(paths, ports)},
             health=functools.partial(_is_recent, sync_marker(paths)),
-            address=prometheus_url(own) + "/rules",
+            # It listens nowhere.
+            address="",
             log_file=paths.log("rule-sync"),
             depends_on=("aws", "prometheus"),
         ),
