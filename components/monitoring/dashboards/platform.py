@@ -113,11 +113,12 @@ def _cost() -> Section:
                 Prom(expr="groundwork:nodes_dollars_per_hour", legend="nodes"),
             ),
             lines(
-                "Share of the month's budget",
-                "What the nodes of the last 30 days cost, of what the settings allow.",
+                "Share of the budget, at this rate",
+                "What the nodes would cost in a month if it went on like now, of what the settings allow. What the last "
+                "30 days cost is watched by the alert BudgetAt80Percent.",
                 "percentunit",
-                Prom(expr="groundwork:nodes_dollars:sum_30d / groundwork:budget_dollars", legend="spent"),
-                limit=0.8,
+                Prom(expr="groundwork:nodes_dollars_per_hour * 730 / groundwork:budget_dollars", legend="share"),
+                limit=1,
             ),
         ],
     )
