@@ -20,7 +20,7 @@ app.add_typer(local_app, name="local")
 app.add_typer(stack_app, name="stack")
 app.add_typer(account_app, name="account")
 app.add_typer(dashboards_app, name="dashboards")
-app.command("cost", epilog="Example:  pulumi preview --json --stack dev | groundwork cost")(cost)
+app.command("cost", epilog="Example:  pulumi preview --json --show-sames --stack dev | groundwork cost")(cost)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ GOING = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "
 """Steps of a preview after which the resource is no more."""
 AWS_PROVIDER = "pulumi:providers:aws"
 STDIN = cast(typer.FileText, "-")
-EXPECTED = "what `pulumi preview --json` or `pulumi stack export` prints"
+EXPECTED = "what `pulumi preview --json --show-sames` or `pulumi stack export` prints"
 
 
 def resources_of(document: Any) -> list[Resource]:

@@ -1,10 +1,13 @@
 """The guardrails under the genuine engine: up, nothing left to do, a change of each kind, destroy, nothing left."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from operations.cost import region_of, resources_of
+from prices import Usage, estimate
 from tests.local.aws_server_process import AwsServerProcess
 from tests.local.engine_project import Project, new_project
 
@@ -91,6 +94,11 @@ def test_guardrails_come_up_change_in_place_and_leave_nothing(server: AwsServerP
     must(project, "refresh", "--yes", "--expect-no-changes")
 
     project.config(LATER)
+    planned = resources_of(json.loads(must(project, "preview", "--json", "--show-sames")))
+    there = resources_of(json.loads(must(project, "stack", "export")))
+    assert region_of(planned) == region_of(there) == "us-east-1"
+    assert {each.name for each in planned} - {each.name for each in there} == {"audit-logs-lock", "image-cache-quay"}
+    assert not estimate(planned, Usage(), "us-east-1").unknown
     told = must(project, "up", "--yes", "--skip-preview")
     assert "replaced" not in told
     must(project, "preview", "--expect-no-changes")

@@ -15,8 +15,11 @@ from components.guardrails.audit_trail import AuditTrail, AuditTrailArgs
 from components.guardrails.budgets import Budgets, BudgetsArgs
 from components.guardrails.image_cache import LONGEST_PREFIX, ImageCache, ImageCacheArgs, cache_prefix
 from components.guardrails.upstreams import UPSTREAMS
+from components.tagging import ENVIRONMENT_TAG, TEAM_TAG, platform_tags
 from infra.settings import LONGEST_ENVIRONMENT, SettingsError, parse
 from infra.stack import deploy
+from ml.identity import resource_tags
+from tests.unit.ml_contract import contract
 from tests.unit.parts import PLACEMENT, with_aws
 from tests.unit.recording import ACCOUNT, Recording, record
 from tests.unit.shipped import settings_of
@@ -65,6 +68,12 @@ def test_a_teams_budget_counts_what_carries_both_tags():
         {"key": "groundwork:environment", "values": ["dev"]},
         {"key": "groundwork:team", "values": ["research"]},
     ]
+
+
+def test_what_ml_makes_carries_the_tags_that_budgets_count():
+    tags = {each["Key"] for each in resource_tags(contract(), "research")}
+    assert {ENVIRONMENT_TAG, TEAM_TAG} <= tags
+    assert ENVIRONMENT_TAG in platform_tags("dev", {})
 
 
 def test_an_environment_hears_at_once_of_spending_that_nobody_expected():
