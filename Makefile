@@ -11,7 +11,6 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-TIERS := unit local ml engine e2e
 
 .PHONY: help local local-monitoring local-status local-stop local-down local-env install lock check format test bench preview up down account-preview account-up account-down clean
 
