@@ -7,6 +7,7 @@ from components.monitoring.dashboards.panels import HALF, THIRD, Cloud, Prom, li
 from components.monitoring.dashboards.queries import POOL, of_limit
 from components.monitoring.dashboards.variables import label_values
 
+HOURS_A_MONTH = 730
 NAT = "AWS/NATGateway"
 NAT_LABEL = "${PROP('Dim.NatGatewayId')}"
 
@@ -114,10 +115,13 @@ def _cost() -> Section:
             ),
             lines(
                 "Share of the budget, at this rate",
-                "What the nodes would cost in a month if it went on like now, of what the settings allow. What the last "
-                "30 days cost is watched by the alert BudgetAt80Percent.",
+                "What the nodes would cost in a month if it went on like now, of what the settings allow. What the "
+                "last 30 days cost is watched by the alert BudgetAt80Percent.",
                 "percentunit",
-                Prom(expr="groundwork:nodes_dollars_per_hour * 730 / groundwork:budget_dollars", legend="share"),
+                Prom(
+                    expr=f"groundwork:nodes_dollars_per_hour * {HOURS_A_MONTH} / groundwork:budget_dollars",
+                    legend="share",
+                ),
                 limit=1,
             ),
         ],
