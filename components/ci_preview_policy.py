@@ -30,6 +30,7 @@ def preview_policy(
                 "budgets:ListTagsForResource",
                 "ce:GetAnomalyMonitors",
                 "ce:GetAnomalySubscriptions",
+                "ce:ListTagsForResource",
             ],
             because="budgets and anomaly monitors live in no region, and have names that AWS chooses",
         ),

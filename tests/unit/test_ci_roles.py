@@ -148,6 +148,51 @@ def test_deploy_may_make_every_call_that_an_environments_resources_need(token: s
         assert with_keys(DEPLOY, action, target, tags), action
 
 
+IAM_TARGETS = {
+    "InstanceProfile": f"{IAM}:instance-profile/groundwork-dev-x",
+    "RolePolic": OWN_ROLE,
+    "Policy": f"{IAM}:policy/groundwork-dev-x",
+}
+
+
+@pytest.mark.parametrize(
+    "token", [token for token in RESOURCES if token.startswith("aws:iam/") and "openId" not in token]
+)
+def test_deploy_looks_after_its_own_roles_through_the_whole_of_their_lives(token: str):
+    resource = RESOURCES[token]
+    steps = [resource.create, *resource.updates, *resource.delete]
+    operations = [step.operation for step in steps if isinstance(step, Call)] + [
+        read.operation for read in resource.reads
+    ]
+    if resource.tagging:
+        operations += [resource.tagging.add.operation, resource.tagging.remove.operation]
+    for operation in operations:
+        kinds = (arn for word, arn in IAM_TARGETS.items() if word in operation and "AssumeRole" not in operation)
+        target = next(kinds, OWN_ROLE)
+        allowed = with_keys(DEPLOY, f"iam:{operation}", target, {"iam:PermissionsBoundary": BOUNDARY})
+        assert allowed == (operation != "DeleteRolePermissionsBoundary"), operation
+
+
+CALLED_OTHERWISE = {"budgets:DescribeBudget": "budgets:ViewBudget", "s3:HeadBucket": "s3:ListBucket"}
+"""Operations whose action has another name, as the service authorization reference lists them."""
+OWN_PARAMETER = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/groundwork/dev/contract/platform"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [token for token, resource in RESOURCES.items() if not token.startswith(("aws:iam/openId", *OTHERS_TYPES))],
+)
+def test_preview_reads_back_every_kind_of_thing_that_an_environment_consists_of(token: str):
+    resource = RESOURCES[token]
+    for read in resource.reads:
+        service = read.service or resource.service
+        action = f"{IAM_PREFIXES.get(service, service)}:{read.operation}"
+        target = {"ssm": OWN_PARAMETER, "iam": OWN_ROLE}.get(service, "*")
+        if service == "iam":
+            target = next((arn for word, arn in IAM_TARGETS.items() if word in read.operation), OWN_ROLE)
+        assert may(PREVIEW, CALLED_OTHERWISE.get(action, action), target), action
+
+
 @pytest.mark.parametrize(
     ("action", "resource"),
     [
