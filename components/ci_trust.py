@@ -16,9 +16,10 @@ class GithubRepository:
 
     name: `owner/repository`.
     owner_id, repository_id: GitHub's own numbers. Tokens of repositories that were created, renamed or transferred
-        since 15 July 2026 name both, so that whoever takes over a freed name gets nothing
-        (https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens, and
-        https://docs.github.com/en/actions/reference/security/oidc). Without them the older form is meant.
+        since 15 July 2026 name both, so that whoever takes over a freed name gets nothing; without the numbers the
+        older form is meant. The form is that of https://github.com/github/docs/pull/45221; the announcement
+        (https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens) had an
+        earlier date and a hyphen in the place of the `@`.
     """
 
     name: str
