@@ -12,6 +12,7 @@ from infra.principals import logical_name, principal_arn, warn_unless_admin
 from infra.providers import aws_provider, caller
 from infra.publishing import Contract, ContractArgs
 from infra.settings import Settings, load
+from infra.wiring.access import cluster_access
 from infra.wiring.ci import jenkins_agents, preview_access
 from infra.wiring.compute import cluster, node_pools
 from infra.wiring.context import Context
@@ -49,6 +50,7 @@ class Platform:
         self.queues = queues(context, self.cluster, controller, self.teams)
         self.monitoring = monitoring(context, self._base, self.cluster)
         self.guardrails = guardrails(context, self._base, self.cluster, self.monitoring.topic.arn)
+        self.cluster_access = cluster_access(context, self._base, self.cluster)
         self.preview_access = preview_access(context, self.cluster)
         self.jenkins_agents = jenkins_agents(context, self.cluster)
         self.contract = Contract(

@@ -23,12 +23,24 @@ def _known_addons(versions: dict[str, str]) -> dict[str, str]:
 AddonVersions = Annotated[dict[str, str], AfterValidator(_known_addons)]
 
 
+class AccessSettings(Section):
+    """Who comes to the API server besides its administrators and the teams, and from where.
+
+    from_vpc: make a security group whose members, shells in the VPC, reach the API server.
+    viewers: IAM roles and users that may look at everything but Secrets.
+    """
+
+    from_vpc: bool = False
+    viewers: tuple[Principal, ...] = ()
+
+
 class ClusterSettings(Section):
     """The EKS cluster.
 
     version: Kubernetes version.
     admins: who administers the cluster; whoever runs `pulumi up` must be among them.
     public_access_cidrs: ranges that reach its API from outside of the VPC; none makes it private.
+    access: ways to the API server for people.
     log_days: days that the control plane's logs are kept.
     addon_versions: add-on of managed node pools to the version that it stays at; EKS chooses the others'.
     autoscaler_image: image of the cluster-autoscaler, which scales managed node pools.
@@ -38,6 +50,7 @@ class ClusterSettings(Section):
     version: Version = "1.35"
     admins: Annotated[tuple[Principal, ...], Field(min_length=1)] = ("role/groundwork-deployer",)
     public_access_cidrs: tuple[SourceCidr, ...] = ()
+    access: AccessSettings = AccessSettings()
     log_days: LogRetention = 90
     addon_versions: AddonVersions = Field(default_factory=dict)
     autoscaler_image: Image | None = None
@@ -48,3 +61,14 @@ class ClusterSettings(Section):
         """Admins named twice."""
         if len({logical_name(admin) for admin in self.admins}) != len(self.admins):
             yield Problem(key="admins", value=list(self.admins), message="allowed is each role or user name once")
+
+    @check("admins", "access")
+    def viewers_are_named_once(self) -> Iterator[Problem]:
+        """Viewers named twice, and administrators among them: a principal has one access entry."""
+        viewers = [logical_name(viewer) for viewer in self.access.viewers]
+        if len(set(viewers)) != len(viewers) or set(viewers) & {logical_name(admin) for admin in self.admins}:
+            yield Problem(
+                key="access.viewers",
+                value=list(self.access.viewers),
+                message="allowed is each role or user name once, and none of the administrators",
+            )
