@@ -37,6 +37,7 @@ class ManagedNodePoolArgs:
     """What a pool needs.
 
     name: of the node group.
+    version: Kubernetes version of its nodes, which is the cluster's: EKS raises nodes of a group only when told to.
     machine: the one instance type of its nodes, so that the number of nodes follows from the limit.
     capacity: how nodes are bought.
     limit: the most GPUs or vCPUs that the pool ever holds; no less than one of its nodes has.
@@ -54,6 +55,7 @@ class ManagedNodePoolArgs:
 
     placement: Placement
     name: str
+    version: str
     machine: Instance
     capacity: Capacity
     limit: int
@@ -110,6 +112,7 @@ class ManagedNodePool(pulumi.ComponentResource):
             f"{name}-group",
             cluster_name=args.cluster_name,
             node_group_name=args.name,
+            version=args.version,
             node_role_arn=args.node_role_arn,
             subnet_ids=list(args.subnet_ids),
             ami_type=image_type(machine),

@@ -93,6 +93,7 @@ def _managed(
         ManagedNodePoolArgs(
             placement=context.placement,
             name=pool.name,
+            version=context.settings.cluster.version,
             machine=machine,
             capacity=pool.capacity[0],
             limit=pool.limit,

@@ -52,6 +52,7 @@ def test_a_cluster_stays_as_long_as_it_has_a_node_group(world: World):
         ({"scalingConfig": {"minSize": 2, "maxSize": 4, "desiredSize": 1}}, "can't be greater"),
         ({"subnetIds": ["subnet-0a1b2c3d"]}, "subnet-0a1b2c3d"),
         ({"nodeRoleArn": "arn:aws:iam::123456789012:role/nobody"}, "does not exist"),
+        ({"version": "1.99"}, "newer than the cluster"),
         ({"capacityType": "CAPACITY_BLOCK"}, "capacity-block of the launch template"),
     ],
 )

@@ -36,6 +36,7 @@ def built(instance_type: str = "p4d.24xlarge", **more: Any) -> Recording:
         args = ManagedNodePoolArgs(
             placement=PLACEMENT,
             name="big",
+            version="1.35",
             machine=machine(instance_type),
             cluster_name="c",
             node_role_arn="arn:aws:iam::123456789012:role/nodes",
@@ -72,6 +73,10 @@ def test_only_pods_that_name_the_pool_land_on_it():
         {"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"},
     ]
     assert inputs["labels"] == {"groundwork/pool": "big", "groundwork/instance-class": "p4d"}
+
+
+def test_nodes_have_the_version_of_the_cluster():
+    assert built().one(GROUP).inputs["version"] == "1.35"
 
 
 def test_disks_are_encrypted_and_a_pod_does_not_reach_the_nodes_credentials():

@@ -48,6 +48,7 @@ def create_nodegroup(call: Call) -> dict[str, Any]:
     cluster = cluster_of(call, params["clusterName"])
     if call.server.records.get(NODE_GROUP, child_key(call, cluster["name"], name)):
         raise in_use(f"NodeGroup already exists with name {name} and cluster name {cluster['name']}")
+    _check_version(params.get("version"), cluster)
     if not principal_exists(params["nodeRole"]):
         raise invalid(f"The role {params['nodeRole']} of the node group does not exist.")
     _check_subnets(call, cluster, params["subnets"])
@@ -142,6 +143,7 @@ def update_nodegroup_version(call: Call) -> dict[str, Any]:
         if template["id"] != record["launchTemplate"]["id"]:
             raise invalid("A node group stays with its launch template: only the version can change.")
         record["launchTemplate"] = template
+    _check_version(given.get("version"), cluster_of(call, record["clusterName"]))
     record |= {name: given[name] for name in ("version", "releaseVersion") if name in given}
     _put(call, record)
     return {"update": record_update(call, record["clusterName"], "VersionUpdate", given)}
@@ -156,6 +158,15 @@ def delete_nodegroup(call: Call) -> dict[str, Any]:
 
 def _told(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "groupTags"}
+
+
+def _check_version(version: str | None, cluster: dict[str, Any]) -> None:
+    if version and _minor(version) > _minor(cluster["version"]):
+        raise invalid(f"Nodes of version {version} are newer than the cluster, which has {cluster['version']}.")
+
+
+def _minor(version: str) -> int:
+    return int(version.split(".")[1])
 
 
 def _check_subnets(call: Call, cluster: dict[str, Any], subnets: list[str]) -> None:
