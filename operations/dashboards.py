@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -59,7 +59,7 @@ def load(
 
     sources = data_source_list(prometheus, region, "workspace-iam-role")
     try:
-        client: Any = boto3.Session(region_name=region).client("grafana")
+        client = cast(Any, boto3.Session(region_name=region)).client("grafana")
         endpoint = client.describe_workspace(workspaceId=workspace)["workspace"]["endpoint"]
         with administrator_token(client, workspace) as token:
             for address in GrafanaApi(f"https://{endpoint}", token).load(sources, rendered()):
