@@ -136,4 +136,10 @@ RECORDED: tuple[Recorded, ...] = (
         "prefix, upstream, the secret and its name, 50 rules",
         "no image is fetched from another registry",
     ),
+    Recorded(
+        "rds",
+        "database instance, subnet group, parameter group",
+        "groups exist and are not in use when deleted, subnets in two zones, key, last snapshot, deletion protection",
+        "no database runs",
+    ),
 )

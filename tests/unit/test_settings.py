@@ -59,6 +59,34 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"cluster": {"version": 1.35}}, ["cluster.version", "1.35", "in quotes"]),
     ({"cluster": {"admins": ["me"]}}, ["cluster.admins[0]", '"me"', "role/NAME"]),
     ({"cluster": {"admins": ["role/a", "role/team/a"]}}, ["cluster.admins", "each role or user name once"]),
+    ({"queues": {"image": "kueue:latest"}}, ["queues.image", '"kueue:latest"', "a tag other than latest"]),
+    (
+        {"queues": {"priorities": [{"name": "a", "value": 1}] * 2}},
+        ["queues.priorities[1].name", "has this name already"],
+    ),
+    ({"queues": {"frameworks": ["batch/cronjob"]}}, ["queues.frameworks[0]", "'batch/job'"]),
+    (
+        {
+            "nodePools": [POOL],
+            "teams": [{"name": "research", "quota": {"gpus": 4}, "queue": {"guaranteed": {"h100": 1}}}],
+        },
+        ["teams[0].queue.guaranteed", '"h100"', "allowed are the instance classes of the pools: g5"],
+    ),
+    (
+        {
+            "nodePools": [POOL],
+            "teams": [
+                {"name": "a", "quota": {"gpus": 4}, "queue": {"guaranteed": {"g5": 3}}},
+                {"name": "b", "quota": {"gpus": 4}, "queue": {"guaranteed": {"g5": 2}}},
+            ],
+        },
+        ["teams[1].queue.guaranteed.g5", "3 (a) + 2 (b) = 5 > 4", "pools gpu"],
+    ),
+    ({"teams": [{"name": "tracking"}]}, ["teams[0].name", '"tracking"', "a namespace of this name"]),
+    ({"tracking": {"kind": "sagemaker"}}, ["tracking.kind", '"sagemaker"', "'server', 'app', 'cluster' or 'existing'"]),
+    ({"tracking": {"kind": "cluster"}}, ["tracking.image: is missing", "tracking.host", "tracking.certificateArn"]),
+    ({"tracking": {"host": "mlflow.example.com"}}, ["tracking.host", "goes together with `kind: cluster`"]),
+    ({"tracking": {"database": {"storageGib": 100}}}, ["database.maxStorageGib", "100", "110 or more"]),
     ({"cluster": {"publicAccessCidrs": [EXAMPLE_RANGE]}}, ["cluster.publicAccessCidrs[0]", EXAMPLE_RANGE, "your own"]),
     ({"nodePools": [UNLIMITED]}, ["nodePools[0].maxGpus", "is missing", "the most GPUs"]),
     ({"nodePools": [MISSPELT_LIMIT]}, ["nodePools[0].maxGpu:", "did you mean groundwork:nodePools[0].maxGpus?"]),
