@@ -85,6 +85,9 @@ KINDS = (
     Kind("runner projects", "codebuild", "list_projects", "projects"),
     Kind("databases", "rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier"),
     Kind("budgets", "budgets", "describe_budgets", "Budgets[].BudgetName", {"AccountId": "123456789012"}),
+    Kind("anomaly monitors", "ce", "get_anomaly_monitors", "AnomalyMonitors[].MonitorName"),
+    Kind("anomaly subscriptions", "ce", "get_anomaly_subscriptions", "AnomalySubscriptions[].SubscriptionName"),
+    Kind("cache rules", "ecr", "describe_pull_through_cache_rules", "pullThroughCacheRules[].ecrRepositoryPrefix"),
 )
 
 
