@@ -36,7 +36,7 @@ class DcgmExporterArgs:
     provider: k8s.Provider
     namespace: pulumi.Resource
     pools: Sequence[str]
-    image: str = IMAGE
+    image: pulumi.Input[str] = IMAGE
 
 
 class DcgmExporter(pulumi.ComponentResource):
@@ -65,7 +65,7 @@ class DcgmExporter(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def daemon_set_spec(image: str, pools: Sequence[str]) -> k8s.apps.v1.DaemonSetSpecArgs:
+def daemon_set_spec(image: pulumi.Input[str], pools: Sequence[str]) -> k8s.apps.v1.DaemonSetSpecArgs:
     """The DaemonSet (https://github.com/NVIDIA/dcgm-exporter/blob/main/dcgm-exporter.yaml, with the differences that
     `DcgmExporter` names)."""
     container = exporter_container(

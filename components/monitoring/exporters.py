@@ -17,9 +17,9 @@ from components.monitoring.scrape import NAMESPACE
 class ExporterImages:
     """The images of the exporters, with their tags."""
 
-    kube_state_metrics: str = kube_state_metrics.IMAGE
-    node_exporter: str = node_exporter.IMAGE
-    dcgm_exporter: str = dcgm_exporter.IMAGE
+    kube_state_metrics: pulumi.Input[str] = kube_state_metrics.IMAGE
+    node_exporter: pulumi.Input[str] = node_exporter.IMAGE
+    dcgm_exporter: pulumi.Input[str] = dcgm_exporter.IMAGE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ class KubeStateMetricsArgs:
 
     provider: k8s.Provider
     namespace: pulumi.Resource
-    image: str = IMAGE
+    image: pulumi.Input[str] = IMAGE
 
 
 class KubeStateMetrics(pulumi.ComponentResource):
@@ -102,7 +102,7 @@ def arguments(config_file: str) -> tuple[str, ...]:
     )
 
 
-def deployment_spec(image: str) -> k8s.apps.v1.DeploymentSpecArgs:
+def deployment_spec(image: pulumi.Input[str]) -> k8s.apps.v1.DeploymentSpecArgs:
     """One pod of it, which starts anew when what it is told changes."""
     container = exporter_container(
         NAME,

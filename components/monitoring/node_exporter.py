@@ -26,7 +26,7 @@ class NodeExporterArgs:
 
     provider: k8s.Provider
     namespace: pulumi.Resource
-    image: str = IMAGE
+    image: pulumi.Input[str] = IMAGE
 
 
 class NodeExporter(pulumi.ComponentResource):
@@ -43,7 +43,7 @@ class NodeExporter(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def daemon_set_spec(image: str) -> k8s.apps.v1.DaemonSetSpecArgs:
+def daemon_set_spec(image: pulumi.Input[str]) -> k8s.apps.v1.DaemonSetSpecArgs:
     """The DaemonSet. To count the node's network and mounts the pod must share them
     (https://github.com/prometheus/node_exporter#docker)."""
     container = exporter_container(

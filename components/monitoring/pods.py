@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import pulumi
 import pulumi_kubernetes as k8s
 
 from components.monitoring.scrape import EXPORTERS, METRICS_PORT_NAME
@@ -29,7 +30,7 @@ def locked_down() -> k8s.core.v1.SecurityContextArgs:
 
 def exporter_container(
     name: str,
-    image: str,
+    image: pulumi.Input[str],
     arguments: Sequence[str],
     *,
     requests: Mapping[str, str],

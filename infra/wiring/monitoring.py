@@ -17,6 +17,7 @@ from infra.wiring.context import Context
 from infra.wiring.foundations import Foundations
 from infra.wiring.gpu_prices import gpu_price_rule_files
 from infra.wiring.grafana import grafana
+from infra.wiring.images import pulled
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,9 @@ def _prometheus(
             provider=in_cluster.provider,
             nvidia_pools=[pool.name for pool in settings.node_pools if pool.accelerator == "nvidia"],
             images=ExporterImages(
-                kube_state_metrics=chosen.images.kube_state_metrics,
-                node_exporter=chosen.images.node_exporter,
-                dcgm_exporter=chosen.images.dcgm_exporter,
+                kube_state_metrics=pulled(context, chosen.images.kube_state_metrics),
+                node_exporter=pulled(context, chosen.images.node_exporter),
+                dcgm_exporter=pulled(context, chosen.images.dcgm_exporter),
             ),
         ),
         context.opts,

@@ -6,7 +6,7 @@ import pytest
 
 from infra.settings import SettingsError, parse
 from infra.stack import deploy
-from tests.unit.recording import Recording, record
+from tests.unit.recording import ACCOUNT, Recording, record
 from tests.unit.shipped import settings_of
 
 pytestmark = pytest.mark.unit
@@ -108,3 +108,18 @@ def test_what_the_cluster_is_watched_by_goes_before_the_cluster():
     assert "cluster" in recording.one("aws:amp/scraper:Scraper").dependencies
     for name in ("node-exporter", "dcgm-exporter"):
         assert "exporters-namespace" in recording.one("kubernetes:apps/v1:DaemonSet", name).dependencies
+
+
+def test_exporters_are_pulled_from_the_accounts_copies_where_there_are_some():
+    settings = monitored()
+    settings = {**settings, "guardrails": {**settings.get("guardrails", {}), "imageCache": {"upstreams": ["k8s"]}}}
+    recording = record(deploy, stack="local", config=settings)
+
+    def image(kind: str, name: str) -> str:
+        pod = recording.one(f"kubernetes:apps/v1:{kind}", name).inputs["spec"]["template"]["spec"]
+        return pod["containers"][0]["image"]
+
+    cached = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/gw-local/k8s/kube-state-metrics/kube-state-metrics:"
+    assert image("Deployment", "kube-state-metrics").startswith(cached)
+    assert image("DaemonSet", "node-exporter").startswith("quay.io/")
+    assert image("DaemonSet", "dcgm-exporter").startswith("nvcr.io/")
