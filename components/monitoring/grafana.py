@@ -9,8 +9,6 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from components.iam import written_with
-from components.monitoring.dashboards import rendered
-from components.monitoring.dashboards.sources import data_sources
 from components.monitoring.grafana_config import dashboard_provider, grafana_ini
 from components.monitoring.grafana_pod import LABELS, grafana_network_policy, grafana_pod
 from components.monitoring.grafana_policy import pod_trust, read_policy
@@ -119,6 +117,10 @@ class Grafana(pulumi.ComponentResource):
 
     def _files(self, args: GrafanaArgs) -> Mapping[str, Mapping[str, pulumi.Input[str]]]:
         """ConfigMap name to its files. A dashboard has a ConfigMap of its own: each may hold 1 MiB."""
+        # Imported here: an environment without Grafana need not wait for the SDK (0.2 s).
+        from components.monitoring.dashboards import rendered
+        from components.monitoring.dashboards.sources import data_sources
+
         sources = pulumi.Output.all(args.prometheus_endpoint).apply(
             lambda known: data_sources(str(known[0]), args.placement.region)
         )
