@@ -149,8 +149,12 @@ def serve() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     stopping = threading.Event()
+
+    def stop(number: int, frame: object) -> None:
+        stopping.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, stop)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     stopping.wait()

@@ -106,6 +106,12 @@ def rows(value: Any, path: str) -> list[Any]:
     return [item for item in items if item is not UNKNOWN]
 
 
+def group(value: Any, path: str = "") -> Mapping[str, Any]:
+    """The keys and values at a path; none where no group stands there, or is known yet."""
+    found = at(value, path) if path else value
+    return cast(Mapping[str, Any], found) if isinstance(found, Mapping) else {}
+
+
 def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Every text in a value that is not a secret, with its path."""
     if isinstance(value, str):

@@ -1,6 +1,6 @@
 """Whatever keeps data keeps it encrypted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from policies.model import Resource, Violation, resource_rule, stack_rule
@@ -69,7 +69,7 @@ def _devices(props: Mapping[str, Any]) -> Iterator[Any]:
 
 
 @stack_rule("buckets-encrypted", "Each bucket has a default encryption of its own.")
-def buckets_encrypted(resources: list[Resource], parameters: Parameters) -> Iterator[Violation]:
+def buckets_encrypted(resources: Sequence[Resource], parameters: Parameters) -> Iterator[Violation]:
     """Buckets that nobody configured the encryption of."""
     kind = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
     for bucket in buckets_without(resources, kind):

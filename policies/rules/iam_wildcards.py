@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 from policies.exceptions import is_excepted, unscopable
-from policies.iam_documents import DOCUMENTS, Statement, principals, statements
+from policies.iam_documents import DOCUMENTS, Statement, as_list, principals, statements
 from policies.model import Resource, resource_rule
 from policies.parameters import Parameters
+from policies.values import group
 
 UNSCOPED = "Unscoped"
 """How the Sid of a statement on every resource ends (components/iam.py: `unscoped`)."""
+SUBJECTS = (":sub", ":namespace_id", ":project_path")
+"""How the keys end that say whose job a token of a forge is."""
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/"
 
 
@@ -73,14 +76,11 @@ def named_principals(resource: Resource, parameters: Parameters) -> Iterator[str
 
 
 def _subject_is_named(statement: Statement) -> bool:
-    conditions = statement.body.get("Condition", {})
-    found = [
-        value
-        for operator, keys in conditions.items()
-        if operator.removeprefix("ForAnyValue:") in ("StringEquals", "StringLike")
-        for key, values in keys.items()
-        if key.endswith((":sub", ":namespace_id", ":project_path"))
-        for value in (values if isinstance(values, list) else [values])
-    ]
+    found: list[str] = []
+    for operator, keys in group(statement.body, "Condition").items():
+        if operator.removeprefix("ForAnyValue:") in ("StringEquals", "StringLike"):
+            for key, values in group(keys).items():
+                if key.endswith(SUBJECTS):
+                    found += [str(value) for value in as_list(values)]
     # `repo:*` and the like name nobody.
-    return bool(found) and all(str(value).split(":", 1)[-1][:1] not in ("*", "") for value in found)
+    return bool(found) and all(value.split(":", 1)[-1][:1] not in ("*", "") for value in found)

@@ -5,7 +5,7 @@ from typing import Any
 
 from policies.model import Resource, resource_rule
 from policies.parameters import Parameters
-from policies.values import MISSING, UNKNOWN, at, rows
+from policies.values import MISSING, UNKNOWN, at, group, rows
 
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -24,11 +24,10 @@ def pool_limit(resource: Resource, parameters: Parameters) -> Iterator[str]:
         if largest is MISSING or (isinstance(largest, int | float) and largest < 1):
             yield f"{resource.name} has no scalingConfig.maxSize. Set the most nodes that it may have."
         return
-    limits = at(resource.props, "spec.limits")
-    if limits is UNKNOWN:
+    if at(resource.props, "spec.limits") is UNKNOWN:
         return
-    found = [at(limits, "")] if not isinstance(limits, dict) else [limits.get(key) for key in COUNTED]
-    if not any(value not in (None, "", "0", 0) for value in found):
+    limits = group(resource.props, "spec.limits")
+    if not any(limits.get(key) not in (None, "", "0", 0) for key in COUNTED):
         yield (
             f"{resource.name} has no limit. Set spec.limits to one of {', '.join(COUNTED)} as a flat map "
             f"(`limit` of the pool in groundwork:nodePools)."

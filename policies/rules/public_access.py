@@ -7,7 +7,7 @@ from policies.iam_documents import DOCUMENTS, Statement, principals, statements
 from policies.model import Resource, Violation, resource_rule, stack_rule
 from policies.parameters import Parameters
 from policies.rules.buckets import buckets_without
-from policies.values import MISSING, UNKNOWN, at, rows
+from policies.values import MISSING, UNKNOWN, at, group, rows
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
@@ -106,8 +106,7 @@ def _sources(resource: Resource) -> list[Any]:
 
 
 def _kubernetes(resource: Resource) -> Iterator[str]:
-    notes = at(resource.props, "metadata.annotations")
-    notes = notes if isinstance(notes, dict) else {}
+    notes = group(resource.props, "metadata.annotations")
     if resource.type == SERVICE and at(resource.props, "spec.type") == "LoadBalancer":
         if notes.get("service.beta.kubernetes.io/aws-load-balancer-scheme") != "internal":
             yield (
@@ -139,8 +138,8 @@ def no_public_policy(resource: Resource, parameters: Parameters) -> Iterator[str
 
 
 def _is_narrowed(statement: Statement) -> bool:
-    conditions = statement.body.get("Condition", {})
-    keys = [key.split(":")[-1].lower() for operator in conditions.values() for key in operator]
+    conditions = group(statement.body, "Condition")
+    keys = [key.split(":")[-1].lower() for operator in conditions.values() for key in group(operator)]
     return any(key in NARROWING for key in keys)
 
 

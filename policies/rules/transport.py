@@ -6,7 +6,7 @@ from policies.iam_documents import statements
 from policies.model import Resource, Violation, resource_rule, stack_rule
 from policies.parameters import Parameters
 from policies.rules.buckets import buckets_without
-from policies.values import UNKNOWN, at, decoded, rows
+from policies.values import UNKNOWN, at, decoded, group, rows
 
 PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 DATABASE = "aws:rds/instance:Instance"
@@ -69,11 +69,11 @@ def _ingress(resource: Resource) -> Iterator[str]:
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/auto-configure-alb.html (listen-ports, certificate-arn)
     """
-    notes = at(resource.props, "metadata.annotations") or {}
-    if notes is UNKNOWN:
+    if at(resource.props, "metadata.annotations") is UNKNOWN:
         return
-    ports = decoded(notes.get("alb.ingress.kubernetes.io/listen-ports", ""))
-    listens = {name for row in ports if isinstance(row, dict) for name in row} if isinstance(ports, list) else set()
+    notes = group(resource.props, "metadata.annotations")
+    ports = rows(decoded(notes.get("alb.ingress.kubernetes.io/listen-ports", "")), "")
+    listens = {name for row in ports for name in group(row)}
     redirected = "alb.ingress.kubernetes.io/ssl-redirect" in notes
     if listens != {"HTTPS"} and not (redirected and "HTTPS" in listens):
         yield (
