@@ -225,6 +225,24 @@ def test_the_gpu_exporter_measures_what_the_catalogue_names():
     assert set(counters) == set(PROMETHEUS["dcgm-exporter"].metrics)
 
 
+def test_what_the_catalogue_names_of_nodes_and_objects_is_not_switched_off():
+    collectors = {
+        "node_cpu_": "cpu",
+        "node_memory_": "meminfo",
+        "node_filesystem_": "filesystem",
+        "node_network_": "netdev",
+        "node_load": "loadavg",
+        "node_disk_": "diskstats",
+    }
+    for metric in PROMETHEUS["node-exporter"].metrics:
+        (collector,) = {name for start, name in collectors.items() if metric.startswith(start)}
+        assert collector in node_exporter.COLLECTORS
+    watched = {resource for resources in kube_state_metrics.WATCHED.values() for resource in resources}
+    for metric in PROMETHEUS["kube-state-metrics"].metrics:
+        kind = metric.split("_")[1]
+        assert kind == "customresource" or f"{kind}s" in watched, metric
+
+
 def test_the_custom_resource_state_brings_what_the_catalogue_names():
     document = yaml.safe_load(kube_state_metrics.CONFIG)
     made = {
