@@ -18,6 +18,7 @@ from components.monitoring.promql import metric_names
 CONFIG_MAP_BYTES = 1024 * 1024
 """https://kubernetes.io/docs/concepts/configuration/configmap/#motivation"""
 _SEARCH = re.compile(r"SEARCH\('\{([^{},]+)((?:,[^{},]+)*)\}([^']*)'")
+_QUOTES = '" '
 _LABEL_VALUES = re.compile(r"label_values\((.*),\s*(\w+)\)")
 
 
@@ -73,7 +74,8 @@ def _of_search(expression: str) -> Iterator[str]:
     if match is None:
         yield f"the search {expression!r} does not begin with a namespace in braces"
         return
-    namespace, dimensions = match[1], {name for name in match[2].split(",") if name}
+    namespace = match[1].strip(_QUOTES)
+    dimensions = {name.strip(_QUOTES) for name in match[2].split(",") if name}
     metric = re.search(r'MetricName="([^"]+)"', match[3])
     if metric:
         problem = missing_from_cloudwatch(namespace, metric[1], frozenset(dimensions))

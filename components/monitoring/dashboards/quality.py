@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders import dashboard
 
 from components.monitoring.dashboards.layout import Section, dashboard_of
 from components.monitoring.dashboards.panels import FULL, Cloud, CloudSearch, Prom, lines, listing, number
-from components.monitoring.dashboards.training import JOBS
+from components.monitoring.dashboards.training import search_of_jobs
 from components.monitoring.dashboards.variables import label_values, words
 
 CHOSEN = 'team=~"$team"'
@@ -72,7 +72,7 @@ def _scores() -> Section:
                 "The metrics of job.yaml, by job: a score that falls from one training to the next shows here.",
                 "short",
                 CloudSearch(
-                    expression=f"SEARCH('{{{JOBS},TrainingJobName}} $jobs', 'Average', 300)",
+                    expression=search_of_jobs(300),
                     label="${PROP('Dim.TrainingJobName')} ${PROP('MetricName')}",
                     period_s=300,
                 ),

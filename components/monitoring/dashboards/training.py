@@ -10,6 +10,14 @@ JOBS = "/aws/sagemaker/TrainingJobs"
 CHOSEN = 'namespace=~"$namespace"'
 
 
+def search_of_jobs(period_s: int) -> str:
+    """What jobs print, of the jobs whose names hold the words of the variable `jobs`; of all where it is empty.
+
+    A namespace with a slash goes in quotes (the schema's rule for what is not a letter or digit).
+    """
+    return f"SEARCH('{{\"{JOBS}\",TrainingJobName}} $jobs', 'Average', {period_s})"
+
+
 def training() -> dashboard.Dashboard:
     """Do jobs start, run and end well?"""
     return dashboard_of(
@@ -114,7 +122,7 @@ def _managed_jobs() -> Section:
                 "The metrics of job.yaml, by job: loss, accuracy and whatever else a job names.",
                 "short",
                 CloudSearch(
-                    expression=f"SEARCH('{{{JOBS},TrainingJobName}} $jobs', 'Average', 60)",
+                    expression=search_of_jobs(60),
                     label="${PROP('Dim.TrainingJobName')} ${PROP('MetricName')}",
                 ),
                 width=24,

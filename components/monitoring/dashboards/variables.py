@@ -30,7 +30,10 @@ def dimension_values(
         "dimensionFilters": given or {},
         "refId": "CloudWatchVariableQueryEditor-VariableQuery",
     }
-    return _all_by_default(dashboard.QueryVariable(name).label(label).datasource(CLOUDWATCH).query(query))
+    # `*` instead of every value's name: a search of CloudWatch takes 1,024 characters.
+    return _all_by_default(
+        dashboard.QueryVariable(name).label(label).datasource(CLOUDWATCH).query(query).all_value("*")
+    )
 
 
 def words(name: str, label: str, why: str) -> dashboard.TextBoxVariable:
