@@ -1,13 +1,14 @@
 """Alarms about spending that nobody expected."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components.placement import Placement
-from components.tagging import ENVIRONMENT_TAG
+from components.tagging import ENVIRONMENT_TAG, TEAM_TAG
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,38 +48,47 @@ class EnvironmentAnomaliesArgs:
 
     topic_arn: SNS topic that hears of an anomaly; its policy lets costalerts.amazonaws.com publish.
     least_impact_usd: dollars that an anomaly must have cost before anybody hears of it (above 0).
+    teams: teams whose costs are watched by themselves.
     account_monitor_arn: the account's own monitor, whose findings go to the same topic; empty for none.
     """
 
     placement: Placement
     topic_arn: pulumi.Input[str]
     least_impact_usd: int = 50
+    teams: Sequence[str] = ()
     account_monitor_arn: str = ""
 
 
 class EnvironmentAnomalies(pulumi.ComponentResource):
-    """Watches what carries the environment's tag, and tells at once.
+    """Watches what carries the environment's tag, and each team's, and tells at once.
 
-    It sees costs only once the tag is an active cost allocation tag of the payer account (docs/guardrails.md).
+    A monitor takes one tag, so a team's sees what the team costs in every environment of the account. All see costs
+    only once the tags are active cost allocation tags of the payer account (docs/guardrails.md).
     """
 
     def __init__(self, name: str, args: EnvironmentAnomaliesArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("groundwork:guardrails:EnvironmentAnomalies", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        monitor = aws.costexplorer.AnomalyMonitor(
-            f"{name}-monitor",
-            name=args.placement.prefix,
-            monitor_type="CUSTOM",
-            monitor_specification=monitor_specification(args.placement.environment),
-            opts=child,
-        )
+        watched = {f"{name}-monitor": (args.placement.prefix, ENVIRONMENT_TAG, args.placement.environment)}
+        for team in args.teams:
+            watched[f"{name}-team-{team}"] = (f"{args.placement.prefix}-team-{team}", TEAM_TAG, team)
+        monitors = [
+            aws.costexplorer.AnomalyMonitor(
+                logical_name,
+                name=physical_name,
+                monitor_type="CUSTOM",
+                monitor_specification=monitor_specification(tag, value),
+                opts=child,
+            )
+            for logical_name, (physical_name, tag, value) in watched.items()
+        ]
         others = [args.account_monitor_arn] if args.account_monitor_arn else []
         aws.costexplorer.AnomalySubscription(
             f"{name}-subscription",
             name=args.placement.prefix,
             # Only an SNS topic hears of an anomaly at once.
             frequency="IMMEDIATE",
-            monitor_arn_lists=[monitor.arn, *others],
+            monitor_arn_lists=[*(monitor.arn for monitor in monitors), *others],
             subscribers=[aws.costexplorer.AnomalySubscriptionSubscriberArgs(type="SNS", address=args.topic_arn)],
             threshold_expression=aws.costexplorer.AnomalySubscriptionThresholdExpressionArgs(
                 dimension=aws.costexplorer.AnomalySubscriptionThresholdExpressionDimensionArgs(
@@ -92,9 +102,9 @@ class EnvironmentAnomalies(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def monitor_specification(environment: str) -> str:
-    """What carries the environment's tag, as a Cost Explorer expression.
+def monitor_specification(tag: str, value: str) -> str:
+    """What carries a tag, as a Cost Explorer expression.
 
     Source: https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_AnomalyMonitor.html
     """
-    return json.dumps({"Tags": {"Key": ENVIRONMENT_TAG, "MatchOptions": ["EQUALS"], "Values": [environment]}})
+    return json.dumps({"Tags": {"Key": tag, "MatchOptions": ["EQUALS"], "Values": [value]}})

@@ -51,13 +51,14 @@ def _budgets(context: Context, topic_arn: pulumi.Input[str]) -> Budgets | None:
 
 
 def _anomalies(context: Context, topic_arn: pulumi.Input[str]) -> EnvironmentAnomalies | None:
-    chosen = context.settings.guardrails.anomalies
+    chosen, budget = context.settings.guardrails.anomalies, context.settings.guardrails.budget
     if not chosen.enabled:
         return None
     args = EnvironmentAnomaliesArgs(
         placement=context.placement,
         topic_arn=topic_arn,
         least_impact_usd=chosen.least_impact_usd,
+        teams=list(budget.teams) if budget else [],
         account_monitor_arn=chosen.account_monitor_arn,
     )
     return EnvironmentAnomalies("anomalies", args, context.opts)

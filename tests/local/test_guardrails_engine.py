@@ -45,7 +45,9 @@ Budgets(
     ),
     opts,
 )
-EnvironmentAnomalies("anomalies", EnvironmentAnomaliesArgs(placement=place, topic_arn=topic.arn), opts)
+EnvironmentAnomalies(
+    "anomalies", EnvironmentAnomaliesArgs(placement=place, topic_arn=topic.arn, teams=["research"]), opts
+)
 AuditTrail(
     "audit",
     AuditTrailArgs(

@@ -85,10 +85,21 @@ def test_an_environment_hears_at_once_of_spending_that_nobody_expected():
     assert monitor["monitorType"] == "CUSTOM"
     assert json.loads(monitor["monitorSpecification"])["Tags"]["Values"] == ["dev"]
     subscription = recording.one("aws:costexplorer/anomalySubscription:AnomalySubscription").inputs
+    assert len(subscription["monitorArnLists"]) == 2
     assert subscription["frequency"] == "IMMEDIATE"
     assert subscription["subscribers"] == [{"type": "SNS", "address": TOPIC}]
     assert subscription["monitorArnLists"][1] == "arn:aws:ce::1:anomalymonitor/m"
     assert subscription["thresholdExpression"]["dimension"]["values"] == ["30"]
+
+
+def test_each_team_with_a_budget_is_watched_by_itself():
+    args = EnvironmentAnomaliesArgs(placement=PLACEMENT, topic_arn=TOPIC, teams=["research"])
+    recording = record(lambda: EnvironmentAnomalies("anomalies", args, with_aws()))
+    monitors = recording.of("aws:costexplorer/anomalyMonitor:AnomalyMonitor")
+    tags = json.loads(monitors["anomalies-team-research"].inputs["monitorSpecification"])["Tags"]
+    assert (tags["Key"], tags["Values"]) == ("groundwork:team", ["research"])
+    subscription = recording.one("aws:costexplorer/anomalySubscription:AnomalySubscription").inputs
+    assert len(subscription["monitorArnLists"]) == len(monitors) == 2
 
 
 def test_the_accounts_monitor_watches_each_service():
