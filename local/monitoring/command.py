@@ -53,7 +53,7 @@ def start(paths: Paths, progress: Progress) -> None:
             if service.on_request:
                 progress.say(f"      {service.name:<26} {service.address}".rstrip())
         url = prometheus_url(choose_monitoring_ports(ports_file(paths)))
-        progress.say(f"Rules and alerts: {url}/api/v1/rules and {url}/api/v1/alerts; in a browser {url}/alerts,")
+        progress.say(f"Rules and alerts: {url}/api/v1/rules and {url}/api/v1/alerts; in a browser {url},")
         progress.say("where Prometheus is a published build (one built from its Go module has no pages, only its API).")
         progress.say("It ends with `groundwork local monitoring --stop`, or with the stack.")
 
