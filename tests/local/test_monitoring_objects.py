@@ -14,6 +14,7 @@ from components.monitoring.alertmanager import alertmanager_definition
 from components.monitoring.scrape import NAMESPACE, scrape_configuration
 from local.kubernetes.api import APPLY, ApiClient
 from local.providers.harness import AwsServer
+from tests.local.aws_server_process import AwsServerProcess
 from tests.local.control_plane import running_control_plane
 from tests.unit.test_monitoring import the_exporters
 
@@ -174,3 +175,33 @@ def test_an_alarm_that_is_told_anew_keeps_its_state(server: AwsServer):
     cloudwatch.put_metric_alarm(**told, Threshold=2)
     (alarm,) = cloudwatch.describe_alarms(AlarmNames=["kept"])["MetricAlarms"]
     assert (alarm["StateValue"], alarm["Threshold"]) == ("ALARM", 2)
+
+
+def test_workspaces_topics_and_alarms_survive_a_kill(tmp_path: Path):
+    process = AwsServerProcess(tmp_path)
+    process.start()
+    try:
+        sns, amp, cloudwatch = (process.client(service) for service in ("sns", "amp", "cloudwatch"))
+        topic = sns.create_topic(Name="alerts", Attributes={"SignatureVersion": "2"})["TopicArn"]
+        workspace = amp.create_workspace(alias="kept", tags={"a": "b"})["workspaceId"]
+        rules = b"groups: [{name: a, rules: [{record: b, expr: up}]}]"
+        definition = alertmanager_definition(topic, "us-east-1").encode()
+        amp.create_rule_groups_namespace(workspaceId=workspace, name="rules", data=rules)
+        amp.create_alert_manager_definition(workspaceId=workspace, data=definition)
+        amp.update_workspace_configuration(workspaceId=workspace, retentionPeriodInDays=7)
+        cloudwatch.put_composite_alarm(AlarmName="all", AlarmRule="TRUE")
+
+        process.kill()
+        process.start()
+        sns, amp, cloudwatch = (process.client(service) for service in ("sns", "amp", "cloudwatch"))
+        where = {"workspaceId": workspace}
+        assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SignatureVersion"] == "2"
+        assert amp.describe_workspace(**where)["workspace"]["tags"] == {"a": "b"}
+        assert amp.describe_rule_groups_namespace(**where, name="rules")["ruleGroupsNamespace"]["data"] == rules
+        assert amp.describe_alert_manager_definition(**where)["alertManagerDefinition"]["data"] == definition
+        configuration = amp.describe_workspace_configuration(**where)["workspaceConfiguration"]
+        assert configuration["retentionPeriodInDays"] == 7
+        (alarm,) = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+        assert (alarm["AlarmName"], alarm["StateValue"]) == ("all", "ALARM")
+    finally:
+        process.ensure_stopped()
