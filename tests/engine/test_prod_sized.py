@@ -70,7 +70,7 @@ def prod_sized(config: dict[str, Any]) -> None:
     while len(pools) < PROD_POOLS:
         pools.append({**pools[0], "name": f"gpu-more-{len(pools)}"})
     while len(teams) < PROD_TEAMS:
-        teams.append({**teams[0], "name": f"team-{len(teams)}"})
+        teams.append({"name": f"team-{len(teams)}", "quota": teams[0]["quota"]})
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
@@ -84,7 +84,7 @@ def test_an_environment_comes_up_whole_changes_and_leaves_nothing(services: Chec
 
     team = stack.config["groundwork:teams"][0]
     team["quota"]["cpus"] += 8
-    newcomer = {**team, "name": "newcomers", "quota": {"cpus": 8, "memoryGib": 32, "gpus": 1, "pods": 20}}
+    newcomer = {"name": "newcomers", "quota": {"cpus": 8, "memoryGib": 32, "gpus": 1, "pods": 20}}
     stack.config["groundwork:teams"].append(newcomer)
     left = stack.config["groundwork:nodePools"].pop()["name"]
     stack.write()
