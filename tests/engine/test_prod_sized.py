@@ -96,6 +96,7 @@ def test_an_environment_comes_up_whole_changes_and_leaves_nothing(services: Chec
     assert stack.planned() == {}
 
     stack.config["groundwork:protection"] = {"protect": False, "clusterDeletion": False, "deleteContents": True}
+    stack.config["groundwork:policy"] = {**stack.config.get("groundwork:policy", {}), "protectStateful": False}
     stack.write()
     stack.must("up", "--yes", "--skip-preview")
     stack.must("destroy", "--yes", "--skip-preview")
