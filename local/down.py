@@ -5,6 +5,7 @@ from pathlib import Path
 
 from local import example, pulumi_stack, recovery
 from local.errors import LocalStackError, megabytes, shown
+from local.monitoring import services as monitoring
 from local.paths import Paths, cache_folder
 from local.progress import Progress
 from local.supervisor.client import SupervisorClient, one_command
@@ -36,6 +37,7 @@ def down(paths: Paths, progress: Progress, *, wipe: bool = False) -> None:
             _destroy(paths, progress)
         with progress.step("Stopping the services") as step:
             step.done("stopped" if client.stop(step.now) else "none ran")
+        monitoring.forget(paths)
         if wipe:
             for name in WIPED:
                 shutil.rmtree(paths.local / name, ignore_errors=True)

@@ -55,7 +55,7 @@ def start(paths: Paths, progress: Progress) -> None:
         url = prometheus_url(choose_monitoring_ports(ports_file(paths)))
         progress.say(f"Rules and alerts: {url}/api/v1/rules and {url}/api/v1/alerts; in a browser {url},")
         progress.say("where Prometheus is a published build (one built from its Go module has no pages, only its API).")
-        progress.say("It ends with `groundwork local monitoring --stop`, or with the stack.")
+        progress.say("It ends with `groundwork local monitoring --stop`, or with `make local-down`.")
 
 
 def stop(paths: Paths, progress: Progress) -> None:

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,12 @@ def ports_file(paths: Paths) -> Path:
 def sync_marker(paths: Paths) -> Path:
     """A file that `local.monitoring.rule_sync` touches each time that it has looked at the stack's rules."""
     return paths.run / "rules-synced"
+
+
+def forget(paths: Paths) -> None:
+    """Nobody asks for monitoring any more, and what it measured was of a stack that is gone."""
+    paths.monitoring_request.unlink(missing_ok=True)
+    shutil.rmtree(paths.prometheus_data, ignore_errors=True)
 
 
 class MonitoringOnRequest:

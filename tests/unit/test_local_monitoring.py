@@ -18,7 +18,7 @@ from local.monitoring.configuration import kube_state_metrics_arguments, prometh
 from local.monitoring.gpu_metrics import exposition
 from local.monitoring.ports import MonitoringPorts, choose_monitoring_ports
 from local.monitoring.rule_sync import repository_rules, sync
-from local.monitoring.services import MonitoringOnRequest
+from local.monitoring.services import MonitoringOnRequest, forget
 from local.paths import Paths
 from local.supervisor.ports import Ports
 
@@ -64,6 +64,17 @@ def test_the_services_run_from_the_request_on_and_end_with_it(tmp_path: Path):
     assert wanted() == wanted()
     paths.monitoring_request.unlink()
     assert wanted() == []
+
+
+def test_the_end_of_the_stack_is_the_end_of_its_monitoring(tmp_path: Path):
+    paths = Paths(tmp_path)
+    paths.run.mkdir(parents=True)
+    paths.prometheus_data.mkdir(parents=True)
+    paths.monitoring_request.write_text("{}")
+    for _ in range(2):
+        forget(paths)
+    assert not paths.monitoring_request.exists()
+    assert not paths.prometheus_data.exists()
 
 
 def test_a_request_whose_programs_are_gone_starts_nothing(tmp_path: Path):
