@@ -51,6 +51,7 @@ def configuration(frameworks: Sequence[str]) -> dict[str, Any]:
         "metrics": {"bindAddress": f":{METRICS_PORT}", "enableClusterQueueResources": True},
         "webhook": {"port": WEBHOOK_PORT},
         "leaderElection": {"leaderElect": True, "resourceName": "c1f6bfd2.kueue.x-k8s.io"},
+        "controller": {"groupKindConcurrency": {"Job.batch": 5, "Workload.kueue.x-k8s.io": 5}},
         "clientConnection": {"qps": 50, "burst": 100},
         # A job of a team without a queue's name goes to the queue `default` of its namespace, not past all queues.
         "manageJobsWithoutQueueName": True,
