@@ -1,6 +1,7 @@
 """Runs the Pulumi engine on the local stack: prepares its home and backend, `up` and `destroy` with live progress."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -233,6 +234,8 @@ class _Follower:
             self._working.pop(failed["metadata"]["urn"], None)
         elif diagnostic := event.get("diagnosticEvent"):
             self._diagnostic(diagnostic)
+        elif broken := event.get("policyEvent"):
+            self._policy(broken)
         elif summary := event.get("summaryEvent"):
             self.outcome.changes = summary.get("resourceChanges") or {}
         elif event.get("error"):
@@ -259,6 +262,15 @@ class _Follower:
         more = f" and {len(self._working) - 1} more" if len(self._working) > 1 else ""
         self._tell(f"{self._finished} resources done" + (f"; {newest[0]}{more}" if newest else ""))
 
+    def _policy(self, broken: dict[str, Any]) -> None:
+        """A rule of the policy pack that a resource, or the stack, breaks."""
+        resource = (broken.get("resourceUrn") or "").rsplit("::", 1)[-1]
+        message = _without_markup(broken.get("message") or "").strip()
+        text = f"{broken.get('policyName')} ({resource or 'stack'}): {message}"
+        self._write(text)
+        if broken.get("enforcementLevel") == "mandatory":
+            self.outcome.errors.append(text)
+
     def _diagnostic(self, diagnostic: dict[str, Any]) -> None:
         severity = diagnostic.get("severity", "")
         if severity == "debug" or diagnostic.get("ephemeral"):
@@ -276,6 +288,11 @@ class _Follower:
     def _write(self, text: str) -> None:
         self._log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
         self._log.flush()
+
+
+def _without_markup(text: str) -> str:
+    """A message without the engine's marks for colours."""
+    return re.sub(r"<\{%[^%]*%\}>", "", text)
 
 
 def _name(metadata: dict[str, Any]) -> str:

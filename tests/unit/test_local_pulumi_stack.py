@@ -76,6 +76,17 @@ sys.exit(255)
     assert "Traceback" not in str(raised.value)
 
 
+def test_a_rule_of_the_policy_pack_that_is_broken_is_named_with_the_resource_and_the_way_out(tmp_path: Path) -> None:
+    paths = a_checkout(tmp_path, """
+say(policyEvent={"policyName": "log-retention", "enforcementLevel": "mandatory",
+                 "resourceUrn": "urn:pulumi:local::groundwork::aws:cloudwatch/logGroup:LogGroup::rogue",
+                 "message": "<{%reset%}>rogue never expires. Set retentionInDays.<{%reset%}>"})
+sys.exit(255)
+""")  # fmt: skip
+    with pytest.raises(LocalStackError, match=r"log-retention \(rogue\): rogue never expires. Set retentionInDays."):
+        run_engine(paths, "up", lambda _: None)
+
+
 def test_what_an_engine_says_that_is_no_event_is_shown(tmp_path: Path) -> None:
     paths = a_checkout(tmp_path, 'print("error: the passphrase is wrong"); sys.exit(1)')
     with pytest.raises(LocalStackError, match="error: the passphrase is wrong"):
