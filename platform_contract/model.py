@@ -67,8 +67,8 @@ class Registry(Section):
 class Cluster(Section):
     """The Kubernetes cluster.
 
-    node_pools: Kubernetes resource (`nvidia.com/gpu`, `aws.amazon.com/neuron`, `cpu`) to the node pools with it, by name,
-        and the most of it that each may ever hold. A pool's nodes have the label `groundwork/pool` with its name.
+    node_pools: Kubernetes resource (`nvidia.com/gpu`, `aws.amazon.com/neuron`, `cpu`) to the node pools with it, by
+        name, and the most of it that each may ever hold. A pool's nodes have the label `groundwork/pool` with its name.
     """
 
     name: str

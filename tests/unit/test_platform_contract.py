@@ -26,7 +26,11 @@ SECTIONS = {
     "network": {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1"], "job_security_group_id": "sg-1"},
     "storage": {"data_bucket": "d", "artifact_bucket": "a", "log_bucket": "l", "kms_key_arn": KEY},
     "registry": {"repositories": {"serving": "r/serving"}, "serving_image": "r/serving:1"},
-    "cluster": {"name": "c", "arn": "arn:aws:eks:us-east-1:123456789012:cluster/c", "node_pools": {"nvidia.com/gpu": {"t4": 4}}},
+    "cluster": {
+        "name": "c",
+        "arn": "arn:aws:eks:us-east-1:123456789012:cluster/c",
+        "node_pools": {"nvidia.com/gpu": {"t4": 4}},
+    },
     "tracking": {"uri": "https://mlflow.example", "artifact_uri": "s3://artifacts/mlflow"},
     "training": {"max_runtime_seconds": 3600, "use_vpc": True},
 }

@@ -1,0 +1,1 @@
+"""The tests. A package, because a dependency installs one of this name too."""
