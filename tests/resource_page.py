@@ -28,12 +28,19 @@ def page() -> str:
     recordings = {name: record(deploy, stack=name, config=settings_of(name)) for name in ENVIRONMENTS}
     reasons = component_reasons()
     counted = {name: _by_component(recording) for name, recording in recordings.items()}
-    components = dict.fromkeys(component for table in counted.values() for component in table)
+    # By name: the order of registration differs from run to run.
+    components = sorted({component for table in counted.values() for component in table}, key=_short)
     lines = [HEAD]
     for component in components:
-        short = component.rsplit(":", 1)[1] if component else "The stack itself"
         reason = reasons.get(component, "The provider of each cloud, explicit: the default ones are switched off.")
-        lines += [f"## {short}", "", reason, "", "| resource | local | dev | prod |", "|---|---|---|---|"]
+        lines += [
+            f"## {_short(component) or 'The stack itself'}",
+            "",
+            reason,
+            "",
+            "| resource | local | dev | prod |",
+            "|---|---|---|---|",
+        ]
         kinds = sorted({kind for table in counted.values() for kind in table.get(component, {})})
         for kind in kinds:
             numbers = " | ".join(str(counted[name].get(component, Counter())[kind]) for name in ENVIRONMENTS)
@@ -42,6 +49,10 @@ def page() -> str:
     totals = ", ".join(f"{sum(map(Counter.total, counted[name].values()))} in {name}" for name in ENVIRONMENTS)
     lines.append(f"Together: {totals}.\n")
     return "\n".join(lines)
+
+
+def _short(component: str) -> str:
+    return component.rpartition(":")[2]
 
 
 def component_reasons() -> dict[str, str]:
