@@ -13,11 +13,16 @@ ALARMS = (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
 """Kind of spending and percentage of the limit. AWS takes five a budget
 (https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_CreateBudget.html)."""
 
+CLUSTER_TAG = "aws:eks:cluster-name"
+"""What EKS puts on every EC2 instance of a cluster, for billing
+(https://docs.aws.amazon.com/eks/latest/userguide/eks-using-tags.html)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetsArgs:
     """What the budgets need.
 
+    cluster_name: the environment's EKS cluster, whose nodes count.
     monthly_usd: dollars a month that the whole environment may cost (above 0).
     team_monthly_usd: team to the dollars a month that its jobs and endpoints may cost.
     topic_arn: SNS topic that hears of an alarm; its policy lets budgets.amazonaws.com publish.
@@ -25,6 +30,7 @@ class BudgetsArgs:
     """
 
     placement: Placement
+    cluster_name: pulumi.Input[str]
     monthly_usd: int
     team_monthly_usd: Mapping[str, int] = field(default_factory=dict[str, int])
     topic_arn: pulumi.Input[str]
@@ -32,7 +38,7 @@ class BudgetsArgs:
 
 
 class Budgets(pulumi.ComponentResource):
-    """A budget for what carries the environment's tag, and one for each team with a limit of its own.
+    """A budget for what carries the environment's tag or is a node of its cluster, and one for each team with a limit.
 
     They tell of money, they stop nothing. A team's budget sees what `ml` tags with the team (jobs, models, endpoints);
     what its pods cost on shared nodes is in the environment's budget alone. Both see costs only once the tags are
@@ -45,9 +51,11 @@ class Budgets(pulumi.ComponentResource):
         super().__init__("groundwork:guardrails:Budgets", name, None, opts)
         prefix, environment = args.placement.prefix, args.placement.environment
         alarms = [_notification(kind, percent, args) for kind, percent in ALARMS]
-        self._budget(f"{name}-environment", prefix, args.monthly_usd, {ENVIRONMENT_TAG: environment}, alarms)
+        # Auto Mode's nodes do not carry the environment's tag: EKS starts them, and tags them with their cluster.
+        whole = _any_of({ENVIRONMENT_TAG: environment, CLUSTER_TAG: args.cluster_name})
+        self._budget(f"{name}-environment", prefix, args.monthly_usd, whole, alarms)
         for team, limit in args.team_monthly_usd.items():
-            tags = {ENVIRONMENT_TAG: environment, TEAM_TAG: team}
+            tags = _all_of({ENVIRONMENT_TAG: environment, TEAM_TAG: team})
             self._budget(f"{name}-team-{team}", f"{prefix}-team-{team}", limit, tags, alarms)
         self.names = (prefix, *(f"{prefix}-team-{team}" for team in args.team_monthly_usd))
         self.register_outputs({})
@@ -57,7 +65,7 @@ class Budgets(pulumi.ComponentResource):
         name: str,
         physical_name: str,
         monthly_usd: int,
-        tags: Mapping[str, str],
+        costs: aws.budgets.BudgetFilterExpressionArgs,
         alarms: Sequence[aws.budgets.BudgetNotificationArgs],
     ) -> None:
         aws.budgets.Budget(
@@ -67,7 +75,7 @@ class Budgets(pulumi.ComponentResource):
             time_unit="MONTHLY",
             limit_amount=str(monthly_usd),
             limit_unit="USD",
-            filter_expression=_expression(tags),
+            filter_expression=costs,
             # What is used, whatever credits or refunds hide of it.
             metrics="UnblendedCost",
             notifications=list(alarms),
@@ -75,12 +83,20 @@ class Budgets(pulumi.ComponentResource):
         )
 
 
-def _expression(tags: Mapping[str, str]) -> aws.budgets.BudgetFilterExpressionArgs:
+def _any_of(tags: Mapping[str, pulumi.Input[str]]) -> aws.budgets.BudgetFilterExpressionArgs:
+    """Costs that carry one of these tags, each cost counted once."""
+    return aws.budgets.BudgetFilterExpressionArgs(
+        ors=[
+            aws.budgets.BudgetFilterExpressionOrArgs(
+                tags=aws.budgets.BudgetFilterExpressionOrTagsArgs(key=key, values=[value])
+            )
+            for key, value in tags.items()
+        ]
+    )
+
+
+def _all_of(tags: Mapping[str, str]) -> aws.budgets.BudgetFilterExpressionArgs:
     """Costs that carry all of these tags."""
-    if len(tags) == 1:
-        ((key, value),) = tags.items()
-        only = aws.budgets.BudgetFilterExpressionTagsArgs(key=key, values=[value])
-        return aws.budgets.BudgetFilterExpressionArgs(tags=only)
     return aws.budgets.BudgetFilterExpressionArgs(
         ands=[
             aws.budgets.BudgetFilterExpressionAndArgs(

@@ -29,19 +29,20 @@ def guardrails(context: Context, base: Foundations, in_cluster: Cluster, topic_a
     topic_arn: SNS topic of the environment's alarms.
     """
     return Guardrails(
-        _budgets(context, topic_arn),
+        _budgets(context, in_cluster, topic_arn),
         _anomalies(context, topic_arn),
         _trail(context, base),
         _image_cache(context, in_cluster),
     )
 
 
-def _budgets(context: Context, topic_arn: pulumi.Input[str]) -> Budgets | None:
+def _budgets(context: Context, in_cluster: Cluster, topic_arn: pulumi.Input[str]) -> Budgets | None:
     chosen = context.settings.guardrails.budget
     if chosen is None:
         return None
     args = BudgetsArgs(
         placement=context.placement,
+        cluster_name=in_cluster.name,
         monthly_usd=chosen.monthly_usd,
         team_monthly_usd=chosen.teams,
         topic_arn=topic_arn,

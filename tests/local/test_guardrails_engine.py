@@ -38,6 +38,7 @@ Budgets(
     "budgets",
     BudgetsArgs(
         placement=place,
+        cluster_name="groundwork-dev",
         monthly_usd=config.require_int("usd"),
         team_monthly_usd={{"research": 50}},
         topic_arn=topic.arn,

@@ -31,7 +31,7 @@ BUCKETS = ["arn:aws:s3:::data", "arn:aws:s3:::artifacts"]
 
 
 def budgets(**more: Any) -> Recording:
-    args = BudgetsArgs(placement=PLACEMENT, monthly_usd=500, topic_arn=TOPIC, **more)
+    args = BudgetsArgs(placement=PLACEMENT, cluster_name="groundwork-dev", monthly_usd=500, topic_arn=TOPIC, **more)
     return record(lambda: Budgets("budgets", args, with_aws()))
 
 
@@ -40,10 +40,15 @@ def trail(**more: Any) -> Recording:
     return record(lambda: AuditTrail("audit", args, with_aws()))
 
 
-def test_a_budget_counts_what_carries_the_environments_tag():
+def test_a_budget_counts_what_carries_the_environments_tag_and_the_nodes_that_eks_starts():
     inputs = budgets().one(BUDGET).inputs
     assert (inputs["limitAmount"], inputs["limitUnit"], inputs["timeUnit"]) == ("500", "USD", "MONTHLY")
-    assert inputs["filterExpression"] == {"tags": {"key": "groundwork:environment", "values": ["dev"]}}
+    assert inputs["filterExpression"] == {
+        "ors": [
+            {"tags": {"key": "groundwork:environment", "values": ["dev"]}},
+            {"tags": {"key": "aws:eks:cluster-name", "values": ["groundwork-dev"]}},
+        ]
+    }
 
 
 def test_a_budget_tells_at_80_percent_at_the_limit_and_when_the_limit_is_forecast():
