@@ -122,7 +122,7 @@ def test_the_genuine_cli_moves_files(server: AwsServerProcess, tmp_path: Path) -
         ("iam", "get_human_readable_summary", {"EntityArn": "arn:aws:iam::123456789012:role/x"}, "GetHumanReadable"),
         ("logs", "list_anomalies", {}, "ListAnomalies"),
         ("eks", "list_insights", {"clusterName": "c"}, "ListInsights"),
-        ("accessanalyzer", "list_analyzers", {}, "ListAnalyzers"),
+        ("rum", "list_app_monitors", {}, "ListAppMonitors"),
         (
             "s3",
             "put_bucket_metrics_configuration",
