@@ -17,7 +17,14 @@ import boto3
 import pytest
 
 from local.supervisor.ports import free_port
-from platform_contract import SCHEMA_VERSION, section_document, section_path, team_path
+from platform_contract import (
+    SCHEMA_VERSION,
+    section_document,
+    section_path,
+    team_index_documents,
+    team_index_path,
+    team_path,
+)
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
@@ -197,7 +204,8 @@ def contract_parameters(role: str, environment: str = ENVIRONMENT, account: str 
         "data_uri": f"s3://groundwork-test-data/teams/{TEAM}",
         "artifact_uri": f"s3://groundwork-test-artifacts/teams/{TEAM}",
     }
-    return {**parameters, team_path(environment, TEAM): section_document("team", team)}
+    index = {f"{team_index_path(environment)}/0": team_index_documents([TEAM])[0]}
+    return {**parameters, **index, team_path(environment, TEAM): section_document("team", team)}
 
 
 JobFolder = Callable[..., Path]
