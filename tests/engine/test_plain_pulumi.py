@@ -16,6 +16,13 @@ from tests.engine.leftovers import api_server, aws_leftovers, kubernetes_leftove
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
+COUNT_ALL_TEAMS_AND_POOLS = {
+    *("groundwork-local", "contract-cluster", "contract-team-index-0"),
+    *("queues-cohort-platform", "queues-flavor-p4d", "queues-team-research"),
+    *("prometheus-rules-gpu-prices", "dcgm-exporter"),
+}
+"""What a new team or pool changes besides its own: lists of all of them, and the shares that are counted anew."""
+
 
 @pytest.fixture
 def checkout(platform: Platform) -> Checkout:
@@ -66,7 +73,7 @@ def test_a_changed_setting_changes_what_it_is_about_and_nothing_else(checkout: C
     with settings(checkout) as edited:
         edited.config["groundwork:teams"][0]["quota"]["cpus"] = 48
         edited.write()
-        assert changes(checkout) == {"team-research-quota": "update"}
+        assert changes(checkout) == {"team-research-quota": "update", "queues-team-research": "update"}
         checkout.must_pulumi("up", "--yes")
         assert _hard(checkout, quota) == "48"
         checkout.must_pulumi("preview", "--expect-no-changes")
@@ -86,7 +93,7 @@ def test_a_new_team_and_a_new_gpu_pool_come_and_go_without_touching_the_others(c
         planned = changes(checkout)
         assert {op for name, op in planned.items() if "ranking" in name or "gpu-large" in name} == {"create"}
         touched = {name: op for name, op in planned.items() if "ranking" not in name and "gpu-large" not in name}
-        assert set(touched) <= {"contract-cluster", "groundwork-local"}, touched
+        assert set(touched) <= COUNT_ALL_TEAMS_AND_POOLS, touched
         checkout.must_pulumi("up", "--yes")
         contract = json.loads(checkout.must_pulumi("stack", "output", "contract", "--json"))
         assert set(contract["teams"]) == {"research", "ranking"}
