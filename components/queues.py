@@ -154,7 +154,8 @@ def cohort_spec(classes: Sequence[InstanceClass], rest: Mapping[str, int]) -> di
         }
         for resource in dict.fromkeys(one.resource for one in classes if rest[one.name])
     ]
-    return {"resourceGroups": groups} if groups else {}
+    # An empty list and not nothing: the API server refuses a spec that an update has emptied.
+    return {"resourceGroups": groups}
 
 
 def queue_spec(args: QueuesArgs, share: TeamShare, quotas: Mapping[str, ClassQuota]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What CI needs inside of a cluster, against the genuine API server: accepted, and previews stay dry."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,7 +71,20 @@ def previewed(cluster: ControlPlane) -> ControlPlane:
         body={"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "previewed"}},
     )
     apply(cluster.admin, quota(1), dry=False)
+    wait_until_held(cluster.client("previewer"))
     return cluster
+
+
+def wait_until_held(client: ApiClient) -> None:
+    """The API server takes a moment to hold requests to a policy that is new."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            apply(client, quota(1), dry=False)
+        except ApiError:
+            return
+        time.sleep(0.2)
+    raise AssertionError("the admission policy is not enforced")
 
 
 def test_every_object_is_accepted_with_strict_field_validation(cluster: ControlPlane):

@@ -10,7 +10,7 @@ import pytest
 from components.kueue import Kueue, KueueArgs
 from components.kueue_parts import FRAMEWORKS, configuration, definitions_by_plural, kueue_version, webhooks
 from components.queue_shares import InstanceClass, TeamShare
-from components.queues import Priority, Queues, QueuesArgs
+from components.queues import Priority, Queues, QueuesArgs, cohort_spec
 from tests.unit.recording import Recording, record
 
 pytestmark = pytest.mark.unit
@@ -154,6 +154,10 @@ def test_a_team_has_a_quota_for_each_class_that_it_may_use(recording: Recording)
 def test_what_is_nobodys_is_the_cohorts_to_lend(recording: Recording):
     (chips,) = spec(recording, "Cohort", "queues-cohort-platform")["resourceGroups"]
     assert chips["flavors"] == [{"name": "trn1", "resources": [{"name": NEURON, "nominalQuota": "8"}]}]
+
+
+def test_a_cohort_with_nothing_left_says_so_with_an_empty_list():
+    assert cohort_spec((), {}) == {"resourceGroups": []}
 
 
 def test_a_team_takes_back_what_it_lent(recording: Recording):
