@@ -112,6 +112,8 @@ def _write_settings(file: Path, pools: int, teams: int) -> None:
     settings["groundwork:nodePools"] = [{**template, "name": f"pool-{number:03}"} for number in range(pools)]
     team = settings["groundwork:teams"][0]
     settings["groundwork:teams"] = [{**team, "name": f"team-{number:03}"} for number in range(teams)]
+    budget = settings["groundwork:guardrails"]["budget"]
+    budget["teams"] = {settings["groundwork:teams"][0]["name"]: max(budget["teams"].values())}
     file.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
