@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.bucket_guards import closed, encrypted, versioned
 from components.iam import Statement, document, written_with
 from components.placement import Placement
 
@@ -70,30 +71,11 @@ class ArtifactStore(pulumi.ComponentResource):
             force_destroy=args.delete_contents,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership",
-            bucket=bucket.bucket,
-            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=child,
-        )
-        block = aws.s3.BucketPublicAccessBlock(
-            f"{name}-public-access",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        versioning = aws.s3.BucketVersioning(
-            f"{name}-versioning",
-            bucket=bucket.bucket,
-            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=child,
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption", bucket=bucket.bucket, rules=[self._encryption(logs is None)], opts=child
-        )
+        block = closed(name, bucket.bucket, child)
+        versioning = versioned(name, bucket.bucket, child)
+        # A bucket that takes server access logs cannot use SSE-KMS by default
+        # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html).
+        encrypted(name, bucket.bucket, None if logs is None else args.kms_key_arn, child)
         policy = aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket.bucket,
@@ -122,22 +104,6 @@ class ArtifactStore(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=may_log),
             )
         return bucket, policy
-
-    def _encryption(self, takes_logs: bool) -> aws.s3.BucketServerSideEncryptionConfigurationRuleArgs:
-        # A bucket that takes server access logs cannot use SSE-KMS by default
-        # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html).
-        default = (
-            aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                sse_algorithm="AES256"
-            )
-            if takes_logs
-            else aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                sse_algorithm="aws:kms", kms_master_key_id=self._args.kms_key_arn
-            )
-        )
-        return aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-            apply_server_side_encryption_by_default=default, bucket_key_enabled=not takes_logs
-        )
 
     def _lifecycle(self, takes_logs: bool) -> aws.s3.BucketLifecycleConfigurationRuleArgs:
         return aws.s3.BucketLifecycleConfigurationRuleArgs(

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.bucket_guards import closed, encrypted
 from components.iam import Statement, document, written_with
-from components.keys import logs_key_policy
+from components.keys import own_logs_key
 from components.placement import Placement
 
 
@@ -33,21 +34,8 @@ class CiCache(pulumi.ComponentResource):
     def __init__(self, name: str, args: CiCacheArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("groundwork:ci:CiCache", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        key = aws.kms.Key(
-            f"{name}-key",
-            description=f"{args.placement.prefix}: caches and logs of CI runners",
-            enable_key_rotation=True,
-            deletion_window_in_days=args.deletion_window_days,
-            policy=written_with(
-                logs_key_policy,
-                partition=args.placement.partition,
-                region=args.placement.region,
-                account_id=args.placement.account_id,
-            ),
-            opts=child,
-        )
-        aws.kms.Alias(
-            f"{name}-key-alias", name=f"alias/{args.placement.prefix}-ci", target_key_id=key.key_id, opts=child
+        key = own_logs_key(
+            f"{name}-key", args.placement, "ci", "caches and logs of CI runners", args.deletion_window_days, child
         )
         bucket = aws.s3.Bucket(
             name,
@@ -56,41 +44,13 @@ class CiCache(pulumi.ComponentResource):
             opts=child,
         )
         self.bucket, self.bucket_arn, self.key_arn = bucket.bucket, bucket.arn, key.arn
-        self._guards(name, args, key)
+        self._guards(name, args)
         self.register_outputs({"bucket": self.bucket, "keyArn": self.key_arn})
 
-    def _guards(self, name: str, args: CiCacheArgs, key: aws.kms.Key) -> None:
+    def _guards(self, name: str, args: CiCacheArgs) -> None:
         child = pulumi.ResourceOptions(parent=self)
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership",
-            bucket=self.bucket,
-            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=child,
-        )
-        block = aws.s3.BucketPublicAccessBlock(
-            f"{name}-public-access",
-            bucket=self.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=self.bucket,
-            rules=[
-                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=(
-                        aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                            sse_algorithm="aws:kms", kms_master_key_id=key.arn
-                        )
-                    ),
-                    bucket_key_enabled=True,
-                )
-            ],
-            opts=child,
-        )
+        block = closed(name, self.bucket, child)
+        encrypted(name, self.bucket, self.key_arn, child)
         aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=self.bucket,

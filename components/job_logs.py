@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components.iam import written_with
-from components.keys import logs_key_policy
+from components.keys import own_logs_key
 from components.placement import Placement
 
 JOB_LOG_GROUPS = ("TrainingJobs", "ProcessingJobs", "TransformJobs")
@@ -36,21 +35,8 @@ class JobLogs(pulumi.ComponentResource):
     def __init__(self, name: str, args: JobLogsArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("groundwork:monitoring:JobLogs", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        key = aws.kms.Key(
-            f"{name}-key",
-            description=f"{args.placement.prefix}: logs of SageMaker's jobs",
-            enable_key_rotation=True,
-            deletion_window_in_days=args.deletion_window_days,
-            policy=written_with(
-                logs_key_policy,
-                partition=args.placement.partition,
-                region=args.placement.region,
-                account_id=args.placement.account_id,
-            ),
-            opts=child,
-        )
-        aws.kms.Alias(
-            f"{name}-key-alias", name=f"alias/{args.placement.prefix}-job-logs", target_key_id=key.key_id, opts=child
+        key = own_logs_key(
+            f"{name}-key", args.placement, "job-logs", "logs of SageMaker's jobs", args.deletion_window_days, child
         )
         for group in JOB_LOG_GROUPS:
             aws.cloudwatch.LogGroup(

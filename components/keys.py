@@ -87,6 +87,32 @@ def key_policy(partition: str, region: str, account_id: str) -> str:
     return document(_account_decides(partition, account_id))
 
 
+def own_logs_key(
+    name: str,
+    placement: Placement,
+    purpose: str,
+    description: str,
+    deletion_window_days: int,
+    opts: pulumi.ResourceOptions,
+) -> aws.kms.Key:
+    """A rotating key, with an alias after its purpose, that CloudWatch Logs may use beside this account."""
+    key = aws.kms.Key(
+        name,
+        description=f"{placement.prefix}: {description}",
+        enable_key_rotation=True,
+        deletion_window_in_days=deletion_window_days,
+        policy=written_with(
+            logs_key_policy,
+            partition=placement.partition,
+            region=placement.region,
+            account_id=placement.account_id,
+        ),
+        opts=opts,
+    )
+    aws.kms.Alias(f"{name}-alias", name=f"alias/{placement.prefix}-{purpose}", target_key_id=key.key_id, opts=opts)
+    return key
+
+
 def logs_key_policy(partition: str, region: str, account_id: str) -> str:
     """`key_policy`, and CloudWatch Logs may use the key for the log groups of this account alone.
 
