@@ -77,3 +77,10 @@ def new_project(folder: Path) -> Project:
     made = Project(project, engine)
     assert made.run("stack", "init", "test").returncode == 0
     return made
+
+
+def must(project: Project, *arguments: str) -> str:
+    """What a command printed; a failure shows all of it."""
+    result = project.run(*arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout

@@ -1,7 +1,6 @@
 """The guardrails under the genuine engine: up, nothing left to do, a change of each kind, destroy, nothing left."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from operations.cost import region_of, resources_of
 from prices import Usage, estimate
 from tests.local.aws_server_process import AwsServerProcess
-from tests.local.engine_project import Project, new_project
+from tests.local.engine_project import must, new_project
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,24 +65,6 @@ ImageCache("image-cache", ImageCacheArgs(placement=place, upstreams=upstreams, n
 """
 FIRST = {"usd": "500", "management": "false", "lock": "0", "upstreams": "k8s"}
 LATER = {"usd": "750", "management": "true", "lock": "30", "upstreams": "k8s,quay"}
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsServerProcess]:
-    process = AwsServerProcess(tmp_path)
-    process.start()
-    for name, value in process.environment.items():
-        if name.startswith("AWS_"):
-            monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", process.url)
-    yield process
-    process.ensure_stopped()
-
-
-def must(project: Project, *arguments: str) -> str:
-    result = project.run(*arguments)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
 
 
 def test_guardrails_come_up_change_in_place_and_leave_nothing(server: AwsServerProcess, tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 """Monitoring under the genuine engine: up, nothing left to do, a change of each kind, destroy, nothing left."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.local.aws_server_process import AwsServerProcess
-from tests.local.engine_project import Project, new_project
+from tests.local.engine_project import must, new_project
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,24 +106,6 @@ LATER = {
     "errors": "7",
     "endpoints": "churn,fraud",
 }
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsServerProcess]:
-    process = AwsServerProcess(tmp_path)
-    process.start()
-    for name, value in process.environment.items():
-        if name.startswith("AWS_"):
-            monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", process.url)
-    yield process
-    process.ensure_stopped()
-
-
-def must(project: Project, *arguments: str) -> str:
-    result = project.run(*arguments)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
 
 
 def test_monitoring_comes_up_changes_in_place_and_leaves_nothing(server: AwsServerProcess, tmp_path: Path) -> None:
