@@ -1,1 +1,1 @@
-"""What each subcommand of `ml` does. `ml.cli` has their options and help, and imports what is called."""
+"""What each subcommand of `ml` does. `ml.command_line` has their options and help, and imports what is called."""

@@ -1,0 +1,75 @@
+"""`ml deploy` and `ml predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ml.command_line.root import app, end
+from ml.commands.output import Format
+from ml.options import Env, Output, Team, Wait, complete_endpoint, complete_job, epilog
+
+
+@app.command(
+    epilog=epilog(
+        "ml deploy job.yaml --env local                        # the newest completed run of this spec",
+        "ml deploy job.yaml --job research-flight-delays-20261121-093000-4f1c",
+        "ml deploy job.yaml --model flight-delays/3            # a version in the registry",
+        "ml deploy --team research --endpoint trial --model flight-delays",
+    )
+)
+def deploy(
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="JOB.YAML", help="The job's spec, whose `deploy` says where and on what.")
+    ] = None,
+    env: Env = None,
+    output: Output = Format.TEXT,
+    job: Annotated[
+        str | None, typer.Option("--job", metavar="JOB", autocompletion=complete_job, help="The run to deploy.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME[/VERSION]", help="A model of the registry to deploy.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", metavar="NAME", help="Endpoint, in place of the spec's.")
+    ] = None,
+    team: Team = None,
+    wait: Wait = True,
+) -> None:
+    """Put a trained model behind an endpoint, and wait until it answers."""
+    from ml.commands import endpoints
+
+    end(endpoints.deploy(spec, env=env, output=output, job=job, model=model, endpoint=endpoint, team=team, wait=wait))
+
+
+@app.command(
+    epilog=epilog(
+        "ml predict --endpoint research-flight-delays rows.csv --env local",
+        "ml predict --endpoint research-flight-delays rows.json -o json",
+        "head -3 rows.csv | ml predict --endpoint research-flight-delays - --content-type text/csv",
+    )
+)
+def predict(
+    rows: Annotated[
+        str, typer.Argument(metavar="ROWS", help="File: .csv with a header, .json or .jsonl; - for stdin.")
+    ],
+    endpoint: Annotated[
+        str,
+        typer.Option(
+            "--endpoint", metavar="NAME", autocompletion=complete_endpoint, help="Endpoint, with or without the team."
+        ),
+    ],
+    env: Env = None,
+    output: Output = Format.TEXT,
+    content_type: Annotated[
+        str | None,
+        typer.Option("--content-type", metavar="TYPE", help="MIME type, where the file's name does not say."),
+    ] = None,
+    accept: Annotated[
+        str, typer.Option("--accept", metavar="TYPE", help="MIME type to ask the endpoint for.")
+    ] = "application/json",
+) -> None:
+    """Ask an endpoint about rows; prints one prediction a row."""
+    from ml.commands import endpoints
+
+    end(endpoints.predict(rows, env=env, output=output, endpoint=endpoint, content_type=content_type, accept=accept))
