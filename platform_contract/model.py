@@ -58,10 +58,14 @@ class Registry(Section):
 
     repositories: repository purpose (`training`, `serving`, …) to repository URL without a tag.
     serving_image: full image URI that an endpoint uses when a job's spec names none.
+    approval_required: whether a model is served only once a person other than its author has approved it.
+    readers: accounts that promotions from here go to: they may read registered models and their packages.
     """
 
     repositories: dict[str, str]
     serving_image: str
+    approval_required: bool = False
+    readers: tuple[str, ...] = ()
 
 
 class Cluster(Section):
@@ -105,6 +109,7 @@ class Team(Section):
     namespace: its Kubernetes namespace.
     execution_role_arn: role that its jobs and endpoints run with.
     submit_role_arn: role that its members assume to submit and watch jobs.
+    approve_role_arn: role that its approvers assume to approve or reject models; None where it has none.
     data_uri, artifact_uri: the prefixes that belong to it alone; neither ends with a slash.
     queue: name of its queue in its namespace, which its jobs on the cluster wait in; empty where jobs do not wait.
     """
@@ -114,6 +119,7 @@ class Team(Section):
     queue: str = ""
     execution_role_arn: Arn
     submit_role_arn: Arn
+    approve_role_arn: Arn | None = None
     data_uri: S3Uri
     artifact_uri: S3Uri
 
