@@ -20,7 +20,7 @@ class ModelVersion:
     """One version of a registered model.
 
     job, model_data: the training job and its model.tar.gz; None for a version that something else registered.
-    data: the job's inputs by channel. metrics: those that its run logged.
+    code: digest of the packed source that it was trained by. data: the job's inputs by channel. metrics: those that its run logged.
     """
 
     name: str
@@ -30,6 +30,7 @@ class ModelVersion:
     job: str | None
     team: str | None
     model_data: str | None
+    code: str | None
     data: dict[str, str]
     metrics: dict[str, float]
 
@@ -114,6 +115,7 @@ def _version(client: Any, entry: Any) -> ModelVersion:
         job=tags.get("groundwork.job"),
         team=tags.get("groundwork.team"),
         model_data=tags.get("groundwork.model_data"),
+        code=tags.get("groundwork.code"),
         data=json.loads(tags.get("groundwork.data", "{}")),
         metrics=dict(metrics),
     )
