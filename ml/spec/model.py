@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ml.spec.base import MAX_NAMES, Scalar, Seconds, Slug, SpecModel
+from ml.spec.gates import Gates
 
 
 class Framework(SpecModel):
@@ -117,6 +118,7 @@ class JobSpec(SpecModel):
         alias="register",
         description="Registered model that a successful run adds a version to.",
     )
+    gates: Gates | None = Field(default=None, description="What `ml promote` asks of a version, and its model card.")
     deploy: Deployment | None = Field(default=None, description="What `ml deploy` does with the model.")
 
     @field_validator("hyperparameters")
@@ -159,6 +161,8 @@ class JobSpec(SpecModel):
             )
         if self.deploy and len(self.team) + len(self.deploy.endpoint) + 1 > MAX_NAMES:
             raise ValueError(f"team and deploy.endpoint may have {MAX_NAMES - 1} characters together")
+        if self.gates and self.gates.data not in self.inputs:
+            raise ValueError(f"gates.data: there is no input {self.gates.data!r}; there is {', '.join(self.inputs)}")
         if self.spot and self.max_runtime and self.spot.max_wait < self.max_runtime:
             raise ValueError("spot.max_wait is the whole time, waiting included: it must be max_runtime or longer")
         return self
