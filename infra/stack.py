@@ -105,6 +105,8 @@ class Platform:
         return pools
 
     def _team_documents(self) -> dict[str, Mapping[str, pulumi.Input[Any]]]:
+        budget = self._context.settings.guardrails.budget
+        limits = budget.teams if budget else {}
         return {
             name: {
                 "name": name,
@@ -114,6 +116,7 @@ class Platform:
                 "submit_role_arn": team.submit_role_arn,
                 "data_uri": team.data_uri,
                 "artifact_uri": team.artifact_uri,
+                "monthly_budget_usd": limits.get(name),
             }
             for name, team in self.teams.items()
         }

@@ -112,6 +112,7 @@ class Team(Section):
     approve_role_arn: role that its approvers assume to approve or reject models; None where it has none.
     data_uri, artifact_uri: the prefixes that belong to it alone; neither ends with a slash.
     queue: name of its queue in its namespace, which its jobs on the cluster wait in; empty where jobs do not wait.
+    monthly_budget_usd: dollars that its managed jobs and endpoints may cost in a calendar month (UTC); None: no limit.
     """
 
     name: Name
@@ -122,6 +123,7 @@ class Team(Section):
     approve_role_arn: Arn | None = None
     data_uri: S3Uri
     artifact_uri: S3Uri
+    monthly_budget_usd: Annotated[float, Field(gt=0)] | None = None
 
 
 class PlatformContract(Section):

@@ -8,7 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from prices import IDLE, Catalogue, Price, Resource, UnknownPriceError, Usage, estimate, gpu_hour_prices
+from prices import (
+    IDLE,
+    Catalogue,
+    Machines,
+    Price,
+    Resource,
+    UnknownPriceError,
+    Usage,
+    dollars,
+    estimate,
+    gpu_hour_prices,
+    job_price,
+)
 from prices.meters import BY_USE, FREE, METERS
 
 pytestmark = pytest.mark.unit
@@ -135,3 +147,27 @@ def test_prices_need_nothing_but_the_standard_library():
 
 def test_idle_is_without_jobs_and_accelerators():
     assert all(name.split(".")[0] in ("c6a", "c7a", "m7a") for name in IDLE.nodes)
+
+
+def test_a_jobs_price_is_its_machines_price_by_the_hour():
+    price = job_price(REGION, [Machines("ml.m5.xlarge", 2)])
+    assert price.hourly == Decimal("0.46")
+    assert price.cost(1800) == Decimal("0.23")
+    # A stopped job may take two minutes more, and they are charged.
+    assert price.most(3480) == price.cost(3600)
+
+
+def test_money_lasts_as_long_as_the_limit_that_keeps_to_it():
+    price = job_price(REGION, [Machines("ml.m5.xlarge", 1)])
+    seconds = price.runtime_for(Decimal("0.50"))
+    assert price.most(seconds) <= Decimal("0.50") < price.most(seconds + 1)
+    assert price.runtime_for(Decimal("0.001")) < 0
+
+
+def test_a_job_on_machines_without_a_price_has_none():
+    with pytest.raises(UnknownPriceError, match=r"sagemaker:ml\.x9\.large"):
+        job_price(REGION, [Machines("ml.m5.xlarge"), Machines("ml.x9.large")])
+
+
+def test_amounts_are_never_said_too_low():
+    assert [dollars(Decimal(text)) for text in ("0", "0.231", "0.00812", "12")] == ["0.00", "0.24", "0.0082", "12.00"]
