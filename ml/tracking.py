@@ -20,7 +20,8 @@ class ModelVersion:
     """One version of a registered model.
 
     job, model_data: the training job and its model.tar.gz; None for a version that something else registered.
-    code: digest of the packed source that it was trained by. data: the job's inputs by channel. metrics: those that its run logged.
+    code: digest of the packed source that trained it. data: the job's inputs by channel. metrics: those that its run
+        logged.
     """
 
     name: str
