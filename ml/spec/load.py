@@ -1,16 +1,15 @@
 """Reading a spec: every error at once, each with file, line, column and the nearest right name."""
 
 import difflib
-import typing
 from pathlib import Path
-from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ml.errors import SpecError
 from ml.spec.model import JobSpec
-from ml.spec.yaml_lines import LocatedYaml, load_located
+from ml.spec.problems import dotted, problem
+from ml.spec.yaml_lines import load_located
 
 
 def load_spec(path: Path) -> JobSpec:
@@ -39,65 +38,18 @@ def parse_spec(text: str, name: str, folder: Path) -> JobSpec:
         raise SpecError(f"{name}: not YAML: {error}") from error
     if not isinstance(located.data, dict):
         raise SpecError(f"{name}:1:1: a job's spec is a mapping of fields; `ml train --help` shows one")
-    problems = [(place, f"{_dotted(path)}: written more than once") for path, place in located.duplicates]
+    problems = [(place, f"{dotted(path)}: written more than once") for path, place in located.duplicates]
     spec: JobSpec | None = None
     try:
         spec = JobSpec.model_validate(located.data)
     except ValidationError as error:
-        problems += [_problem(dict(entry), located) for entry in error.errors(include_url=False)]
+        problems += [problem(dict(entry), located, JobSpec) for entry in error.errors(include_url=False)]
     if spec is not None:
         problems += [(located.position(path), text) for path, text in _missing_files(spec, folder)]
     if spec is None or problems:
         lines = [f"{name}:{place.line}:{place.column}: {text}" for place, text in sorted(problems)]
         raise SpecError("\n".join(lines))
     return spec
-
-
-def _problem(error: dict[str, Any], located: LocatedYaml) -> Any:
-    path: tuple[str | int, ...] = tuple(error["loc"])
-    kind: str = error["type"]
-    if kind == "extra_forbidden":
-        return located.position(path, of_key=True), f"{_dotted(path)}: unknown field{_nearest(path)}"
-    if kind == "missing":
-        return located.position(path[:-1]), f"{_dotted(path)}: missing"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    if kind == "string_pattern_mismatch" and "a-z0-9]+(-" in error["ctx"]["pattern"]:
-        message = "may have small letters, digits and single hyphens between them"
-    if kind == "string_type" and isinstance(error["input"], int | float | bool):
-        message = "should be text: put it in quotes"
-    shown = repr(error["input"])
-    if path and len(shown) <= 60 and kind != "value_error":
-        message += f" (it is {shown})"
-    return located.position(path), f"{_dotted(path)}: {message}" if path else message
-
-
-def _nearest(path: tuple[str | int, ...]) -> str:
-    """The nearest name among the fields that the model at this place has; all of them where none is near."""
-    fields = _fields_at(path[:-1])
-    close = difflib.get_close_matches(str(path[-1]), fields, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known here: {', '.join(fields)}" if fields else ""
-
-
-def _fields_at(path: tuple[str | int, ...]) -> list[str]:
-    annotation: Any = JobSpec
-    for part in path:
-        model = _model_in(annotation)
-        if typing.get_origin(annotation) is dict:  # the part is a key of the mapping
-            annotation = model
-        elif model is not None:
-            by_name = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-            annotation = by_name.get(str(part))
-    model = _model_in(annotation)
-    return [field.alias or name for name, field in model.model_fields.items()] if model else []
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model that an annotation such as `Spot | None` or `dict[str, Channel]` is about."""
-    candidates = (annotation, *typing.get_args(annotation))
-    return next((one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)), None)
 
 
 def _missing_files(spec: JobSpec, folder: Path) -> list[tuple[tuple[str | int, ...], str]]:
@@ -119,7 +71,3 @@ def _missing_files(spec: JobSpec, folder: Path) -> list[tuple[tuple[str | int, .
         if channel.is_local and not (folder / channel.source).exists():
             missing.append((("inputs", name), f"inputs.{name}: nothing at {channel.source!r} beside the spec"))
     return missing
-
-
-def _dotted(path: tuple[str | int, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
