@@ -66,14 +66,14 @@ class RecordedInput(RecordPart):
     """One channel but those that bring code and record.
 
     source: as the spec has it. uri: what SageMaker read. version: digest of the content (`ml/data`), None where nobody
-    found it out. files, bytes: how much it is, where known.
+    found it out. files, size_bytes: how much it is, where known.
     """
 
     uri: str
     source: str | None = None
     version: str | None = None
     files: int | None = None
-    bytes: int | None = None
+    size_bytes: int | None = None
 
 
 class RunRecord(RecordPart):
