@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -72,8 +73,13 @@ class Clients:
         """Names of all profiles in the AWS configuration files."""
         return cast("list[str]", self.session.available_profiles)
 
+    @cached_property
+    def caller_arn(self) -> str:
+        """ARN of the identity that signs the calls, as AWS says it (sts:GetCallerIdentity, which nobody is denied)."""
+        return str(self.client("sts").get_caller_identity()["Arn"])
+
     def client(self, service: str) -> Any:
-        """The client of `service` (one of OPERATIONS). It retries what AWS says may be retried."""
+        """The client of `service` (one of OPERATIONS, or sts). It retries what AWS says may be retried."""
         if service not in self._clients:
             config = Config(
                 retries={"mode": "standard", "total_max_attempts": 5},

@@ -4,6 +4,7 @@ import getpass
 import os
 import re
 
+from ml.environment import Environment
 from platform_contract import PlatformContract
 
 
@@ -26,3 +27,8 @@ def owner() -> str:
         except (KeyError, OSError):  # a container's user may have no name
             name = "unknown"
     return re.sub(r"[^\w .:/=+\-@]", "-", name)[:256]
+
+
+def writer(environment: Environment) -> dict[str, str]:
+    """Who writes a record: the AWS identity that signs, which is not to be chosen, and the owner, which is."""
+    return {"arn": environment.clients.caller_arn, "owner": owner()}

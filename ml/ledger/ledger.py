@@ -1,0 +1,199 @@
+"""One team's ledger in S3: writing entries around a creation, and reading them."""
+
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from botocore.exceptions import ClientError
+
+from ml.audit.chain import Line, Place, canonical
+from ml.audit.log import AuditLog
+from ml.aws import error_details
+from ml.environment import Environment
+from ml.errors import MlError
+from ml.identity import writer
+from ml.ledger.entries import CLOSED, CREATED, FOLDER, KINDS, OPENED, VERSION, Closing, Entry, EntryKey, moment
+from ml.write_once import WriteOnce
+from platform_contract import PlatformContract
+
+IN_DOUBT = frozenset(
+    {"InternalFailure", "InternalServerError", "ServiceUnavailable", "RequestTimeout", "ThrottlingException"}
+)
+"""Answers after which a creation may have happened all the same; the entry stays open for `ml gc` to look."""
+
+
+class LedgerError(MlError):
+    """The ledger cannot be written or read."""
+
+
+class Ledger:
+    """The ledger of one team in one environment."""
+
+    def __init__(self, environment: Environment, contract: PlatformContract, team: str):
+        self._store = WriteOnce(environment.clients.client("s3"), f"{contract.teams[team].artifact_uri}/{FOLDER}")
+        self._environment = environment
+        self._contract = contract
+        self._team = team
+
+    @property
+    def store(self) -> WriteOnce:
+        """The objects."""
+        return self._store
+
+    def open(
+        self,
+        kind: str,
+        name: str,
+        *,
+        expires: datetime | None = None,
+        details: Mapping[str, Any] | None = None,
+        head: Place | None = None,
+        by: Mapping[str, str] | None = None,
+    ) -> EntryKey:
+        """Write that something is about to be created. Raises LedgerError where that cannot be written."""
+        assert kind in KINDS, kind
+        at = datetime.now(UTC)
+        key = EntryKey(kind=kind, name=name, id=f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}")
+        platform = self._contract.platform
+        document = {
+            "version": VERSION,
+            "kind": kind,
+            "name": name,
+            "team": self._team,
+            "environment": platform.environment,
+            "account": platform.account_id,
+            "region": platform.region,
+            "at": at.isoformat(timespec="milliseconds"),
+            "by": dict(by or writer(self._environment)),
+            "expires": expires.isoformat(timespec="seconds") if expires else None,
+            "details": dict(details or {}),
+            "head": head.document() if head else None,
+        }
+        if not self._store.put(key.object(OPENED), canonical(document)):
+            raise LedgerError(f"The ledger has an entry {key.id} of {kind} {name} already.")
+        return key
+
+    def complete(self, key: EntryKey, *, arn: str | None, line: Place | None) -> bool:
+        """Write that it is there. line: the audit line that tells of it. False: somebody else has written so."""
+        document = {"arn": arn, "line": line.document() if line else None}
+        return self._write(key, CREATED, document)
+
+    def close(self, key: EntryKey, because: Closing, *, line: Place | None = None, reason: str = "") -> bool:
+        """Write that it is gone, or never was. False: somebody else has written so."""
+        document = {"because": because.value, "line": line.document() if line else None, "reason": reason}
+        return self._write(key, CLOSED, document)
+
+    def _write(self, key: EntryKey, phase: str, document: Mapping[str, Any]) -> bool:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        said = {"version": VERSION, "at": at, "by": writer(self._environment), **document}
+        return self._store.put(key.object(phase), canonical(said))
+
+    def entries(self, kind: str = "", *, closed: bool = True) -> list[Entry]:
+        """The entries, in the order of their names and ages.
+
+        kind: only of this kind. closed: also those that are closed. Raises LedgerError for what is not readable.
+        """
+        phases: dict[EntryKey, set[str]] = {}
+        for stored in self._store.listing(f"{kind}/" if kind else ""):
+            found = EntryKey.read(stored.key)
+            if found is not None:
+                phases.setdefault(found[0], set()).add(found[1])
+        wanted = [(key, present) for key, present in phases.items() if closed or CLOSED not in present]
+        return self._read(wanted)
+
+    def _read(self, wanted: Iterable[tuple[EntryKey, set[str]]]) -> list[Entry]:
+        keys = [(key, phase) for key, present in wanted for phase in sorted(present)]
+        bodies = self._store.get_all([key.object(phase) for key, phase in keys])
+        documents: dict[EntryKey, dict[str, dict[str, Any]]] = {}
+        for (key, phase), body in zip(keys, bodies, strict=True):
+            try:
+                document: Any = json.loads(body)
+            except ValueError as error:
+                raise LedgerError(f"{self._store.uri}{key.object(phase)} is not JSON: {error}") from error
+            documents.setdefault(key, {})[phase] = cast("dict[str, Any]", document)
+        return [_entry(key, found) for key, found in documents.items()]
+
+
+def _entry(key: EntryKey, documents: Mapping[str, dict[str, Any]]) -> Entry:
+    # An entry without its first object was tampered with: `ml audit verify` says so; here it is old and of nobody.
+    opened, created, closed = (documents.get(phase, {}) for phase in (OPENED, CREATED, CLOSED))
+    return Entry(
+        key=key,
+        opened=moment(opened.get("at")) or datetime.fromtimestamp(0, UTC),
+        by=opened.get("by") or {},
+        expires=moment(opened.get("expires")),
+        details=opened.get("details") or {},
+        head=Place.read(opened.get("head")),
+        created=moment(created.get("at")),
+        arn=created.get("arn"),
+        line=Place.read(created.get("line")),
+        closed=moment(closed.get("at")),
+        because=closed.get("because"),
+        closing_line=Place.read(closed.get("line")),
+        phases=frozenset(documents),
+    )
+
+
+@dataclass
+class Creation:
+    """A creation under way.
+
+    head: where the audit log ended before it, when it was asked for. arn, line: set these in the body, as far as known.
+    """
+
+    entry: EntryKey
+    head: Place | None = None
+    arn: str | None = None
+    line: Place | None = None
+
+    def told_by(self, line: Line) -> None:
+        """The audit line that tells of this creation."""
+        self.line = line.place
+
+
+@contextmanager
+def creating(
+    environment: Environment,
+    contract: PlatformContract,
+    team: str,
+    kind: str,
+    name: str,
+    *,
+    expires: timedelta | None = None,
+    details: Mapping[str, Any] | None = None,
+    head: Place | None = None,
+) -> Iterator[Creation]:
+    """Around the one call that creates something: its ledger entry is written before, and completed after.
+
+    kind: one of KINDS. name: as the cloud knows it; a model package, which is named by the cloud, has its group's.
+    expires: how long it may live; `ml gc` removes it then. details: what it is made of; `instance_type` and
+    `instance_count` are what `ml gc` prices it by, `uploads` (a list of S3 URIs) what it keeps from being removed.
+    head: where the audit log ends, if the caller knows; without it the log is asked.
+
+    A refusal closes the entry. Whatever else happens in between (a crash, a lost connection) leaves it open, and
+    `ml gc` compares it with the cloud.
+    """
+    ledger = Ledger(environment, contract, team)
+    known = head or AuditLog(environment, contract, team).end()
+    until = datetime.now(UTC) + expires if expires is not None else None
+    key = ledger.open(kind, name, expires=until, details=details, head=known)
+    creation = Creation(entry=key, head=known)
+    try:
+        yield creation
+    except ClientError as error:
+        if error_details(error).code not in IN_DOUBT and _status(error) < 500:
+            ledger.close(key, Closing.REFUSED, reason=error_details(error).message[:500])
+        raise
+    ledger.complete(key, arn=creation.arn, line=creation.line)
+
+
+def _status(error: ClientError) -> int:
+    response = cast("dict[str, Any]", error.response)
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+
+
+__all__ = ["Creation", "Ledger", "LedgerError", "creating"]
