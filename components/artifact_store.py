@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from components.bucket_guards import closed, encrypted, versioned
 from components.iam import Statement, document, written_with
 from components.placement import Placement
+from components.record_policy import EVERY_TEAM, record_objects, records_kept
 
 LOGS = "logs"
 PURPOSES = ("data", "artifacts", LOGS)
@@ -80,7 +81,7 @@ class ArtifactStore(pulumi.ComponentResource):
             f"{name}-policy",
             bucket=bucket.bucket,
             policy=written_with(
-                log_bucket_policy if logs is None else bucket_policy,
+                POLICIES[purpose],
                 bucket_arn=bucket.arn,
                 account_id=args.placement.account_id,
             ),
@@ -127,6 +128,17 @@ def bucket_policy(bucket_arn: str, account_id: str) -> str:
     return document(_tls_only(bucket_arn))
 
 
+def artifact_bucket_policy(bucket_arn: str, account_id: str) -> str:
+    """`bucket_policy`, and of any team's ledger and audit log nobody deletes an object or writes one again.
+
+    It holds for administrators too: whoever wants to change a record has to change this policy first, which the
+    account's trail shows. A destroy that may delete contents takes the policy away before it empties the bucket.
+    """
+    objects = record_objects(bucket_arn, EVERY_TEAM)
+    everybody: list[Statement] = [{**statement, "Principal": {"AWS": "*"}} for statement in records_kept(objects)]
+    return document(_tls_only(bucket_arn), *everybody)
+
+
 def log_bucket_policy(bucket_arn: str, account_id: str) -> str:
     """`bucket_policy`, and S3 may write the access logs of this account's buckets.
 
@@ -145,6 +157,10 @@ def log_bucket_policy(bucket_arn: str, account_id: str) -> str:
         if purpose != LOGS
     ]
     return document(*deliveries, _tls_only(bucket_arn))
+
+
+POLICIES = {LOGS: log_bucket_policy, "data": bucket_policy, "artifacts": artifact_bucket_policy}
+"""The policy of each purpose's bucket."""
 
 
 def log_prefix(purpose: str) -> str:

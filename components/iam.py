@@ -40,6 +40,16 @@ def unscoped(
     return allow(f"{sid}Unscoped", actions, ["*"], conditions)
 
 
+def deny(
+    sid: str,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    conditions: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Statement:
+    """A statement that no other one can overrule. The sid says what it keeps."""
+    return {**allow(sid, actions, resources, conditions), "Effect": "Deny"}
+
+
 def document(*statements: Statement) -> str:
     """The policy document of these statements, as JSON with a stable order."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})

@@ -72,7 +72,9 @@ def submit_policy(
             [
                 "sagemaker:ListEndpointConfigs",
                 "sagemaker:ListEndpoints",
+                "sagemaker:ListModelPackageGroups",
                 "sagemaker:ListModels",
+                "sagemaker:ListProcessingJobs",
                 "sagemaker:ListTrainingJobs",
             ],
             because="SageMaker's List actions know no resources",

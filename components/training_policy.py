@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from components.iam import Statement, allow, document, trust, unscoped
+from components.iam import Statement, allow, deny, document, trust, unscoped
 from components.mlflow_actions import CLIENT_ACTIONS
+from components.record_policy import RECORD_FOLDERS, record_objects, records_kept
 from components.team_prefix import SHARED_PREFIX, team_prefix
 from components.tracking_policy import ARTIFACT_PREFIX
 
@@ -57,12 +58,15 @@ def execution_policy(
 ) -> str:
     """What a team's jobs may do: their own prefixes, shared data, logs, metrics, images and experiment tracking.
 
+    A job writes no ledger entry and no audit line: its code is whatever somebody trains.
+
     Source: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
     """
     arn = f"arn:{partition}"
     log_groups = f"{arn}:logs:{region}:{account_id}:log-group:/aws/sagemaker/"
     statements = [
         *file_access(team, data_bucket_arn, artifact_bucket_arn, kms_key_arn),
+        deny("NoRecordsOfItsOwn", ["s3:PutObject"], record_objects(artifact_bucket_arn, team)),
         allow(
             "Logs",
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
@@ -95,7 +99,8 @@ def execution_policy(
 def file_access(team: str, data_bucket_arn: str, artifact_bucket_arn: str, kms_key_arn: str) -> list[Statement]:
     """A team's own prefixes of both buckets, the runs' artifacts, and shared data to read; nothing of another team.
 
-    Runs' artifacts lie under one prefix for all teams, because the tracking server knows one alone.
+    Ledger entries and audit lines are read, and written once (`records_kept`). Runs' artifacts lie under one prefix for
+    all teams, because the tracking server knows one alone.
     """
     own, buckets = team_prefix(team), [data_bucket_arn, artifact_bucket_arn]
     listed = [own, f"{own}/*", SHARED_PREFIX, f"{SHARED_PREFIX}/*", ARTIFACT_PREFIX, f"{ARTIFACT_PREFIX}/*"]
@@ -103,8 +108,16 @@ def file_access(team: str, data_bucket_arn: str, artifact_bucket_arn: str, kms_k
     return [
         allow("ListOwnFiles", ["s3:ListBucket"], buckets, {"StringLike": {"s3:prefix": listed}}),
         allow("FindBuckets", ["s3:GetBucketLocation"], buckets),
+        # What was overwritten or deleted in spite of all is seen in the versions.
+        allow(
+            "SeeWhetherRecordsChanged",
+            ["s3:ListBucketVersions"],
+            [artifact_bucket_arn],
+            {"StringLike": {"s3:prefix": [f"{own}/{folder}/*" for folder in RECORD_FOLDERS]}},
+        ),
         allow("OwnFiles", [*READ_OBJECTS, *WRITE_OBJECTS], [f"{bucket}/{own}/*" for bucket in buckets] + [runs]),
         allow("SharedData", READ_OBJECTS, [f"{data_bucket_arn}/{SHARED_PREFIX}/*"]),
+        *records_kept(record_objects(artifact_bucket_arn, team)),
         # Encrypt is what SageMaker asks of the role for a key in OutputDataConfig, GenerateDataKey what S3 asks.
         allow("Encryption", ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [kms_key_arn]),
         # SageMaker encrypts volumes by a grant that it makes in the name of the job's role

@@ -142,7 +142,8 @@ def _entry(key: EntryKey, documents: Mapping[str, dict[str, Any]]) -> Entry:
 class Creation:
     """A creation under way.
 
-    head: where the audit log ended before it, when it was asked for. arn, line: set these in the body, as far as known.
+    head: where the audit log ended before it. arn: to be set as soon as the cloud has accepted, so that a later error
+    in the body does not pass for a refusal. line: see told_by.
     """
 
     entry: EntryKey
@@ -185,7 +186,8 @@ def creating(
     try:
         yield creation
     except ClientError as error:
-        if error_details(error).code not in IN_DOUBT and _status(error) < 500:
+        refused = error_details(error).code not in IN_DOUBT and _status(error) < 500
+        if refused and creation.arn is None:
             ledger.close(key, Closing.REFUSED, reason=error_details(error).message[:500])
         raise
     ledger.complete(key, arn=creation.arn, line=creation.line)

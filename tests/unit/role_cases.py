@@ -68,6 +68,16 @@ OWN_FILES = [
     Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/x"),
     Request("s3:ListBucket", DATA, {"s3:prefix": f"teams/{TEAM}/x"}),
 ]
+RECORD = f"{ARTIFACTS}/teams/{TEAM}/audit/1.json"
+ENTRY = f"{ARTIFACTS}/teams/{TEAM}/ledger/endpoint/{TEAM}-1/1/opened.json"
+CHANGED_RECORDS = [
+    *(Request("s3:PutObject", one) for one in (RECORD, ENTRY)),
+    *(Request("s3:PutObject", one, {"s3:if-match": "an-etag"}) for one in (RECORD, ENTRY)),
+    *(Request("s3:DeleteObject", one) for one in (RECORD, ENTRY)),
+    *(Request("s3:DeleteObjectVersion", one) for one in (RECORD, ENTRY)),
+]
+ONCE = {"s3:if-none-match": "*"}
+"""The condition key of a write that replaces nothing."""
 OTHERS_FILES = [
     Request("s3:GetObject", f"{DATA}/teams/ranking/x"),
     Request("s3:PutObject", f"{ARTIFACTS}/teams/ranking/x"),
@@ -180,6 +190,8 @@ CASES = [
         ],
         must_not=[
             *OTHERS_FILES,
+            *CHANGED_RECORDS,
+            *(Request("s3:PutObject", one, ONCE) for one in (RECORD, ENTRY)),
             Request("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "groundwork/ranking"}),
             Request("iam:PassRole", f"{ROLES}/{PREFIX}-{TEAM}-execution"),
             Request("ssm:GetParameter", f"{PARAMETERS}/groundwork/prod/contract/platform"),
@@ -192,6 +204,10 @@ CASES = [
         assumed_by=[f"arn:aws:iam::{ACCOUNT}:root"],
         may=[
             *OWN_FILES,
+            *(Request("s3:PutObject", one, ONCE) for one in (RECORD, ENTRY)),
+            *(Request("s3:GetObject", one) for one in (RECORD, ENTRY)),
+            Request("s3:ListBucketVersions", ARTIFACTS, {"s3:prefix": f"teams/{TEAM}/audit/"}),
+            Request("sagemaker:ListProcessingJobs"),
             Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/{TEAM}-1"),
             Request("sagemaker:InvokeEndpoint", f"{SAGEMAKER}:endpoint/{TEAM}-1"),
             Request("ssm:GetParametersByPath", f"{PARAMETERS}/groundwork/prod/contract/teams"),
@@ -203,6 +219,10 @@ CASES = [
         ],
         must_not=[
             *OTHERS_FILES,
+            *CHANGED_RECORDS,
+            Request("s3:GetObject", f"{ARTIFACTS}/teams/ranking/audit/1.json"),
+            Request("s3:PutObject", f"{ARTIFACTS}/teams/ranking/audit/1.json", ONCE),
+            Request("s3:ListBucketVersions", ARTIFACTS, {"s3:prefix": "teams/ranking/audit/"}),
             Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/ranking-1"),
             Request("sagemaker:DeleteEndpoint", f"{SAGEMAKER}:endpoint/ranking-1"),
             Request("iam:PassRole", f"{ROLES}/{PREFIX}-{TEAM}-execution", {"iam:PassedToService": "ec2.amazonaws.com"}),

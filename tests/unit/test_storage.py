@@ -7,7 +7,11 @@ import pytest
 
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs
 from components.keys import Keys, KeysArgs
+from components.record_policy import RECORD_FOLDERS
 from components.registry import ImageRegistry, ImageRegistryArgs
+from local.aws_server.iam_policy import Policy, evaluate
+from ml.audit.log import FOLDER as audit_folder  # noqa: N811 - both are called so
+from ml.ledger.entries import FOLDER as ledger_folder  # noqa: N811
 from tests.unit.parts import KEY, PLACEMENT, with_aws
 from tests.unit.recording import ACCOUNT, Recording, record
 
@@ -54,6 +58,33 @@ def test_a_bucket_refuses_requests_without_tls(purpose: str):
         f"arn:aws:s3:::groundwork-dev-{purpose}-{ACCOUNT}",
         f"arn:aws:s3:::groundwork-dev-{purpose}-{ACCOUNT}/*",
     ]
+
+
+@pytest.mark.parametrize("folder", ["audit", "ledger"])
+def test_nobody_deletes_or_replaces_a_record_of_any_team(folder: str):
+    policy = store().policy("aws:s3/bucketPolicy:BucketPolicy", "store-artifacts-policy")
+    bucket = f"arn:aws:s3:::groundwork-dev-artifacts-{ACCOUNT}"
+    administrator = Policy("administrator", "user", {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
+
+    def may(action: str, key: str, **context: str) -> bool:
+        keys = {"aws:securetransport": ["true"]} | {name: [text] for name, text in context.items()}
+        resource = [Policy("bucket", "resource", {"Statement": policy})]
+        found = evaluate(action, f"{bucket}/{key}", keys, [administrator], resource_policies=resource)
+        return found.decision == "allowed"
+
+    record = f"teams/research/{folder}/endpoint/1.json"
+    assert may("s3:PutObject", record, **{"s3:if-none-match": "*"})
+    assert may("s3:GetObject", record)
+    assert not may("s3:PutObject", record)
+    assert not may("s3:PutObject", record, **{"s3:if-match": "an-etag"})
+    assert not may("s3:DeleteObject", record)
+    assert not may("s3:DeleteObjectVersion", record)
+    assert may("s3:DeleteObject", "teams/research/jobs/a/output/model.tar.gz")
+    assert may("s3:PutObject", "teams/research/inputs/a/x.csv")
+
+
+def test_the_folders_that_are_kept_are_those_that_ml_writes():
+    assert set(RECORD_FOLDERS) == {audit_folder, ledger_folder}
 
 
 def test_data_and_artifacts_are_encrypted_with_our_key_and_logs_with_the_one_that_s3_can_write_with():
