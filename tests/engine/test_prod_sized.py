@@ -1,4 +1,7 @@
-"""Dev's and prod's own settings on the local stack, prod with every component, three zones, eight pools, ten teams."""
+"""Dev's and prod's own settings on the local stack, prod with every component, three zones, eight pools, ten teams.
+
+Every component: also those that prod's file names in a comment, because a company fills them in.
+"""
 
 import json
 from collections.abc import Iterator
@@ -7,12 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
+from components.permissions_boundary import boundary_policy
 from tests.checkout import PROFILE, Checkout
 from tests.conftest import Platform
 from tests.engine.leftovers import aws_leftovers, kubernetes_leftovers
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 PROD_POOLS, PROD_TEAMS = 8, 10
+ACCOUNT = "123456789012"
+CI_ROLES = ("ci-groundwork-prod-preview", "ci-jenkins")
 OFFICE = "52.95.0.0/24"
 """Stands for the range that a company's people come from; the settings refuse the example in Pulumi.dev.yaml."""
 
@@ -35,7 +41,7 @@ class Stack:
         self.document = yaml.safe_load(self._file.read_text())
         self.config: dict[str, Any] = self.document["config"]
         self.config["groundwork:profile"] = PROFILE
-        self.config["groundwork:accountId"] = "123456789012"
+        self.config["groundwork:accountId"] = ACCOUNT
         self.config["groundwork:cluster"]["admins"] = ["user/platform-admin"]
         if "publicAccessCidrs" in self.config["groundwork:cluster"]:
             self.config["groundwork:cluster"]["publicAccessCidrs"] = [OFFICE]
@@ -73,14 +79,61 @@ def prod_sized(config: dict[str, Any]) -> None:
         teams.append({"name": f"team-{len(teams)}", "quota": teams[0]["quota"]})
 
 
+def every_component(checkout: Checkout, config: dict[str, Any]) -> str:
+    """Adds what a company adds to prod's file; returns the ARN of the boundary, which the account's own stack makes."""
+    iam = checkout.aws("iam")
+    boundary = iam.create_policy(
+        PolicyName="groundwork-boundary", PolicyDocument=boundary_policy("aws", ACCOUNT, ["us-east-1"])
+    )["Policy"]["Arn"]
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    for role in CI_ROLES:
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=document)
+    config["groundwork:guardrails"]["permissionsBoundary"] = boundary
+    config["groundwork:tracking"] = {
+        "kind": "cluster",
+        "image": "registry.example.com/mlflow:3.17.2",
+        "host": "mlflow.ml.example.com",
+        "certificateArn": f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/0b7e0a2e-1111-4222-8333-944455556666",
+    }
+    config["groundwork:monitoring"]["emails"] = ["ml-oncall@example.com"]
+    config["groundwork:monitoring"]["endpoints"] = [{"name": "research-late", "latencyMs": 200, "availability": 99.9}]
+    config["groundwork:ci"] = {
+        "previewRoles": [f"role/{CI_ROLES[0]}"],
+        "jenkins": {"image": "registry.example.com/jenkins/inbound-agent:1.0", "controllerRole": f"role/{CI_ROLES[1]}"},
+    }
+    return boundary
+
+
+def forget_the_account(checkout: Checkout, boundary: str) -> None:
+    """Takes away what `every_component` made in the account."""
+    iam = checkout.aws("iam")
+    for role in CI_ROLES:
+        iam.delete_role(RoleName=role)
+    iam.delete_policy(PolicyArn=boundary)
+
+
+def boundaries_of_roles(checkout: Checkout) -> dict[str, str | None]:
+    """The boundary of each role that the environment made."""
+    iam = checkout.aws("iam")
+    names = [role["RoleName"] for page in iam.get_paginator("list_roles").paginate() for role in page["Roles"]]
+    ours = [name for name in names if name.startswith("groundwork-prod")]
+    roles = {name: iam.get_role(RoleName=name)["Role"] for name in ours}
+    return {name: role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for name, role in roles.items()}
+
+
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_an_environment_comes_up_whole_changes_and_leaves_nothing(services: Checkout, environment: str):
     stack = Stack(services, environment)
-    if len(stack.config["groundwork:network"]["zones"]) == 3:
+    boundary = ""
+    if environment == "prod":
         prod_sized(stack.config)
+        boundary = every_component(services, stack.config)
     stack.write()
     stack.must("up", "--yes", "--skip-preview")
     assert stack.planned() == {}
+    if environment == "prod":
+        assert set(boundaries_of_roles(services).values()) == {boundary}
 
     team = stack.config["groundwork:teams"][0]
     team["quota"]["cpus"] += 8
@@ -101,5 +154,7 @@ def test_an_environment_comes_up_whole_changes_and_leaves_nothing(services: Chec
     stack.must("up", "--yes", "--skip-preview")
     stack.must("destroy", "--yes", "--skip-preview")
     assert not json.loads(stack.must("stack", "export"))["deployment"].get("resources")
+    if environment == "prod":
+        forget_the_account(services, boundary)
     assert {kind: names for kind, names in aws_leftovers(services).items() if names} == {}
     assert kubernetes_leftovers(services) == []
