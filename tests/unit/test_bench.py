@@ -165,3 +165,17 @@ def test_a_report_shows_whether_its_goals_were_met() -> None:
         "  ✗ smaller: no",
         "  a note",
     ]
+
+
+def test_the_start_of_ml_is_judged_beside_its_bare_import() -> None:
+    from bench.startup import report
+
+    times = {
+        "ml --help": [0.25, 0.2, 0.9],
+        "ml status": [1.2, 1.1, 0.4],
+        "python, nothing": [0.02],
+        "python, import ml.cli": [0.18],
+    }
+    help_, status = report(times).goals
+    assert (help_.met, status.met) == (True, False)
+    assert help_.measured == "0.250 s (importing the command: 0.180 s)"

@@ -111,7 +111,7 @@ def test_a_program_gets_the_files_as_json(tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    assert "not empty" in refused(tmp_path, "--team", "research")
+    assert "not empty" in refused(tmp_path, "--team", "research", "--name", "churn")
     assert [entry.name for entry in tmp_path.iterdir()] == ["notes.txt"]
 
 
