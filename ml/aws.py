@@ -36,14 +36,18 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "DescribeTrainingJob",
         "DeleteEndpoint",
         "ListEndpoints",
+        "ListTags",
         "ListTrainingJobs",
         "StopTrainingJob",
         "UpdateEndpoint",
     ),
+    "ecr": ("DescribeImages",),
+    "iam": ("GetRole",),
     "sagemaker-runtime": ("InvokeEndpoint",),
+    "service-quotas": ("GetServiceQuota", "ListServiceQuotas"),
     "logs": ("DescribeLogStreams", "GetLogEvents"),
 }
-"""Every operation that the `ml` command calls. A client made here has no other."""
+"""Every operation that the `ml` command calls. A client made here has no other, but STS, which has all."""
 
 _SHARED_FILES = ("partitions.json", "sdk-default-configuration.json", "_retry.json")
 _LAYOUT = "1"
@@ -117,6 +121,16 @@ def error_details(error: ClientError) -> ErrorDetails:
     return ErrorDetails(code, str(details.get("Message") or code))
 
 
+IN_DOUBT = frozenset({"InternalFailure", "InternalServerError", "ServiceUnavailable", "RequestTimeout", "SlowDown"})
+
+
+def is_refusal(error: ClientError) -> bool:
+    """Whether AWS has said no. After a failure of its own, what was asked for may have been done all the same."""
+    response = cast("dict[str, Any]", error.response)
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+    return status < 500 and error_details(error).code not in IN_DOUBT
+
+
 def cache_folder() -> Path:
     """Where Groundwork keeps what it can make again: $GROUNDWORK_CACHE, or groundwork/ in the user's cache folder."""
     named = os.environ.get("GROUNDWORK_CACHE")
@@ -155,7 +169,7 @@ def _write_trimmed(target: Path) -> None:
     for name in _SHARED_FILES:
         (target / name).write_bytes((source / name).read_bytes())
     endpoints = json.loads((source / "endpoints.json").read_bytes())
-    kept = {*OPERATIONS, "sts", "runtime.sagemaker", "api.sagemaker", "sso", "oidc"}
+    kept = {*OPERATIONS, "sts", "runtime.sagemaker", "api.sagemaker", "api.ecr", "servicequotas", "sso", "oidc"}
     for partition in endpoints["partitions"]:
         partition["services"] = {name: entry for name, entry in partition["services"].items() if name in kept}
     (target / "endpoints.json").write_text(json.dumps(endpoints))

@@ -152,6 +152,12 @@ def team_names(environment: Environment) -> list[str]:
         return sorted(team for page in pages for entry in page["Parameters"] for team in json.loads(entry["Value"]))
 
 
+def owning_team(name: str, teams: list[str]) -> str | None:
+    """The team whose things have such a name: `<team>-…`, the longest where several fit; None for nobody's."""
+    fitting = [team for team in teams if name.startswith(f"{team}-")]
+    return max(fitting, key=len, default=None)
+
+
 def _unknown_team(environment: Environment, team: str) -> str:
     teams = team_names(environment)
     close = difflib.get_close_matches(team, teams, n=1)

@@ -19,6 +19,7 @@ A job's spec (JSON Schema: ml/schemas/job.schema.json):
   hyperparameters: {learning_rate: 0.1}
   inputs: {train: flights/2013}
   max_runtime: 1h
+  max_cost: 0.50
   register: flight-delays
   deploy: {endpoint: flight-delays}"""
 
@@ -68,5 +69,35 @@ JobName = Annotated[
         metavar="JOB", autocompletion=complete_job, help="A job's name, or TEAM-NAME for the newest run of it."
     ),
 ]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter in place of the spec's.")
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        metavar="USD",
+        help="Most that the run may cost, in place of the spec's max_cost: it is stopped before it passes that.",
+    ),
+]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")]
 Team = Annotated[str | None, typer.Option("--team", metavar="TEAM", help="The team.")]
+
+
+def seconds(text: str) -> int:
+    """A length of time on the command line. Raises typer.BadParameter."""
+    from ml.durations import parsed
+
+    try:
+        found = int(text) if text.isdigit() else parsed(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}") from None
+    return int(found)
+
+
+Expires = Annotated[
+    int | None,
+    typer.Option(
+        "--expires", metavar="TIME", parser=seconds, help="How long it may live, such as 8h; `ml gc` removes it then."
+    ),
+]

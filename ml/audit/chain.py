@@ -17,6 +17,8 @@ ACTIONS = ("submit", "register", "promote", "approve", "reject", "deploy", "roll
 """What lines tell of. `settle` says what became of an intent whose writer did not live to tell."""
 INTENT, DONE, REFUSED = "intent", "done", "refused"
 """Phases of an act: about to be asked for, accepted, refused. Most acts have the second alone."""
+PLACE_TAG = "groundwork:audit"
+"""Tag of jobs and endpoints with the place where the audit log ended when they were made."""
 _LAST = 10**12
 
 
@@ -33,6 +35,16 @@ class Place:
     def document(self) -> dict[str, Any]:
         """The place as it is written into ledger entries and tags."""
         return {"number": self.number, "digest": self.digest}
+
+    def tag(self) -> dict[str, str]:
+        """The place as a tag of what is created after it: a witness outside the bucket."""
+        return {"Key": PLACE_TAG, "Value": f"{self.number}:{self.digest}"}
+
+    @staticmethod
+    def of_tag(value: str) -> "Place | None":
+        """The place that a tag's value says; None for what is none."""
+        number, _, digest_of = value.partition(":")
+        return Place(number=int(number), digest=digest_of) if number.isdigit() and digest_of else None
 
     @staticmethod
     def read(document: Any) -> "Place | None":

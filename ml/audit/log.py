@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ml.audit.chain import ACTIONS, DONE, INTENT, REFUSED, Line, Place, beginning, key, number_of, parse
+from ml.aws import is_refusal
 from ml.environment import Environment
 from ml.errors import MlError
 from ml.identity import writer
@@ -164,16 +167,18 @@ def recording(
     """Around a change that leaves no ledger entry behind: a line with the intent before it, one with the end after it.
 
     Whatever ends the process in between, the intent stays; `ml gc` asks the cloud what became of it and writes that
-    down. An exception is an end too: `refused`, with its text. Breaking off (KeyboardInterrupt) leaves the intent.
+    down. A refusal (by AWS, or an MlError) is an end too, with its text; any other exception leaves the intent, because
+    nobody knows whether it was done.
     """
     log = AuditLog(environment, contract, team)
     intent = log.add(action, subject, details or {}, phase=INTENT)
     act = Act(details=dict(details or {}), intent=intent)
     try:
         yield act
-    except Exception as error:
-        reason = {"intent": intent.number, "error": str(error)[:500]}
-        log.add(action, subject, {**act.details, **reason}, phase=REFUSED, after=intent.place)
+    except (ClientError, MlError) as error:
+        if isinstance(error, MlError) or is_refusal(error):
+            reason = {"intent": intent.number, "error": str(error)[:500]}
+            log.add(action, subject, {**act.details, **reason}, phase=REFUSED, after=intent.place)
         raise
     act.line = log.add(action, subject, {**act.details, "intent": intent.number}, after=intent.place)
 

@@ -7,7 +7,7 @@ import typer
 
 from ml.command_line.root import app, end
 from ml.commands.output import Format
-from ml.options import Env, Output, Team, Wait, complete_endpoint, complete_job, epilog
+from ml.options import Env, Expires, Output, Team, Wait, complete_endpoint, complete_job, epilog
 
 
 @app.command(
@@ -15,7 +15,7 @@ from ml.options import Env, Output, Team, Wait, complete_endpoint, complete_job,
         "ml deploy job.yaml --env local                        # the newest completed run of this spec",
         "ml deploy job.yaml --job research-flight-delays-20261121-093000-4f1c",
         "ml deploy job.yaml --model flight-delays/3            # a version in the registry",
-        "ml deploy --team research --endpoint trial --model flight-delays",
+        "ml deploy --team research --endpoint trial --model flight-delays --expires 8h",
     )
 )
 def deploy(
@@ -35,11 +35,16 @@ def deploy(
     ] = None,
     team: Team = None,
     wait: Wait = True,
+    expires: Expires = None,
 ) -> None:
     """Put a trained model behind an endpoint, and wait until it answers."""
     from ml.commands import endpoints
 
-    end(endpoints.deploy(spec, env=env, output=output, job=job, model=model, endpoint=endpoint, team=team, wait=wait))
+    end(
+        endpoints.deploy(
+            spec, env=env, output=output, job=job, model=model, endpoint=endpoint, team=team, wait=wait, expires=expires
+        )
+    )
 
 
 @app.command(

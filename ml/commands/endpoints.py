@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +10,14 @@ from botocore.exceptions import ClientError
 
 from ml.aws import error_details
 from ml.commands.output import Format, prediction, print_json, say
-from ml.environment import is_denied, open_environment, readable_errors
+from ml.environment import (
+    Environment,
+    is_denied,
+    open_environment,
+    owning_team,
+    readable_errors,
+    team_names,
+)
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
 from ml.spec import load_spec
 from ml.spec.model import EndpointInstance, as_text
@@ -29,6 +37,7 @@ def deploy(
     endpoint: str | None,
     team: str | None,
     wait: bool,
+    expires: int | None = None,
 ) -> ExitCode:
     """Put a job's model, or a version in the registry, behind an endpoint."""
     spec = load_spec(spec_file) if spec_file else None
@@ -60,14 +69,16 @@ def deploy(
             instance=wanted.instance if wanted else EndpointInstance.model_validate({}),
             image=wanted.image if wanted else None,
             environment={name: as_text(value) for name, value in wanted.environment.items()} if wanted else {},
+            expires=timedelta(seconds=expires) if expires else None,
         )
-        return _deploy(sagemaker, contract, target, output, environment.name, wait=wait)
+        return _deploy(environment, contract, target, output, wait=wait)
 
 
 def _deploy(
-    sagemaker: Any, contract: PlatformContract, target: Target, output: Format, environment: str, *, wait: bool
+    environment: Environment, contract: PlatformContract, target: Target, output: Format, *, wait: bool
 ) -> ExitCode:
-    changed = endpoints.deploy(sagemaker, contract, target)
+    sagemaker = environment.clients.client("sagemaker")
+    changed = endpoints.deploy(environment, contract, target)
     say(f"{'Deploying' if changed else 'Serving already:'} {target.job} at {target.endpoint}{' …' if changed else '.'}")
     if not wait:
         state = endpoints.describe(sagemaker, target.endpoint)
@@ -75,7 +86,7 @@ def _deploy(
         try:
             state = endpoints.wait(sagemaker, target.endpoint, lambda status: say(f"· {status}"))
         except KeyboardInterrupt:
-            say(f"\nNo longer waiting; the deployment goes on: ml status {target.endpoint} --env {environment}")
+            say(f"\nNo longer waiting; the deployment goes on: ml status {target.endpoint} --env {environment.name}")
             return ExitCode.INTERRUPTED
     serves = target.job in state.jobs
     if output is Format.JSON:
@@ -84,7 +95,7 @@ def _deploy(
         print(f"{state.name} is {state.status}.")
     elif state.status == "InService" and serves:
         print(f"{state.name} is in service with {target.job}.")
-        print(f"Ask it: ml predict --endpoint {state.name} ROWS.csv --env {environment}")
+        print(f"Ask it: ml predict --endpoint {state.name} ROWS.csv --env {environment.name}")
     else:
         print(f"{state.name} is {state.status}{'' if serves else ' with what it served before'}.")
         for line in (state.reason or "").strip().splitlines()[-15:]:
@@ -227,7 +238,12 @@ def delete(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCod
     with readable_errors(environment):
         sagemaker = environment.clients.client("sagemaker")
         state = _find(sagemaker, name)
-        endpoints.delete(sagemaker, state.name, wait=wait)
+        team = owning_team(state.name, team_names(environment))
+        if team is None:
+            raise MlError(
+                f"{state.name} is no team's: its name begins with none of theirs. Delete it with AWS's own tools."
+            )
+        endpoints.delete(environment, environment.for_team(team), team, state.name, wait=wait)
     if output is Format.JSON:
         print_json({**state.document(), "status": "Deleted" if wait else "Deleting"})
     else:

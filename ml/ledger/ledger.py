@@ -12,18 +12,13 @@ from botocore.exceptions import ClientError
 
 from ml.audit.chain import Line, Place, canonical
 from ml.audit.log import AuditLog
-from ml.aws import error_details
+from ml.aws import error_details, is_refusal
 from ml.environment import Environment
 from ml.errors import MlError
 from ml.identity import writer
 from ml.ledger.entries import CLOSED, CREATED, FOLDER, KINDS, OPENED, VERSION, Closing, Entry, EntryKey, moment
 from ml.write_once import WriteOnce
 from platform_contract import PlatformContract
-
-IN_DOUBT = frozenset(
-    {"InternalFailure", "InternalServerError", "ServiceUnavailable", "RequestTimeout", "ThrottlingException"}
-)
-"""Answers after which a creation may have happened all the same; the entry stays open for `ml gc` to look."""
 
 
 class LedgerError(MlError):
@@ -91,6 +86,15 @@ class Ledger:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         said = {"version": VERSION, "at": at, "by": writer(self._environment), **document}
         return self._store.put(key.object(phase), canonical(said))
+
+    def of(self, kind: str, name: str) -> list[EntryKey]:
+        """The open entries of one thing."""
+        phases: dict[EntryKey, set[str]] = {}
+        for stored in self._store.listing(f"{kind}/{name}/"):
+            found = EntryKey.read(stored.key)
+            if found is not None and found[0].name == name:
+                phases.setdefault(found[0], set()).add(found[1])
+        return [key for key, present in phases.items() if CLOSED not in present]
 
     def entries(self, kind: str = "", *, closed: bool = True) -> list[Entry]:
         """The entries, in the order of their names and ages.
@@ -186,16 +190,10 @@ def creating(
     try:
         yield creation
     except ClientError as error:
-        refused = error_details(error).code not in IN_DOUBT and _status(error) < 500
-        if refused and creation.arn is None:
+        if is_refusal(error) and creation.arn is None:
             ledger.close(key, Closing.REFUSED, reason=error_details(error).message[:500])
         raise
     ledger.complete(key, arn=creation.arn, line=creation.line)
-
-
-def _status(error: ClientError) -> int:
-    response = cast("dict[str, Any]", error.response)
-    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
 
 
 __all__ = ["Creation", "Ledger", "LedgerError", "creating"]

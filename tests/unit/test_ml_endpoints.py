@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from ml.environment import Environment
 from ml.errors import MlError, NotFoundError, SpecError
 from ml.spec.model import EndpointInstance
 from ml.targets.sagemaker import endpoints, invoke
 from ml.targets.sagemaker.endpoints import Target
 from ml.targets.sagemaker.invoke import InvocationRequest, requests_in, table_of
+from tests.unit.memory_s3 import environment as environment_of
 from tests.unit.ml_contract import REGISTRY, contract
 
 pytestmark = pytest.mark.unit
@@ -67,6 +69,10 @@ class Records:
         del self.endpoints[call["EndpointName"]]
 
 
+def environment(records: Any) -> Environment:
+    return environment_of({"sagemaker": records})
+
+
 def target(**changes: Any) -> Target:
     values: dict[str, Any] = {
         "team": "research",
@@ -82,14 +88,15 @@ def target(**changes: Any) -> Target:
 
 def test_a_first_deployment_makes_all_three_with_tags_role_and_network() -> None:
     records = Records()
-    assert endpoints.deploy(records, contract(), target())
+    assert endpoints.deploy(environment(records), contract(), target())
     assert records.calls == ["create_model", "create_endpoint_config", "create_endpoint"]
     (model,) = records.models.values()
     assert model["PrimaryContainer"]["Image"] == f"{REGISTRY}/serving:0.1.0"
     assert model["ExecutionRoleArn"].endswith("role/research-execution")
     assert model["VpcConfig"]["Subnets"] == ["subnet-1", "subnet-2"]
     for made in (model, *records.configs.values(), *records.endpoints.values()):
-        assert {tag["Key"] for tag in made["Tags"]} == {"groundwork:team", "groundwork:environment", "groundwork:owner"}
+        whose = {"groundwork:team", "groundwork:environment", "groundwork:owner"}
+        assert {tag["Key"] for tag in made["Tags"]} - {"groundwork:audit"} == whose
     state = endpoints.describe(records, "research-trial")
     assert state.jobs == ("research-trial-20261121-101500-00ff",)
 
@@ -97,7 +104,7 @@ def test_a_first_deployment_makes_all_three_with_tags_role_and_network() -> None
 @pytest.mark.parametrize(("kind", "key"), [("ml.m5.large", True), ("ml.m5d.large", False), ("ml.g5.xlarge", False)])
 def test_the_volume_gets_the_platforms_key_where_the_machine_takes_one(kind: str, key: bool) -> None:
     records = Records()
-    endpoints.deploy(records, contract(), target(instance=EndpointInstance.model_validate({"type": kind})))
+    endpoints.deploy(environment(records), contract(), target(instance=EndpointInstance.model_validate({"type": kind})))
     (config,) = records.configs.values()
     assert config.get("KmsKeyId") == (contract().storage.kms_key_arn if key else None)
 
@@ -117,7 +124,7 @@ def test_another_teams_endpoint_is_listed_with_what_the_list_says() -> None:
             return SimpleNamespace(paginate=lambda **_: [{"Endpoints": entries}])
 
     records = OthersAreDenied()
-    endpoints.deploy(records, contract(), target())
+    endpoints.deploy(environment(records), contract(), target())
     records.endpoints["ranking-x"] = {"EndpointName": "ranking-x"}
     own, other = endpoints.list_all(records)
     assert own.jobs == ("research-trial-20261121-101500-00ff",)
@@ -127,9 +134,9 @@ def test_another_teams_endpoint_is_listed_with_what_the_list_says() -> None:
 
 def test_the_same_deployment_again_changes_nothing() -> None:
     records = Records()
-    endpoints.deploy(records, contract(), target())
+    endpoints.deploy(environment(records), contract(), target())
     records.calls.clear()
-    assert not endpoints.deploy(records, contract(), target())
+    assert not endpoints.deploy(environment(records), contract(), target())
     assert records.calls == []
 
 
@@ -147,40 +154,40 @@ def test_the_same_deployment_again_changes_nothing() -> None:
 )
 def test_what_changes_makes_what_it_needs_and_updates_the_endpoint(change: dict[str, Any], calls: list[str]) -> None:
     records = Records()
-    endpoints.deploy(records, contract(), target())
+    endpoints.deploy(environment(records), contract(), target())
     records.calls.clear()
-    assert endpoints.deploy(records, contract(), target(**change))
+    assert endpoints.deploy(environment(records), contract(), target(**change))
     assert records.calls == calls
 
 
 def test_an_endpoint_in_the_middle_of_a_change_is_left_alone() -> None:
     records = Records()
-    endpoints.deploy(records, contract(), target())
+    endpoints.deploy(environment(records), contract(), target())
     records.endpoints["research-trial"]["EndpointStatus"] = "Updating"
     with pytest.raises(MlError, match="is Updating: wait until that is over"):
-        endpoints.deploy(records, contract(), target(job="other"))
+        endpoints.deploy(environment(records), contract(), target(job="other"))
 
 
 def test_an_endpoint_that_never_came_up_is_made_anew() -> None:
     records = Records()
-    endpoints.deploy(records, contract(), target())
+    endpoints.deploy(environment(records), contract(), target())
     records.endpoints["research-trial"]["EndpointStatus"] = "Failed"
     records.calls.clear()
-    assert endpoints.deploy(records, contract(), target())
+    assert endpoints.deploy(environment(records), contract(), target())
     assert records.calls == ["delete_endpoint", "create_endpoint"]
 
 
 def test_names_stay_within_what_sagemaker_takes() -> None:
     records = Records()
     longest = target(job="r" * 31 + "-20261121-101500-00ff", endpoint="research-" + "e" * 22)
-    endpoints.deploy(records, contract(), longest)
+    endpoints.deploy(environment(records), contract(), longest)
     for name in (*records.models, *records.configs, *records.endpoints):
         assert len(name) <= 63
 
 
 def test_an_endpoint_that_is_not_there_names_near_ones() -> None:
     records = Records()
-    endpoints.deploy(records, contract(), target())
+    endpoints.deploy(environment(records), contract(), target())
     with pytest.raises(NotFoundError, match="Near: research-trial"):
         endpoints.describe(records, "research-trail")
 

@@ -1,45 +1,24 @@
-"""A model behind an endpoint: SageMaker model, endpoint configuration and endpoint.
-
-Model and configuration are named by what they are made of, so that the same deployment twice changes nothing.
-"""
+"""A model behind an endpoint: deploying it, looking at it, taking it down."""
 
 import difflib
-import hashlib
-import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ml.audit import recording
 from ml.aws import error_details
-from ml.environment import is_denied
+from ml.environment import Environment, is_denied
 from ml.errors import MlError, NotFoundError
-from ml.identity import resource_tags
-from ml.images import platform_image
-from ml.spec.model import EndpointInstance
+from ml.ledger import Closing, Ledger
+from ml.targets.sagemaker.deployment import Deployment, Target, config_name, is_missing
 from ml.targets.sagemaker.jobs import Pause
-from ml.targets.sagemaker.training import volume_key, vpc_config
 from platform_contract import PlatformContract
 
+__all__ = ["BUSY", "EndpointState", "Target", "config_name", "delete", "deploy", "describe", "list_all", "wait"]
+
 BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """What is to be served where.
-
-    job: name of the training job that the model is from. endpoint: its full name, the team's included.
-    """
-
-    team: str
-    job: str
-    model_data: str
-    endpoint: str
-    instance: EndpointInstance
-    image: str | None
-    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,30 +42,32 @@ class EndpointState:
         return {**asdict(self), "jobs": self.jobs}
 
 
-def deploy(sagemaker: Any, contract: PlatformContract, target: Target) -> bool:
+def deploy(environment: Environment, contract: PlatformContract, target: Target) -> bool:
     """Ask for the endpoint to serve the target. Whether anything had to change.
 
-    Raises MlError where the endpoint is in the middle of another change, or SageMaker refuses.
+    What is created has its ledger entry first, and the change an intent and an end in the audit log. Raises MlError
+    where the endpoint is in the middle of another change, or SageMaker refuses.
     """
-    tags = resource_tags(contract, target.team)
+    sagemaker = environment.clients.client("sagemaker")
+    deployment = Deployment(environment, contract, target)
     try:
-        model = _ensure_model(sagemaker, contract, target, tags)
-        config = _ensure_config(sagemaker, contract, target, model, tags)
         existing = _describe(sagemaker, target.endpoint)
-        if existing is None:
-            sagemaker.create_endpoint(EndpointName=target.endpoint, EndpointConfigName=config, Tags=tags)
-            return True
-        status = existing["EndpointStatus"]
+        status = existing["EndpointStatus"] if existing else None
         if status in BUSY:
             raise MlError(f"The endpoint {target.endpoint} is {status}: wait until that is over, then deploy again.")
-        if existing["EndpointConfigName"] == config and status == "InService":
+        serves = existing["EndpointConfigName"] if existing else None
+        if serves == deployment.config and status == "InService":
             return False
-        if status == "Failed":
-            # An endpoint that never came up cannot be updated.
-            delete(sagemaker, target.endpoint, wait=True)
-            sagemaker.create_endpoint(EndpointName=target.endpoint, EndpointConfigName=config, Tags=tags)
-            return True
-        sagemaker.update_endpoint(EndpointName=target.endpoint, EndpointConfigName=config)
+        with recording(
+            environment, contract, target.team, "deploy", target.endpoint, deployment.told(replaces=serves)
+        ) as act:
+            deployment.make_parts(act.intent)
+            if status == "Failed":
+                # An endpoint that never came up cannot be updated.
+                sagemaker.delete_endpoint(EndpointName=target.endpoint)
+                _see_gone(sagemaker, target.endpoint, wait=True)
+                status = None
+            deployment.serve(act.intent, status)
     except ClientError as error:
         if is_denied(error):
             raise
@@ -156,69 +137,28 @@ def _listed(sagemaker: Any, entry: dict[str, Any]) -> EndpointState:
     )
 
 
-def delete(sagemaker: Any, name: str, *, wait: bool) -> None:
-    """Delete an endpoint, and with `wait` see it gone."""
-    sagemaker.delete_endpoint(EndpointName=name)
+def delete(environment: Environment, contract: PlatformContract, team: str, name: str, *, wait: bool) -> None:
+    """Delete a team's endpoint, with a line in the audit log, and with `wait` see it gone."""
+    sagemaker = environment.clients.client("sagemaker")
+    with recording(environment, contract, team, "delete", name, {"kind": "endpoint"}) as act:
+        sagemaker.delete_endpoint(EndpointName=name)
+    ledger = Ledger(environment, contract, team)
+    for entry in ledger.of("endpoint", name):
+        ledger.close(entry, Closing.REMOVED, line=act.line.place if act.line else None)
+    _see_gone(sagemaker, name, wait=wait)
+
+
+def _see_gone(sagemaker: Any, name: str, *, wait: bool) -> None:
     pause = Pause()
     while wait and _describe(sagemaker, name) is not None:
         pause.sleep()
-
-
-def config_name(target: Target, model: str) -> str:
-    """Name of the configuration that puts this model on these machines."""
-    return f"{target.endpoint}-{_digest([model, target.instance.type, target.instance.count])}"
-
-
-def _ensure_model(sagemaker: Any, contract: PlatformContract, target: Target, tags: list[dict[str, str]]) -> str:
-    image = platform_image(target.image, contract) if target.image else contract.registry.serving_image
-    role = contract.teams[target.team].execution_role_arn
-    environment = {"AWS_DEFAULT_REGION": contract.platform.region, **target.environment}
-    name = f"{target.job}-{_digest([image, target.model_data, role, environment])}"
-    try:
-        sagemaker.describe_model(ModelName=name)
-    except ClientError as error:
-        if not _missing(error):
-            raise
-        request: dict[str, Any] = {
-            "ModelName": name,
-            "ExecutionRoleArn": role,
-            "PrimaryContainer": {"Image": image, "ModelDataUrl": target.model_data, "Environment": environment},
-            "Tags": tags,
-        }
-        if contract.training.use_vpc:
-            request["VpcConfig"] = vpc_config(contract)
-        sagemaker.create_model(**request)
-    return name
-
-
-def _ensure_config(
-    sagemaker: Any, contract: PlatformContract, target: Target, model: str, tags: list[dict[str, str]]
-) -> str:
-    name = config_name(target, model)
-    try:
-        sagemaker.describe_endpoint_config(EndpointConfigName=name)
-    except ClientError as error:
-        if not _missing(error):
-            raise
-        variant = {
-            "VariantName": "main",
-            "ModelName": model,
-            "InstanceType": target.instance.type,
-            "InitialInstanceCount": target.instance.count,
-            "InitialVariantWeight": 1.0,
-        }
-        request: dict[str, Any] = {"EndpointConfigName": name, "ProductionVariants": [variant], "Tags": tags}
-        if key := volume_key(contract, target.instance.type):
-            request["KmsKeyId"] = key
-        sagemaker.create_endpoint_config(**request)
-    return name
 
 
 def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
     try:
         return sagemaker.describe_endpoint(EndpointName=name)
     except ClientError as error:
-        if _missing(error):
+        if is_missing(error):
             return None
         raise
 
@@ -227,16 +167,7 @@ def _models_of(sagemaker: Any, config: str) -> tuple[str, ...]:
     try:
         answer: dict[str, Any] = sagemaker.describe_endpoint_config(EndpointConfigName=config)
     except ClientError as error:
-        if _missing(error):  # somebody deleted the configuration; the endpoint goes on
+        if is_missing(error):  # somebody deleted the configuration; the endpoint goes on
             return ()
         raise
     return tuple(variant["ModelName"] for variant in answer["ProductionVariants"])
-
-
-def _missing(error: ClientError) -> bool:
-    code, message = error_details(error)
-    return code == "ValidationException" and re.search("could not find|not found", message, re.IGNORECASE) is not None
-
-
-def _digest(parts: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]

@@ -1,0 +1,189 @@
+"""What a deployment is made of: SageMaker model, endpoint configuration and endpoint.
+
+Model and configuration are named by what they are made of, so that the same deployment twice changes nothing.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ml.audit import Line
+from ml.aws import error_details
+from ml.environment import Environment
+from ml.identity import resource_tags
+from ml.images import platform_image
+from ml.ledger import creating
+from ml.spec.model import EndpointInstance
+from ml.targets.sagemaker.training import volume_key, vpc_config
+from platform_contract import PlatformContract
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is to be served where.
+
+    job: name of the training job that the model is from. endpoint: its full name, the team's included.
+    expires: how long the endpoint may live before `ml gc` removes it; None for as long as it is wanted.
+    """
+
+    team: str
+    job: str
+    model_data: str
+    endpoint: str
+    instance: EndpointInstance
+    image: str | None
+    environment: Mapping[str, str]
+    expires: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The parts that one target needs, made where they are missing, each with its ledger entry."""
+
+    environment: Environment
+    contract: PlatformContract
+    target: Target
+
+    @cached_property
+    def image(self) -> str:
+        """The image that serves."""
+        named = self.target.image
+        return platform_image(named, self.contract) if named else self.contract.registry.serving_image
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """The container's environment."""
+        return {"AWS_DEFAULT_REGION": self.contract.platform.region, **self.target.environment}
+
+    @cached_property
+    def role(self) -> str:
+        """The role that the endpoint runs with."""
+        return self.contract.teams[self.target.team].execution_role_arn
+
+    @cached_property
+    def model(self) -> str:
+        """Name of the SageMaker model."""
+        return f"{self.target.job}-{_digest([self.image, self.target.model_data, self.role, self.variables])}"
+
+    @cached_property
+    def config(self) -> str:
+        """Name of the endpoint configuration."""
+        return config_name(self.target, self.model)
+
+    def told(self, *, replaces: str | None) -> dict[str, Any]:
+        """The deployment as the audit log tells it. replaces: the configuration that was there, None for the first."""
+        target = self.target
+        return {
+            "job": target.job,
+            "model_data": target.model_data,
+            "image": self.image,
+            "config": self.config,
+            "instance_type": target.instance.type,
+            "instance_count": target.instance.count,
+            "replaces": replaces,
+        }
+
+    def make_parts(self, intent: Line) -> None:
+        """Model and configuration, where they are not there. intent: the audit line that they belong to."""
+        if not self._is_there("DescribeModel", ModelName=self.model):
+            self._create("model", self.model, intent, "CreateModel", self._model_request())
+        if not self._is_there("DescribeEndpointConfig", EndpointConfigName=self.config):
+            self._create("endpoint-config", self.config, intent, "CreateEndpointConfig", self._config_request())
+
+    def serve(self, intent: Line, status: str | None) -> None:
+        """The endpoint, with the configuration. status: what it is now, None where it is not there.
+
+        A change of an endpoint opens an entry too: the newest one says how long it may live.
+        """
+        name, request = self.target.endpoint, {"EndpointName": self.target.endpoint, "EndpointConfigName": self.config}
+        if status is None:
+            self._create("endpoint", name, intent, "CreateEndpoint", {**request, "Tags": self._tags(intent)})
+        else:
+            self._create("endpoint", name, intent, "UpdateEndpoint", request)
+
+    def _create(self, kind: str, name: str, intent: Line, operation: str, request: dict[str, Any]) -> None:
+        target = self.target
+        details: dict[str, Any] = {"job": target.job, "config": self.config}
+        if kind == "endpoint":
+            details |= {"instance_type": target.instance.type, "instance_count": target.instance.count}
+        with creating(
+            self.environment,
+            self.contract,
+            target.team,
+            kind,
+            name,
+            expires=target.expires,
+            details=details,
+            head=intent.place,
+        ) as creation:
+            answer = self._call(operation, request)
+            creation.arn = next((str(value) for key, value in answer.items() if key.endswith("Arn")), "")
+            creation.told_by(intent)
+
+    def _is_there(self, operation: str, **request: Any) -> bool:
+        try:
+            self._call(operation, request)
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+            return False
+        return True
+
+    def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        method = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+        return getattr(self.environment.clients.client("sagemaker"), method)(**request) or {}
+
+    def _model_request(self) -> dict[str, Any]:
+        container = {"Image": self.image, "ModelDataUrl": self.target.model_data, "Environment": self.variables}
+        request: dict[str, Any] = {
+            "ModelName": self.model,
+            "ExecutionRoleArn": self.role,
+            "PrimaryContainer": container,
+            "Tags": resource_tags(self.contract, self.target.team),
+        }
+        if self.contract.training.use_vpc:
+            request["VpcConfig"] = vpc_config(self.contract)
+        return request
+
+    def _config_request(self) -> dict[str, Any]:
+        instance = self.target.instance
+        variant = {
+            "VariantName": "main",
+            "ModelName": self.model,
+            "InstanceType": instance.type,
+            "InitialInstanceCount": instance.count,
+            "InitialVariantWeight": 1.0,
+        }
+        request: dict[str, Any] = {
+            "EndpointConfigName": self.config,
+            "ProductionVariants": [variant],
+            "Tags": resource_tags(self.contract, self.target.team),
+        }
+        if key := volume_key(self.contract, instance.type):
+            request["KmsKeyId"] = key
+        return request
+
+    def _tags(self, intent: Line) -> list[dict[str, str]]:
+        return [*resource_tags(self.contract, self.target.team), intent.place.tag()]
+
+
+def config_name(target: Target, model: str) -> str:
+    """Name of the configuration that puts this model on these machines."""
+    return f"{target.endpoint}-{_digest([model, target.instance.type, target.instance.count])}"
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether SageMaker says that there is no such model, configuration or endpoint."""
+    code, message = error_details(error)
+    return code == "ValidationException" and re.search("could not find|not found", message, re.IGNORECASE) is not None
+
+
+def _digest(parts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
