@@ -53,7 +53,7 @@ def run(rounds: int) -> Report:
         (code / "train.py").write_text(SCRIPT)
         (code / "job.yaml").write_text(SPEC)
         base = _container_layout(folder / "container", code)
-        ml = [str(Path(sys.executable).with_name("ml")), "train", "job.yaml", "--env", STACK]
+        ml = [str(Path(sys.executable).with_name("ml")), "train", "job.yaml", "--env", STACK, "-y"]
         train = [str(toolkit.with_name("train"))]
         bare = {**os.environ, "SM_MODEL_DIR": str(folder / "model")}
         commands = {

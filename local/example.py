@@ -185,7 +185,7 @@ def _trained(paths: Paths, ml: _Ml, step: Step) -> dict[str, Any]:
             step.done(f"{job['name']} has run before")
             return job
     _rows_file(paths).unlink(missing_ok=True)
-    job = ml.run(step, "train", str(SPEC))
+    job = ml.run(step, "train", str(SPEC), "-y")
     _remember(paths, job["name"], None)
     step.done(f"{job['name']} completed")
     return job

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from ml.aws import error_details
 
+from ml.command_line import plan as plan  # isort: skip
 from ml.command_line import jobs as jobs  # isort: skip
 from ml.command_line import endpoints as endpoints  # isort: skip
 from ml.command_line import models as models  # isort: skip

@@ -10,7 +10,9 @@ from ml.options import (
     SPEC_HELP,
     Env,
     JobName,
+    MaxCost,
     Output,
+    Settings,
     SpecFile,
     Team,
     Wait,
@@ -22,9 +24,10 @@ from ml.options import (
 
 @app.command(
     epilog=epilog(
-        "ml train job.yaml --env local",
-        "ml train job.yaml --env dev --set learning_rate=0.05 --no-wait",
-        "ml train job.yaml --env dev --deploy -o json",
+        "ml train job.yaml --env local                         # shows the plan, and asks",
+        "ml train job.yaml --env dev -y --set learning_rate=0.05 --no-wait",
+        "ml train job.yaml --env dev --max-cost 2.50",
+        "ml train job.yaml --env dev -y --deploy -o json",
         more=SPEC_HELP,
     )
 )
@@ -32,9 +35,9 @@ def train(
     spec: SpecFile,
     env: Env = None,
     output: Output = Format.TEXT,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter in place of the spec's.")
-    ] = None,
+    settings: Settings = None,
+    max_cost: MaxCost = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Run it without the plan and without being asked.")] = False,
     wait: Wait = True,
     log: Annotated[bool, typer.Option("--log/--no-log", help="Show the job's log while waiting.")] = True,
     deploy: Annotated[bool, typer.Option("--deploy", help="Deploy the model when the job has completed.")] = False,
@@ -42,7 +45,19 @@ def train(
     """Run a training job and wait for its end, which the exit code tells."""
     from ml.commands import jobs
 
-    end(jobs.train(spec, env=env, output=output, settings=settings or [], wait=wait, show_log=log, then_deploy=deploy))
+    end(
+        jobs.train(
+            spec,
+            env=env,
+            output=output,
+            settings=settings or [],
+            max_cost=max_cost,
+            yes=yes,
+            wait=wait,
+            show_log=log,
+            then_deploy=deploy,
+        )
+    )
 
 
 @app.command(

@@ -9,6 +9,7 @@ import yaml
 from ml.commands.output import Format, duration, numbers, print_json, say, table
 from ml.environment import Environment, open_environment, readable_errors
 from ml.errors import EnvironmentNotReadyError, ExitCode, NotFoundError, SpecError
+from ml.plan.cost import cost_line
 from ml.spec import JobSpec, load_spec
 from ml.targets.sagemaker import jobs
 from ml.targets.sagemaker.logs import LOG_GROUP, JobLog, LogLine
@@ -21,17 +22,27 @@ def train(
     env: str | None,
     output: Format,
     settings: list[str],
+    max_cost: float | None,
+    yes: bool,
     wait: bool,
     show_log: bool,
     then_deploy: bool,
 ) -> ExitCode:
-    """Submit a job, and wait for its end unless told otherwise."""
-    spec = with_hyperparameters(load_spec(spec_file), settings)
+    """Show the plan and ask, submit the job, and wait for its end unless told otherwise.
+
+    yes: submit it without the plan and without asking.
+    """
+    spec = with_max_cost(with_hyperparameters(load_spec(spec_file), settings), max_cost)
     if then_deploy and spec.deploy is None:
         raise SpecError(f"{spec_file}: --deploy needs a `deploy` section that names the endpoint")
     environment = open_environment(env)
+    if not yes:
+        from ml.commands.plan import confirm
+
+        if not confirm(spec, spec_file.parent, environment):
+            return ExitCode.OK
     job = submit(spec, spec_file.parent, environment)
-    say(f"Submitted {job.name} to {environment.name}.")
+    say(f"Submitted {job.name} to {environment.name}.\n{cost_line(spec, job.cost)}")
     if not wait:
         if output is Format.JSON:
             print_json({"name": job.name, "arn": job.arn, "model_data": job.model_data, "status": "InProgress"})
@@ -135,6 +146,15 @@ def with_hyperparameters(spec: JobSpec, settings: list[str]) -> JobSpec:
     return spec.model_copy(update={"hyperparameters": changed}) if settings else spec
 
 
+def with_max_cost(spec: JobSpec, max_cost: float | None) -> JobSpec:
+    """The spec with another `max_cost`, in dollars; None leaves it."""
+    if max_cost is None:
+        return spec
+    if max_cost <= 0:
+        raise SpecError(f"--max-cost {max_cost:g}: an amount in dollars above 0")
+    return spec.model_copy(update={"max_cost": max_cost})
+
+
 def _follow(
     environment: Environment,
     name: str,
@@ -201,6 +221,8 @@ def _print_end(state: jobs.JobState, environment: Environment, output: Format, *
 
 def _outcome(state: jobs.JobState) -> str:
     time = f" after {duration(state.seconds)}" if state.seconds is not None else ""
+    if state.stopped_because:
+        return f"{'was' if state.finished else 'is being'} stopped{time}: {state.stopped_because}."
     if state.status == "Completed":
         return f"completed{time}."
     if state.exit_code is ExitCode.TIMED_OUT:

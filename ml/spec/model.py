@@ -112,6 +112,11 @@ class JobSpec(SpecModel):
     max_runtime: Seconds | None = Field(
         default=None, description="Longest run: seconds, or text such as 90m; the platform's limit where not given."
     )
+    max_cost: float | None = Field(
+        default=None,
+        gt=0,
+        description="Most that the machines of a run may cost, in US dollars; it is stopped before it passes that.",
+    )
     spot: Spot | None = Field(default=None, description="Run on spare capacity.")
     register_as: Slug | None = Field(
         default=None,

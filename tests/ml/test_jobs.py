@@ -32,7 +32,7 @@ print("loss=0.25")
 
 def test_a_job_that_succeeds_leaves_its_model_its_metrics_and_its_tags(platform: Platform, job: JobFolder) -> None:
     spec = job(WRITES_A_MODEL, hyperparameters={"rate": 0.1}, metrics={"loss": "loss=([0-9.]+)"})
-    result = platform.ml("train", spec, "--env", "local", "--set", "rate=0.2", "--set", "depth=3", "-o", "json")
+    result = platform.ml("train", spec, "--env", "local", "-y", "--set", "rate=0.2", "--set", "depth=3", "-o", "json")
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
     assert document["status"] == "Completed"
@@ -60,7 +60,7 @@ def test_a_script_that_raises_ends_with_1_its_traceback_and_where_the_log_is(
     platform: Platform, job: JobFolder
 ) -> None:
     spec = job("print('reading')\ndef read():\n    raise ValueError('no column fare')\nread()\n")
-    result = platform.ml("train", spec, "--env", "local", "--no-log")
+    result = platform.ml("train", spec, "--env", "local", "-y", "--no-log")
     assert result.returncode == 1
     assert "failed after" in result.stdout
     assert 'File "train.py", line 4' in result.stdout
@@ -74,14 +74,14 @@ def test_a_script_that_raises_ends_with_1_its_traceback_and_where_the_log_is(
 
 
 def test_a_job_that_runs_out_of_time_ends_with_5(platform: Platform, job: JobFolder) -> None:
-    result = platform.ml("train", job("import time; time.sleep(60)", max_runtime="1s"), "--env", "local")
+    result = platform.ml("train", job("import time; time.sleep(60)", max_runtime="1s"), "--env", "local", "-y")
     assert result.returncode == 5, result.stderr
     assert "ran out of time" in result.stdout
 
 
 def test_a_job_is_followed_and_stopped_by_the_name_without_its_time(platform: Platform, job: JobFolder) -> None:
     spec = job("import time\nprint('begun', flush=True)\ntime.sleep(60)", name="endless")
-    submitted = platform.ml_json("train", spec, "--env", "local", "--no-wait")
+    submitted = platform.ml_json("train", spec, "--env", "local", "-y", "--no-wait")
     follower = subprocess.Popen(
         [sys.executable, "-m", "ml", "logs", "-f", submitted["name"]],
         env={**os.environ, **platform.variables},
@@ -101,7 +101,7 @@ def test_a_job_is_followed_and_stopped_by_the_name_without_its_time(platform: Pl
 def test_control_c_stops_the_waiting_and_not_the_job(platform: Platform, job: JobFolder) -> None:
     spec = job("import time\nprint('begun', flush=True)\ntime.sleep(60)", name="left-alone")
     waiting = subprocess.Popen(
-        [sys.executable, "-m", "ml", "train", str(spec), "--env", "local"],
+        [sys.executable, "-m", "ml", "train", str(spec), "--env", "local", "-y"],
         env={**os.environ, **platform.variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -139,7 +139,7 @@ for name in "TEAM", "OTHER", "MINE":
         inputs={"team": "flights", "other": "s3://groundwork-test-data/elsewhere/", "mine": "./data"},
         name="inputs",
     )
-    result = platform.ml("train", spec, "--env", "local")
+    result = platform.ml("train", spec, "--env", "local", "-y")
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[:3] == ["TEAM a.csv team", "OTHER b.csv s3", "MINE c.csv local"]
@@ -151,10 +151,10 @@ def test_a_jobs_requirements_are_installed_for_it_and_for_no_other(
     write_wheel(tmp_path / "plumage-1.0-py3-none-any.whl", "plumage", "COLOUR = 'grey'\n")
     (tmp_path / "requirements.txt").write_text("# what the job needs\n./plumage-1.0-py3-none-any.whl\n")
     script = "import plumage\nprint('its plumage is', plumage.COLOUR)\n"
-    result = platform.ml("train", job(script, requirements="requirements.txt"), "--env", "local")
+    result = platform.ml("train", job(script, requirements="requirements.txt"), "--env", "local", "-y")
     assert result.returncode == 0, result.stderr + result.stdout
     assert "its plumage is grey" in result.stdout.splitlines()
-    without = platform.ml("train", job(script), "--env", "local")
+    without = platform.ml("train", job(script), "--env", "local", "-y")
     assert without.returncode == 1
     assert "No module named 'plumage'" in without.stdout
 
@@ -163,7 +163,7 @@ def test_requirements_that_cannot_be_installed_say_which_and_why(
     platform: Platform, job: JobFolder, tmp_path: Path
 ) -> None:
     (tmp_path / "requirements.txt").write_text("./gone-1.0-py3-none-any.whl\n")
-    result = platform.ml("train", job("", requirements="requirements.txt"), "--env", "local", "--no-log")
+    result = platform.ml("train", job("", requirements="requirements.txt"), "--env", "local", "-y", "--no-log")
     assert result.returncode == 1
     assert "pip could not install requirements.txt" in result.stdout
     assert "gone-1.0-py3-none-any.whl" in result.stdout
@@ -188,31 +188,31 @@ def test_unchanged_code_is_uploaded_once(platform: Platform, job: JobFolder) -> 
         return {entry["Key"] for entry in listed.get("Contents", [])}
 
     spec = job("print('once')", name="once")
-    platform.ml_json("train", spec, "--env", "local")
+    platform.ml_json("train", spec, "--env", "local", "-y")
     before = codes()
-    platform.ml_json("train", spec, "--env", "local")
+    platform.ml_json("train", spec, "--env", "local", "-y")
     assert codes() == before
     (spec.parent / "train.py").write_text("print('twice')")
-    platform.ml_json("train", spec, "--env", "local")
+    platform.ml_json("train", spec, "--env", "local", "-y")
     assert len(codes()) == len(before) + 2
 
 
 def test_a_job_that_is_not_there_ends_with_6_and_names_near_ones(platform: Platform, job: JobFolder) -> None:
-    platform.ml_json("train", job("", name="flights"), "--env", "local")
+    platform.ml_json("train", job("", name="flights"), "--env", "local", "-y")
     result = platform.ml("status", "research-flight")
     assert result.returncode == 6
     assert "Near: research-flights" in result.stderr
 
 
 def test_sagemakers_own_refusal_is_one_line(platform: Platform, job: JobFolder) -> None:
-    result = platform.ml("train", job("", instance={"type": "ml.nope.xlarge"}), "--env", "local")
+    result = platform.ml("train", job("", instance={"type": "ml.nope.xlarge"}), "--env", "local", "-y")
     assert result.returncode == 1
     assert result.stderr.startswith("ml: SageMaker refused the job: ")
     assert "Traceback" not in result.stderr
 
 
 def test_a_team_that_is_not_there_names_the_nearest(platform: Platform, job: JobFolder) -> None:
-    result = platform.ml("train", job("", team="reserch"), "--env", "local")
+    result = platform.ml("train", job("", team="reserch"), "--env", "local", "-y")
     assert result.returncode == 2
     assert "Did you mean 'research'?" in result.stderr
 

@@ -39,7 +39,7 @@ def iris(platform: Platform, tracking: str, tmp_path_factory: pytest.TempPathFac
     (folder / "train.py").write_text(IRIS)
     spec = {"name": "iris", "team": "research", "entry_point": "train.py", "image": "training:0.1.0"}
     (folder / "job.yaml").write_text(json.dumps({**spec, "register": "iris", "deploy": {"endpoint": "iris"}}))
-    result = platform.ml("train", folder / "job.yaml", "--env", "local")
+    result = platform.ml("train", folder / "job.yaml", "--env", "local", "-y")
     assert result.returncode == 0, result.stdout + result.stderr
     yield folder / "job.yaml"
     platform.ml("stop", "--endpoint", "research-iris")
@@ -97,7 +97,7 @@ def test_an_endpoint_that_is_not_there_ends_with_6(platform: Platform, tmp_path:
 
 
 def test_the_flight_example_beats_the_base_rate_on_months_that_it_has_not_seen(platform: Platform) -> None:
-    result = platform.ml("train", EXAMPLE / "job.yaml", "--env", "local", "--deploy", "-o", "json", timeout=300)
+    result = platform.ml("train", EXAMPLE / "job.yaml", "--env", "local", "-y", "--deploy", "-o", "json", timeout=300)
     assert result.returncode == 0, result.stderr
     job = platform.ml_json("status", "research-flight-delays")
     metrics = job["metrics"]

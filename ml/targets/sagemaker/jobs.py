@@ -16,6 +16,8 @@ from ml.errors import ExitCode, MlError, NotFoundError
 from ml.targets.sagemaker.logs import JobLog, LogLine
 from ml.targets.sagemaker.training import JOB_NAME
 
+STOPPED_TAG = "groundwork:stopped-because"
+"""Tag that the platform's spend guard (spend_guard/) puts on a job that it stops."""
 FINISHED = frozenset({"Completed", "Failed", "Stopped"})
 
 
@@ -25,6 +27,7 @@ class JobState:
 
     status: InProgress, Stopping, Completed, Failed or Stopped. detail: SageMaker's secondary status.
     seconds: how long it has trained, None before it starts. metrics: last value of each metric that the log gave.
+    stopped_because: why the platform's spend guard stopped it; None where it did not.
     """
 
     name: str
@@ -36,6 +39,7 @@ class JobState:
     metrics: dict[str, float]
     image: str
     model_data: str | None
+    stopped_because: str | None = None
 
     @property
     def finished(self) -> bool:
@@ -81,7 +85,21 @@ def describe(sagemaker: Any, name: str) -> JobState:
         model_data=answer.get("ModelArtifacts", {}).get("S3ModelArtifacts")
         if answer["TrainingJobStatus"] == "Completed"
         else None,
+        stopped_because=_stopped_because(sagemaker, answer),
     )
+
+
+def _stopped_because(sagemaker: Any, answer: dict[str, Any]) -> str | None:
+    """What the spend guard has written on a job that it stops."""
+    if answer["TrainingJobStatus"] not in {"Stopping", "Stopped"}:
+        return None
+    try:
+        tags = sagemaker.list_tags(ResourceArn=answer["TrainingJobArn"])["Tags"]
+    except ClientError as error:
+        if is_denied(error):
+            return None
+        raise
+    return next((tag["Value"] for tag in tags if tag["Key"] == STOPPED_TAG), None)
 
 
 def find(sagemaker: Any, name: str) -> JobState:

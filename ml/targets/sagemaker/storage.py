@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
+from ml.packaging.helpers import FILE_NAME as HELPERS
 from ml.packaging.inputs import LocalInput, read_input
 from ml.packaging.source import SourcePackage
 
@@ -26,11 +27,20 @@ class Uploads:
         self._bucket, _, prefix = artifact_uri.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
 
+    def has_source(self, package: SourcePackage) -> bool:
+        """Whether the code is there already."""
+        return self._exists(f"{self._prefix}code/{package.digest}/source.tar.gz")
+
+    def has_input(self, local: LocalInput) -> bool:
+        """Whether a local input is there already."""
+        return self._exists(f"{self._prefix}inputs/{local.digest}.json")
+
     def source(self, package: SourcePackage) -> str:
         """URI of the folder with the code and the driver. The archive goes last: where it is, the rest is too."""
         folder = f"{self._prefix}code/{package.digest}"
         if not self._exists(f"{folder}/source.tar.gz"):
             self._put(f"{folder}/driver.py", package.driver)
+            self._put(f"{folder}/{HELPERS}", package.helpers)
             self._put(f"{folder}/source.tar.gz", package.archive)
         return f"s3://{self._bucket}/{folder}/"
 

@@ -12,17 +12,17 @@ from botocore.exceptions import ClientError
 
 from ml.aws import error_details
 from ml.environment import Environment, is_denied, readable_errors
-from ml.errors import MlError, SpecError
+from ml.errors import MlError
 from ml.identity import resource_tags
 from ml.images import training_image
 from ml.packaging.source import pack_source
+from ml.plan.cost import MAX_COST_TAG, Cost, job_cost
 from ml.spec import Channel, JobSpec
 from ml.spec.model import as_text
 from ml.targets.sagemaker.storage import Uploads
 from platform_contract import PlatformContract, Team
 
 JOB_NAME = re.compile(r"(?P<stem>.+)-\d{8}-\d{6}-[0-9a-f]{4}")
-DEFAULT_MAX_RUNTIME_S = 24 * 3600
 LOCAL_DISK_FAMILY = re.compile(r"^ml\.(\w+dn?|g[5-9]\w*|p[4-9]\w*|trn\d\w*)\.")
 """Instance types whose disk is their own. Its hardware encrypts it, and SageMaker refuses a key for it
 (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html, VolumeKmsKeyId, and
@@ -34,11 +34,12 @@ _START = 'exec "$(command -v python3 || command -v python)" "${SM_CHANNEL_CODE:-
 
 @dataclass(frozen=True, kw_only=True)
 class SubmittedJob:
-    """A job that SageMaker has accepted. model_data: where its model.tar.gz will be."""
+    """A job that SageMaker has accepted. model_data: where its model.tar.gz will be. cost: what it costs at most."""
 
     name: str
     arn: str
     model_data: str
+    cost: Cost
 
 
 def submit(spec: JobSpec, folder: Path, environment: Environment) -> SubmittedJob:
@@ -67,7 +68,12 @@ def submit(spec: JobSpec, folder: Path, environment: Environment) -> SubmittedJo
                 raise
             raise MlError(f"SageMaker refused the job: {error_details(error).message}") from error
     name = request["TrainingJobName"]
-    return SubmittedJob(name=name, arn=answer["TrainingJobArn"], model_data=_model_data(request))
+    return SubmittedJob(
+        name=name,
+        arn=answer["TrainingJobArn"],
+        model_data=_model_data(request),
+        cost=job_cost(spec, contract),
+    )
 
 
 def job_name(spec: JobSpec) -> str:
@@ -78,10 +84,7 @@ def job_name(spec: JobSpec) -> str:
 def job_request(spec: JobSpec, contract: PlatformContract, name: str) -> dict[str, Any]:
     """CreateTrainingJob's members but for what has to be uploaded first."""
     team = contract.teams[spec.team]
-    limit = contract.training.max_runtime_seconds
-    max_runtime = spec.max_runtime or min(limit, spec.spot.max_wait if spec.spot else DEFAULT_MAX_RUNTIME_S)
-    if max_runtime > limit:
-        raise SpecError(f"max_runtime: {max_runtime} s; the platform allows {limit} s ({limit / 3600:g} hours)")
+    cost = job_cost(spec, contract)
     resources: dict[str, Any] = {
         "InstanceType": spec.instance.type,
         "InstanceCount": spec.instance.count,
@@ -102,10 +105,12 @@ def job_request(spec: JobSpec, contract: PlatformContract, name: str) -> dict[st
         "HyperParameters": {key: as_text(value) for key, value in spec.hyperparameters.items()},
         "OutputDataConfig": {"S3OutputPath": f"{team.artifact_uri}/jobs", "KmsKeyId": contract.storage.kms_key_arn},
         "ResourceConfig": resources,
-        "StoppingCondition": {"MaxRuntimeInSeconds": max_runtime},
+        "StoppingCondition": {"MaxRuntimeInSeconds": cost.max_runtime_s},
         "Environment": _variables(spec, contract),
         "Tags": resource_tags(contract, spec.team),
     }
+    if cost.max_cost_usd is not None:
+        request["Tags"].append({"Key": MAX_COST_TAG, "Value": f"{cost.max_cost_usd:f}"})
     if spec.spot:
         request["EnableManagedSpotTraining"] = True
         request["StoppingCondition"]["MaxWaitTimeInSeconds"] = spec.spot.max_wait
