@@ -1,8 +1,8 @@
 """Who a request comes from, by the access key that signed it."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,8 @@ class Identity:
     arn: what GetCallerIdentity answers. principal_arn: the user or the role itself, as access entries name it.
     principal_id: `AIDA…` of a user, `AROA…` of a role. session_name: empty for a user.
     expires_at: end of temporary credentials, None for a user's own.
+    source_identity, session_tags, transitive_tags: what the session was given when its role was assumed; empty for a
+        user. session_policy: the JSON text that limits it, or empty.
     """
 
     arn: str
@@ -30,6 +32,10 @@ class Identity:
     session_name: str
     secret_access_key: str
     expires_at: datetime | None = None
+    source_identity: str = ""
+    session_tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    transitive_tags: Sequence[str] = ()
+    session_policy: str = ""
 
 
 def identity_of(account_id: str, access_key_id: str) -> Identity | None:
@@ -46,6 +52,11 @@ def identity_of(account_id: str, access_key_id: str) -> Identity | None:
             session_name=assumed.session_name,
             secret_access_key=assumed.secret_access_key,
             expires_at=expires,
+            # What moto drops is kept on its own object, which the journal keeps (local/aws_server/access/sessions.py).
+            source_identity=getattr(assumed, "source_identity", ""),
+            session_tags=getattr(assumed, "session_tags", {}),
+            transitive_tags=getattr(assumed, "transitive_tags", ()),
+            session_policy=assumed.policy or "",
         )
     iam = iam_backends[account_id]["aws"]
     key = iam.access_keys.get(access_key_id)

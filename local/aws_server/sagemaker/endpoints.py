@@ -54,11 +54,7 @@ class Endpoints:
         if model is None:
             raise models.not_found("model", self.plane.arn(region, f"model/{model_name}"))
         container = model.get("PrimaryContainer") or model["Containers"][0]
-        if package := container.get("ModelPackageName"):
-            described = self.plane.call(
-                "sagemaker", "DescribeModelPackage", {"ModelPackageName": package}, region=region
-            )
-            packaged = described["InferenceSpecification"]["Containers"][0]
+        if packaged := model.get(models.PACKAGED):
             environment = {**(packaged.get("Environment") or {}), **(container.get("Environment") or {})}
             container = {**packaged, **container, "Environment": environment}
         return {**container, "ExecutionRoleArn": model.get("ExecutionRoleArn")}

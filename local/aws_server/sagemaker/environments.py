@@ -19,13 +19,14 @@ class EnvironmentsError(ValueError):
 class Environment:
     """What runs in place of an image.
 
-    python: absolute path of the interpreter. train, serve: the image's own commands, empty where it has none.
+    python: absolute path of the interpreter. train, serve, process: the image's own commands, empty where it has none.
     warning: set where no pattern knows the image; goes to the container's log.
     """
 
     python: str
     train: tuple[str, ...] = ()
     serve: tuple[str, ...] = ()
+    process: tuple[str, ...] = ()
     warning: str = ""
 
 
@@ -62,7 +63,7 @@ def _parse(file: Path) -> list[tuple[str, Environment]]:
         document: Any = yaml.safe_load(file.read_text())
         entries: list[tuple[str, Environment]] = []
         for number, entry in enumerate(document["environments"], start=1):
-            unknown = set(entry) - {"images", "python", "train", "serve"}
+            unknown = set(entry) - {"images", "python", "train", "serve", "process"}
             if unknown:
                 raise EnvironmentsError(f"{file}: entry {number} has unknown keys: {', '.join(sorted(unknown))}.")
             chosen = entry.get("python", "project")
@@ -72,6 +73,7 @@ def _parse(file: Path) -> list[tuple[str, Environment]]:
                 python=python,
                 train=tuple(str(word).replace("{python}", python) for word in entry.get("train", ())),
                 serve=tuple(str(word).replace("{python}", python) for word in entry.get("serve", ())),
+                process=tuple(str(word).replace("{python}", python) for word in entry.get("process", ())),
             )
             entries.extend((pattern, environment) for pattern in entry["images"])
         return entries

@@ -161,16 +161,23 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def upload_folder(
-    bucket: Bucket, folder: Path, uri: str, kms_key_id: str | None = None, known: dict[str, int] | None = None
+    bucket: Bucket,
+    folder: Path,
+    uri: str,
+    kms_key_id: str | None = None,
+    known: dict[str, int] | None = None,
+    *,
+    follow_links: bool = True,
 ) -> int:
     """Every file of a folder under a prefix; returns how many were sent.
 
-    known: path to modification time (ns) of what was sent already; kept up to date.
+    known: path to modification time (ns) of what was sent already; kept up to date. follow_links: whether a symbolic
+        link to a file is sent as that file, or left out.
     """
     name, prefix = s3_location(uri)
     sent = 0
     for path in sorted(folder.rglob("*")):
-        if not path.is_file():
+        if not path.is_file() or (path.is_symlink() and not follow_links):
             continue
         relative = path.relative_to(folder).as_posix()
         changed = path.stat().st_mtime_ns

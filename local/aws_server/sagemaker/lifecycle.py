@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.aws_server.operations import REGION, RawResponse, Server, on_start, on_stop
+from local.aws_server.sagemaker import processing_operations
 from local.aws_server.sagemaker.endpoints import start_endpoints, stop_endpoints
 from local.aws_server.sagemaker.plane import forget_plane, plane_of
 from local.aws_server.sagemaker.processes import namespace_kind
@@ -26,6 +27,7 @@ def start(server: Server) -> None:
     pages: dict[str, Any] = getattr(server, "pages", {})
     pages["/_groundwork/sagemaker/interrupt"] = interrupt
     start_jobs(server, plane)
+    processing_operations.start_jobs(server, plane)
     start_endpoints(server, plane)
 
 
@@ -53,5 +55,6 @@ def stop(server: Server) -> None:
     """A clean stop leaves no process. Jobs end with it and say so; endpoints come back with the next start."""
     plane_of(server).stopping.set()
     stop_jobs(server)
+    processing_operations.stop_jobs(server)
     stop_endpoints(server)
     forget_plane(server)

@@ -7,12 +7,15 @@ from typing import Any
 from local.aws_server.operations import Call, Server, ServiceError, operation
 from local.aws_server.sagemaker import tags
 from local.aws_server.sagemaker.files import Bucket
+from local.aws_server.sagemaker.model_packages import containers_of
 from local.aws_server.sagemaker.paging import page
 from local.aws_server.sagemaker.plane import now, plane_of, require_role, s3_location
 from local.aws_server.sagemaker.refused import refuse_configuration
 from local.aws_server.sagemaker.validation import validate
 
 MODEL_KIND, CONFIG_KIND = "sagemaker:model", "sagemaker:endpoint-config"
+PACKAGED = "PackagedContainer"
+"""Member of a model's document, not of the API: its model package's container, as it was when the model was made."""
 
 
 def not_found(what: str, arn: str) -> ServiceError:
@@ -61,23 +64,30 @@ def create_model(call: Call) -> dict[str, Any]:
         raise ServiceError("ValidationException", "The local SageMaker serves models of one container, not pipelines.")
     if request.get("ExecutionRoleArn"):
         require_role(call.server, request["ExecutionRoleArn"])
-    _check_container(call, containers[0])
+    packaged = _check_container(call, containers[0])
     arn = call.arn(f"model/{request['ModelName']}")
     request.pop("Tags", None)
     request.setdefault("EnableNetworkIsolation", False)
-    document = {**request, "CreationTime": now(), "Arn": arn}
+    document = {**request, "CreationTime": now(), "Arn": arn, PACKAGED: packaged}
     create_record(call, MODEL_KIND, "model", f"model/{request['ModelName']}", document)
     return {"ModelArn": arn}
 
 
-def _check_container(call: Call, container: Mapping[str, Any]) -> None:
+def _check_container(call: Call, container: Mapping[str, Any]) -> dict[str, Any]:
+    """The container of the model package that the model is made from; empty for a container of its own."""
     if container.get("Mode") == "MultiModel":
         raise ServiceError("ValidationException", "The local SageMaker has no multi-model containers.")
     if package := container.get("ModelPackageName"):
-        call.server.call("sagemaker", "DescribeModelPackage", {"ModelPackageName": package}, region=call.region)
-        return
+        packaged = containers_of(call.server, call.region, package)[0]
+        _check_data(call, packaged)
+        return packaged
     if "Image" not in container:
         raise ServiceError("ValidationException", "You must specify the Image or the ModelPackageName of a container.")
+    _check_data(call, container)
+    return {}
+
+
+def _check_data(call: Call, container: Mapping[str, Any]) -> None:
     uri = container.get("ModelDataUrl")
     if uri and not Bucket(plane_of(call.server), call.region, None).exists(*s3_location(uri)):
         raise ServiceError("ValidationException", f"Could not find model data at {uri}.")
@@ -87,6 +97,7 @@ def _check_container(call: Call, container: Mapping[str, Any]) -> None:
 def describe_model(call: Call) -> dict[str, Any]:
     """A model."""
     document = _get(call, MODEL_KIND, "model", "model", call.params["ModelName"])
+    document.pop(PACKAGED, None)
     return {**document, "ModelArn": document.pop("Arn")}
 
 

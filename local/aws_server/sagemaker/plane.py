@@ -195,7 +195,10 @@ def _lacks_pip(python: str) -> bool:
 
 RECORD_KINDS = {
     "training-job": "sagemaker:training-job",
+    "processing-job": "sagemaker:processing-job",
     "model": "sagemaker:model",
+    "model-package": "sagemaker:model-package",
+    "model-package-group": "sagemaker:model-package-group",
     "endpoint-config": "sagemaker:endpoint-config",
     "endpoint": "sagemaker:endpoint",
     "mlflow-tracking-server": "sagemaker:mlflow-tracking-server",

@@ -16,7 +16,6 @@ REFUSED = {
         "CreateInferenceComponent",
         "CreateLabelingJob",
         "CreateNotebookInstance",
-        "CreateProcessingJob",
         "CreateTransformJob",
         "StartPipelineExecution",
     ),
@@ -30,7 +29,7 @@ def _refuse(call: Call) -> NoReturn:
     raise ServiceError(
         "NotImplemented",
         f"The local AWS server does not run {call.service} {call.operation}: "
-        "it runs training jobs and real-time endpoints.",
+        "it runs training and processing jobs and real-time endpoints.",
         status=501,
     )
 

@@ -1,5 +1,6 @@
 """Tags of the resources that the data plane keeps; those of other resources are moto's."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,10 @@ from local.aws_server.operations import Call, Server, ServiceError, operation
 from local.aws_server.sagemaker.plane import require_arn
 
 KIND = "sagemaker:tags"
-OWN = ("training-job", "model", "endpoint-config", "endpoint", "mlflow-tracking-server", "mlflow-app")
+OWN = (
+    *("training-job", "processing-job", "model", "model-package", "model-package-group"),
+    *("endpoint-config", "endpoint", "mlflow-tracking-server", "mlflow-app"),
+)
 MOST_TAGS = 50
 
 
@@ -26,6 +30,22 @@ def _own(arn: str) -> bool:
     return arn.split(":")[-1].partition("/")[0] in OWN
 
 
+def tags_of(server: Server, arn: str) -> dict[str, str]:
+    """The tags of a resource that the data plane keeps; a version of a model package group has its group's."""
+    return server.records.get(KIND, _group_of(arn) or arn) or {}
+
+
+def _group_of(arn: str) -> str:
+    """ARN of the group that a model package is a version of; empty for every other resource."""
+    match = re.fullmatch(r"(arn:[^/]*:)model-package/([^/]+)/\d+", arn)
+    return f"{match[1]}model-package-group/{match[2]}" if match else ""
+
+
+def _refuse_versions(arn: str) -> None:
+    if _group_of(arn):
+        raise ServiceError("ValidationException", f"{arn} has the tags of its model package group: tag the group.")
+
+
 def _listed(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
@@ -37,6 +57,7 @@ def add_tags(call: Call) -> dict[str, Any]:
     if not _own(arn):
         return call.forward()
     require_arn(call.server, arn)
+    _refuse_versions(arn)
     with call.server.records.lock:
         tags = {
             **(call.server.records.get(KIND, arn) or {}),
@@ -55,7 +76,7 @@ def list_tags(call: Call) -> dict[str, Any]:
     if not _own(arn):
         return call.forward()
     require_arn(call.server, arn)
-    return {"Tags": _listed(call.server.records.get(KIND, arn) or {})}
+    return {"Tags": _listed(tags_of(call.server, arn))}
 
 
 @operation("sagemaker", "DeleteTags")
@@ -65,6 +86,7 @@ def delete_tags(call: Call) -> dict[str, Any]:
     if not _own(arn):
         return call.forward()
     require_arn(call.server, arn)
+    _refuse_versions(arn)
     with call.server.records.lock:
         kept = {
             key: value

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from local.aws_server.operations import ServiceError
 from local.aws_server.sagemaker.logs import LogStream
 from local.aws_server.sagemaker.processes import Container, LogLine, unshipped_lines
-from local.aws_server.sagemaker.training_metrics import TrainingMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,12 @@ SHIP_INTERVAL_S = 0.1
 """Least time between two deliveries of the log while a job prints without pause."""
 CHECKPOINT_INTERVAL_S = 5.0
 SHUTDOWN_GRACE_S = 2.0
+
+
+class LineReader(Protocol):
+    """Who wants to see what containers print, besides their log streams."""
+
+    def read(self, lines: Sequence[LogLine]) -> None: ...
 
 
 @dataclass
@@ -45,14 +51,15 @@ class Commands:
 class Watch:
     """One attempt's containers with their log streams (by run folder).
 
-    on_checkpoint_time: called each CHECKPOINT_INTERVAL_S while containers run; None where the job has no checkpoints.
+    metrics: reads every line; None where nothing is looked for.
+    on_checkpoint_time: called each CHECKPOINT_INTERVAL_S while containers run; None where nothing is synchronized.
     """
 
     def __init__(
         self,
         containers: Sequence[Container],
         streams: dict[Path, LogStream],
-        metrics: TrainingMetrics,
+        metrics: LineReader | None,
         commands: Commands,
         on_checkpoint_time: Callable[[], None] | None,
     ) -> None:
@@ -115,15 +122,17 @@ class Watch:
     def _ship(self, container: Container) -> None:
         lines = container.new_lines()
         if lines:
-            self._metrics.read(lines)
+            if self._metrics is not None:
+                self._metrics.read(lines)
             deliver(self._streams[container.run_dir], lines)
             container.mark_shipped()
 
 
-def deliver_the_rest(run_dir: Path, stream: LogStream, metrics: TrainingMetrics) -> None:
+def deliver_the_rest(run_dir: Path, stream: LogStream, metrics: LineReader | None) -> None:
     """Output of a container that ended while no server watched it."""
     lines = unshipped_lines(run_dir)
-    metrics.read(lines)
+    if metrics is not None:
+        metrics.read(lines)
     deliver(stream, lines)
 
 

@@ -16,6 +16,9 @@ def main(arguments):
     if arguments[:1] == ["--version"]:
         print("pip (uv stands in)")
         return 0
+    if arguments[:1] == ["uninstall"]:
+        print("pip uninstall: left out, the environment is shared with other jobs")
+        return 0
     installs = arguments[:1] == ["install"]
     options, requirements = parse(arguments[1:]) if installs else ([], [])
     missing = [line for line in requirements if not met(line)]

@@ -1,0 +1,207 @@
+"""The API of processing jobs."""
+
+import copy
+import threading
+import uuid
+from typing import Any
+
+from local.aws_server.operations import Call, Server, ServiceError, operation
+from local.aws_server.sagemaker import processing_contract as contract
+from local.aws_server.sagemaker import tags
+from local.aws_server.sagemaker.paging import page
+from local.aws_server.sagemaker.plane import Plane, now, require_role
+from local.aws_server.sagemaker.processing_record import KIND, ProcessingRecord, load, save
+from local.aws_server.sagemaker.processing_run import ProcessingRun
+from local.aws_server.sagemaker.training_operations import MOST_HOSTS, STOP_WAIT_S
+from local.aws_server.sagemaker.validation import validate
+
+DEFAULT_RUNTIME_S = 86400
+
+
+class ProcessingJobs:
+    """The jobs of one server that have not ended yet."""
+
+    def __init__(self, plane: Plane) -> None:
+        self.plane = plane
+        self._runs: dict[str, ProcessingRun] = {}
+        self._lock = threading.RLock()
+
+    def start(self, record: ProcessingRecord) -> None:
+        """Starts a job's thread, for a new job or for one of an earlier server."""
+        run = ProcessingRun(self.plane, record, self._ended)
+        with self._lock:
+            self._runs[record.key] = run
+        run.start()
+
+    def run_of(self, key: str) -> ProcessingRun | None:
+        """The thread of a job that has not ended."""
+        with self._lock:
+            return self._runs.get(key)
+
+    def resume(self) -> None:
+        """Carries on with what an earlier server left."""
+        for _, record in self.plane.server.records.items(KIND):
+            if not record.final:
+                self.start(copy.deepcopy(record))
+
+    def shut_down(self) -> None:
+        """Ends every job's processes and notes it."""
+        with self._lock:
+            runs = list(self._runs.values())
+        for run in runs:
+            run.shut_down()
+        for run in runs:
+            run.join(STOP_WAIT_S)
+
+    def _ended(self, key: str) -> None:
+        with self._lock:
+            self._runs.pop(key, None)
+
+
+_jobs: dict[int, ProcessingJobs] = {}
+
+
+def jobs_of(server: Server) -> ProcessingJobs:
+    """The running jobs of a server; raises ServiceUnavailable once it stops."""
+    jobs = _jobs.get(id(server))
+    if jobs is None:
+        raise ServiceError("ServiceUnavailable", "The local AWS server is stopping.", 503)
+    return jobs
+
+
+def start_jobs(server: Server, plane: Plane) -> None:
+    """For a server that starts."""
+    _jobs[id(server)] = ProcessingJobs(plane)
+    _jobs[id(server)].resume()
+
+
+def stop_jobs(server: Server) -> None:
+    """For a server that stops: jobs end with it."""
+    _jobs.pop(id(server)).shut_down()
+
+
+def _record(call: Call) -> ProcessingRecord:
+    name = call.params["ProcessingJobName"]
+    record = load(jobs_of(call.server).plane, call.region, name)
+    if record is None:
+        raise ServiceError("ValidationException", f"Could not find requested job with name: {name}")
+    return record
+
+
+@operation("sagemaker", "CreateProcessingJob")
+def create_processing_job(call: Call) -> dict[str, Any]:
+    """Notes the job and starts it."""
+    validate(call)
+    jobs = jobs_of(call.server)
+    request = copy.deepcopy(call.params)
+    _check(call, request)
+    name = request["ProcessingJobName"]
+    arn = call.arn(f"processing-job/{name}")
+    moment = now()
+    request.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": DEFAULT_RUNTIME_S})
+    record = ProcessingRecord(
+        request=request,
+        region=call.region,
+        arn=arn,
+        folder=str(jobs.plane.folder / "processing" / f"{name}-{uuid.uuid4().hex[:8]}"),
+        created=moment,
+        modified=moment,
+    )
+    with call.server.records.lock:
+        if load(jobs.plane, call.region, name) is not None:
+            raise ServiceError(
+                "ResourceInUse",
+                f"Processing job names must be unique within an AWS account and region, and a processing job with "
+                f"this name already exists ({arn})",
+            )
+        save(jobs.plane, record)
+        tags.set_tags(call.server, arn, request.get("Tags"))
+    jobs.start(record)
+    return {"ProcessingJobArn": arn}
+
+
+def _check(call: Call, request: dict[str, Any]) -> None:
+    """What the service checks beyond its model, and what this data plane cannot do."""
+    if "RoleArn" not in request:
+        raise ServiceError("ValidationException", "You must specify RoleArn.")
+    require_role(call.server, request["RoleArn"])
+    instance_type, count = contract.cluster_of(request)
+    if not instance_type:
+        raise ServiceError("ValidationException", "You must specify InstanceType or InstancePreferences.")
+    if count > MOST_HOSTS:
+        raise ServiceError(
+            "ResourceLimitExceeded",
+            f"The account-level service limit '{instance_type} for processing job usage' is {MOST_HOSTS} Instances, "
+            f"with current utilization of 0 Instances and a request delta of {count} Instances.",
+        )
+    inputs = [("input", each["InputName"], each) for each in request.get("ProcessingInputs") or []]
+    outputs = [
+        ("output", each["OutputName"], each)
+        for each in (request.get("ProcessingOutputConfig") or {}).get("Outputs") or []
+    ]
+    for entries in (inputs, outputs):
+        names = [name for _, name, _ in entries]
+        if len(names) != len(set(names)):
+            raise ServiceError("ValidationException", f"Names must be unique among the {entries[0][0]}s of a job.")
+    paths = [_local_path(kind, name, each) for kind, name, each in [*inputs, *outputs] if not each.get("AppManaged")]
+    if len(paths) != len(set(paths)):
+        # The service wants it as well, with an empty message: https://github.com/aws/sagemaker-python-sdk/issues/4939
+        raise ServiceError("ValidationException", "The LocalPath of every input and output must be unique.")
+
+
+def _local_path(kind: str, name: str, each: dict[str, Any]) -> str:
+    """Where an input or output lies in the container; raises ServiceError for one that cannot be there."""
+    place = each.get("S3Input" if kind == "input" else "S3Output")
+    if place is None:
+        raise ServiceError("ValidationException", f"{kind} {name}: the local SageMaker moves data of S3 only.")
+    path = str(place.get("LocalPath") or "")
+    if not path.startswith(contract.DATA_ROOT) or ".." in path.split("/"):
+        raise ServiceError("ValidationException", f"{kind} {name}: LocalPath must begin with {contract.DATA_ROOT}.")
+    if place.get("S3InputMode") == "Pipe":
+        raise ServiceError("ValidationException", f"{kind} {name}: the local SageMaker has no Pipe mode; use File.")
+    return path.rstrip("/")
+
+
+@operation("sagemaker", "DescribeProcessingJob")
+def describe_processing_job(call: Call) -> dict[str, Any]:
+    """A job with its status."""
+    return _record(call).description()
+
+
+@operation("sagemaker", "ListProcessingJobs")
+def list_processing_jobs(call: Call) -> dict[str, Any]:
+    """Jobs by time, name or status."""
+    validate(call)
+    records = call.server.records.items(KIND, f"{call.region}/")
+    entries, token = page(
+        (record.summary() for _, record in records),
+        call.params,
+        name="ProcessingJobName",
+        status="ProcessingJobStatus",
+    )
+    return {"ProcessingJobSummaries": entries, **token}
+
+
+@operation("sagemaker", "StopProcessingJob")
+def stop_processing_job(call: Call) -> dict[str, Any] | None:
+    """Asks a job to stop; it becomes Stopped once its processes are gone."""
+    record = _record(call)
+    run = jobs_of(call.server).run_of(record.key)
+    already = record.status == "Stopping"
+    if record.final or run is None or not (already or run.request_stop()):
+        raise ServiceError(
+            "ValidationException",
+            f"The request was rejected because the processing job is in status {_record(call).status}.",
+        )
+    return None
+
+
+@operation("sagemaker", "DeleteProcessingJob")
+def delete_processing_job(call: Call) -> dict[str, Any] | None:
+    """Forgets a job that has ended."""
+    record = _record(call)
+    if not record.final:
+        raise ServiceError("ResourceInUse", f"The processing job is in status {record.status} and cannot be deleted.")
+    call.server.records.delete(KIND, record.key)
+    tags.forget_tags(call.server, record.arn)
+    return None
