@@ -10,7 +10,7 @@ import gzip
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -23,23 +23,32 @@ from botocore.session import Session
 
 OPERATIONS: dict[str, tuple[str, ...]] = {
     "ssm": ("GetParameters", "GetParametersByPath"),
-    "s3": ("HeadObject", "PutObject", "GetObject", "ListObjectsV2"),
+    "s3": ("HeadObject", "PutObject", "GetObject", "ListObjectsV2", "CopyObject"),
     "sagemaker": (
         "AddTags",
         "CreateEndpoint",
         "CreateEndpointConfig",
         "CreateModel",
+        "CreateModelPackage",
+        "CreateModelPackageGroup",
+        "CreateProcessingJob",
         "CreateTrainingJob",
+        "DeleteEndpoint",
         "DescribeEndpoint",
         "DescribeEndpointConfig",
         "DescribeModel",
+        "DescribeModelPackage",
+        "DescribeProcessingJob",
         "DescribeTrainingJob",
-        "DeleteEndpoint",
         "ListEndpoints",
+        "ListModelPackages",
         "ListTags",
         "ListTrainingJobs",
+        "PutModelPackageGroupPolicy",
+        "StopProcessingJob",
         "StopTrainingJob",
         "UpdateEndpoint",
+        "UpdateModelPackage",
     ),
     "ecr": ("DescribeImages",),
     "iam": ("GetRole",),
@@ -60,6 +69,7 @@ class Clients:
     """
 
     def __init__(self, profile: str | None):
+        self._profile = profile
         self.session = Session(profile=profile)
         trimmed = trimmed_models()
         if trimmed is not None:
@@ -67,6 +77,14 @@ class Clients:
             self.session.register_component("data_loader", loader)
         self._clients: dict[str, Any] = {}
         self._answered = False
+
+    def with_credentials(self, credentials: Mapping[str, Any]) -> "Clients":
+        """The same place, called with other credentials: those of an answer of STS."""
+        other = Clients(self._profile)
+        other.session.set_credentials(  # pyright: ignore[reportUnknownMemberType]
+            credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]
+        )
+        return other
 
     @property
     def region(self) -> str | None:
