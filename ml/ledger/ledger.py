@@ -96,6 +96,11 @@ class Ledger:
                 phases.setdefault(found[0], set()).add(found[1])
         return [key for key, present in phases.items() if CLOSED not in present]
 
+    def names(self, kind: str) -> set[str]:
+        """The names of all things of a kind that have an entry, open or closed."""
+        found = (EntryKey.read(stored.key) for stored in self._store.listing(f"{kind}/"))
+        return {key.name for key, _ in filter(None, found)}
+
     def entries(self, kind: str = "", *, closed: bool = True) -> list[Entry]:
         """The entries, in the order of their names and ages.
 
@@ -151,7 +156,7 @@ class Creation:
     """
 
     entry: EntryKey
-    head: Place | None = None
+    head: Place
     arn: str | None = None
     line: Place | None = None
 
