@@ -30,7 +30,7 @@ def read_input(source: Path) -> LocalInput:
     else:
         files = tuple(InputFile(path, path.relative_to(source).as_posix(), _digest(path)) for path in _visible(source))
     whole = hashlib.sha256()
-    for file in files:
+    for file in sorted(files, key=lambda one: one.name):
         whole.update(f"{file.name}\0{file.digest}\n".encode())
     return LocalInput(whole.hexdigest(), files)
 

@@ -1,6 +1,9 @@
 """What a job needs in S3: uploaded once, under the digest of its content."""
 
+import base64
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +47,27 @@ class Uploads:
             self._put(f"{folder}/source.tar.gz", package.archive)
         return f"s3://{self._bucket}/{folder}/"
 
-    def local_input(self, source: Path) -> str:
+    def local_input(self, source: Path | LocalInput) -> str:
         """URI of the folder with the files of a local input."""
-        local = read_input(source)
+        local = source if isinstance(source, LocalInput) else read_input(source)
         folder = f"{self._prefix}inputs/{local.digest}"
         # The list of files lies beside the folder, not in it (the job would get it), and is written last.
         if not self._exists(f"{folder}.json"):
             for file in local.files:
                 self._put_file(f"{folder}/{file.name}", file.path)
             self._put(f"{folder}.json", _manifest(local))
+        return f"s3://{self._bucket}/{folder}/"
+
+    def content(self, kind: str, files: Mapping[str, bytes]) -> str:
+        """URI of a folder, below `kind`, with files of these names and contents."""
+        digest = hashlib.sha256()
+        for name in sorted(files):
+            digest.update(f"{name}\0{hashlib.sha256(files[name]).hexdigest()}\n".encode())
+        folder = f"{self._prefix}{kind}/{digest.hexdigest()}"
+        # The last one, by name, is written last: where it is, the rest is too.
+        if not self._exists(f"{folder}/{max(files)}"):
+            for name in sorted(files):
+                self._put(f"{folder}/{name}", files[name])
         return f"s3://{self._bucket}/{folder}/"
 
     def _exists(self, key: str) -> bool:
@@ -66,7 +81,10 @@ class Uploads:
         return True
 
     def _put(self, key: str, body: bytes) -> None:
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
+        # S3 keeps the checksum beside the object: the version of a data set is found without reading it
+        # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html).
+        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ChecksumSHA256=checksum)
 
     def _put_file(self, key: str, path: Path) -> None:
         if path.stat().st_size <= SINGLE_PUT_BYTES:

@@ -1,0 +1,311 @@
+"""Expectations as a suite of Great Expectations: one of its expectations for each thing that is checked.
+
+What Great Expectations cannot see in one table (rows that are in another data set, bands of a number) is put beside the
+table as a column first. Needs pandas and Great Expectations; runs in the job that checks the data too.
+"""
+
+# Pandas and Great Expectations come without types that pyright can use.
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from ml.data.expectations import Column, Expectations, instant
+from ml.data.tables import ISO_TIME, TypedTable, as_text, typed_table
+from ml.durations import written
+
+UNSEEN_SHARE = 0.01
+"""Share that the reference is taken to have of all values that it did not have: a divergence from nothing is infinite
+(Great Expectations' tail_weight_holdout)."""
+_TYPES = {
+    "integer": ("an integer", r"[+-]?\d+(\.0+)?", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"]),
+    "number": ("a number", r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", None),
+    "boolean": ("true or false", r"(?i)true|false|0|1|0\.0|1\.0", ["bool"]),
+    "time": ("an ISO 8601 time", ISO_TIME, None),
+    "text": ("text", None, None),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that is checked.
+
+    kind: rows, columns, type, missing, range, outliers, values, pattern, drift, unique, duplicates, leakage, freshness.
+    column: None for a check of the whole table. expected: what has to hold, in words. expectation: what Great
+    Expectations checks.
+    """
+
+    kind: str
+    column: str | None
+    expected: str
+    expectation: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """The checks of one data set and the table that they are about.
+
+    as_read: the table alone, for the checks of the whole of it. frame: with what was put beside it, for all others.
+    """
+
+    as_read: pd.DataFrame
+    frame: pd.DataFrame
+    checks: list[Check]
+
+
+def plan(
+    expectations: Expectations,
+    dataset: str,
+    frame: pd.DataFrame,
+    *,
+    now: datetime,
+    earlier: pd.DataFrame | None = None,
+    window: bool = False,
+) -> Planned:
+    """The checks of a data set.
+
+    now: what freshness is measured from. earlier: the first data set of `leakage`, where this is its second.
+    window: the table is a part of a stream, so that how many rows there are says nothing.
+    """
+    columns = expectations.columns_of(dataset)
+    there = {name: column for name, column in columns.items() if name in frame}
+    table = typed_table(frame, there)
+    beside: dict[str, pd.Series] = {}
+    checks = _table_checks(expectations, dataset, frame, columns, window=window)
+    for name, column in there.items():
+        checks += _column_checks(name, column, frame[name], table, beside)
+    checks += _row_checks(expectations, there, table, beside, now, earlier)
+    whole = pd.concat([table.frame, pd.DataFrame(beside, index=frame.index)], axis=1) if beside else table.frame
+    return Planned(as_read=frame, frame=whole, checks=checks)
+
+
+def _gx() -> Any:
+    import great_expectations.expectations as expectations
+
+    return expectations
+
+
+def _table_checks(
+    expectations: Expectations, dataset: str, frame: pd.DataFrame, columns: dict[str, Column], *, window: bool
+) -> list[Check]:
+    gx, rows = _gx(), expectations.rows_of(dataset)
+    checks: list[Check] = []
+    if not window:
+        most = f" and at most {rows.at_most:,}" if rows.at_most is not None else ""
+        checks.append(
+            Check(
+                kind="rows",
+                column=None,
+                expected=f"at least {rows.at_least:,}{most}",
+                expectation=gx.ExpectTableRowCountToBeBetween(min_value=rows.at_least, max_value=rows.at_most),
+            )
+        )
+    needed = [name for name, column in columns.items() if not column.optional or name in frame]
+    exact = expectations.other_columns == "refuse"
+    checks.append(
+        Check(
+            kind="columns",
+            column=None,
+            expected=f"the {len(needed)} columns of the file" + (" and no other" if exact else ""),
+            expectation=gx.ExpectTableColumnsToMatchSet(column_set=needed, exact_match=exact),
+        )
+    )
+    return checks
+
+
+def _column_checks(
+    name: str, column: Column, series: pd.Series, table: TypedTable, beside: dict[str, pd.Series]
+) -> list[Check]:
+    gx, typed = _gx(), table.typed[name]
+    checks: list[Check] = []
+
+    def add(kind: str, expected: str, expectation: Any) -> None:
+        checks.append(Check(kind=kind, column=name, expected=expected, expectation=expectation))
+
+    add(
+        "missing",
+        f"at most {percent(column.missing)}" if column.missing else "none",
+        gx.ExpectColumnValuesToNotBeNull(column=name, mostly=1 - column.missing),
+    )
+    _add_type(add, name, column, series, beside)
+    if column.range:
+        low, high = (instant(bound) for bound in column.range)
+        add(
+            "range",
+            _between(*(None if bound is None else as_text(bound) for bound in column.range)),
+            gx.ExpectColumnValuesToBeBetween(column=typed, min_value=low, max_value=high),
+        )
+    if outliers := column.outliers:
+        words = _outside(outliers.below, outliers.above)
+        add(
+            "outliers",
+            f"at most {percent(outliers.at_most)} {words}",
+            gx.ExpectColumnValuesToBeBetween(
+                column=typed, min_value=outliers.below, max_value=outliers.above, mostly=1 - outliers.at_most
+            ),
+        )
+    if column.values:
+        shown = ", ".join(as_text(value) for value in column.values[:8])
+        more = f", … ({len(column.values)} values)" if len(column.values) > 8 else ""
+        words = f"one of {len(column.values)} values" if column.personal else f"one of {shown}{more}"
+        add("values", words, gx.ExpectColumnValuesToBeInSet(column=typed, value_set=list(column.values)))
+    if column.pattern is not None:
+        add(
+            "pattern",
+            f"matches {column.pattern}",
+            gx.ExpectColumnValuesToMatchRegex(column=typed, regex=rf"\A(?:{column.pattern})\Z"),
+        )
+    if column.unique:
+        add("unique", "no value twice", gx.ExpectColumnValuesToBeUnique(column=name))
+    if column.drift is not None:
+        _add_drift(add, name, column, table.frame[typed], beside)
+    return checks
+
+
+def _add_type(add: Any, name: str, column: Column, series: pd.Series, beside: dict[str, pd.Series]) -> None:
+    gx = _gx()
+    words, regex, dtypes = _TYPES[column.type]
+    numbers = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
+    if column.type == "number":
+        dtypes = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "float32", "float64"]
+    if dtypes and series.dtype.name in dtypes:
+        add("type", words, gx.ExpectColumnValuesToBeInTypeList(column=name, type_list=dtypes))
+    elif column.type == "time" and pd.api.types.is_datetime64_any_dtype(series):
+        add("type", words, gx.ExpectColumnValuesToBeInTypeList(column=name, type_list=[series.dtype.name]))
+    elif column.type == "text":
+        # A file that does not say what is text (CSV) makes text of everything; one that does (Parquet, JSON) is asked.
+        add("type", words, gx.ExpectColumnValuesToBeOfType(column=name, type_="str"))
+    else:
+        # What is written is looked at, value by value, so that the report says which ones are wrong.
+        shown = f"{name} § written"
+        text = series.astype(object).where(series.isna(), series.map(as_text) if numbers else series.astype(str))
+        beside[shown] = text.where(series.notna(), None)
+        add("type", words, gx.ExpectColumnValuesToMatchRegex(column=shown, regex=rf"\A(?:{regex})\Z"))
+
+
+def _add_drift(add: Any, name: str, column: Column, series: pd.Series, beside: dict[str, pd.Series]) -> None:
+    if column.bands:
+        edges = [-math.inf, *column.bands.edges, math.inf]
+        labels = [str(number) for number in range(len(edges) - 1)]
+        text = pd.cut(series, edges, labels=labels, right=False).astype(object)
+        reference = dict(zip(labels, column.bands.shares, strict=True))
+    else:
+        text = series.map(as_text).where(series.notna(), None)
+        reference = dict(column.shares or {})
+    beside[f"{name} § drift"] = text
+    total = sum(reference.values()) or 1.0
+    add(
+        "drift",
+        f"divergence from the reference at most {column.drift:g}",
+        _gx().ExpectColumnKLDivergenceToBeLessThan(
+            column=f"{name} § drift",
+            partition_object={
+                "values": list(reference),
+                # A band that the reference never had is as unlikely as a value that it never had.
+                "weights": [max(share, UNSEEN_SHARE / 100) / total for share in reference.values()],
+            },
+            threshold=column.drift,
+            tail_weight_holdout=UNSEEN_SHARE,
+            bucketize_data=False,
+        ),
+    )
+
+
+def _row_checks(
+    expectations: Expectations,
+    columns: dict[str, Column],
+    table: TypedTable,
+    beside: dict[str, pd.Series],
+    now: datetime,
+    earlier: pd.DataFrame | None,
+) -> list[Check]:
+    gx = _gx()
+    checks: list[Check] = []
+    names = list(columns)
+    for group in expectations.unique:
+        if all(name in columns for name in group):
+            expectation: Any = (
+                gx.ExpectColumnValuesToBeUnique(column=group[0])
+                if len(group) == 1
+                else gx.ExpectCompoundColumnsToBeUnique(column_list=list(group))
+            )
+            checks.append(
+                Check(
+                    kind="unique",
+                    column=None,
+                    expected=f"no two rows share {', '.join(group)}",
+                    expectation=expectation,
+                )
+            )
+    if expectations.duplicates is not None and len(names) > 1:
+        share = expectations.duplicates
+        checks.append(
+            Check(
+                kind="duplicates",
+                column=None,
+                expected=f"at most {percent(share)} of the rows are there more than once"
+                if share
+                else "no row is there more than once",
+                expectation=gx.ExpectCompoundColumnsToBeUnique(column_list=names, mostly=1 - share),
+            )
+        )
+    if expectations.leakage and earlier is not None:
+        first, second = expectations.leakage.between
+        key = [name for name in expectations.leakage.key or names if name in columns and name in earlier]
+        beside["§ leaks"] = _is_in(table.frame[key], earlier[key])
+        by = f" (by {', '.join(expectations.leakage.key)})" if expectations.leakage.key else ""
+        checks.append(
+            Check(
+                kind="leakage",
+                column=None,
+                expected=f"at most {percent(expectations.leakage.at_most)} of the rows of {second} are in {first}{by}"
+                if expectations.leakage.at_most
+                else f"no row of {second} is in {first}{by}",
+                expectation=gx.ExpectColumnValuesToBeInSet(
+                    column="§ leaks", value_set=[False], mostly=1 - expectations.leakage.at_most
+                ),
+            )
+        )
+    if (fresh := expectations.freshness) and fresh.column in columns:
+        checks.append(
+            Check(
+                kind="freshness",
+                column=fresh.column,
+                expected=f"newest not older than {written(fresh.at_most)} on {now:%Y-%m-%d %H:%M} UTC",
+                expectation=gx.ExpectColumnMaxToBeBetween(
+                    column=table.typed[fresh.column], min_value=now.timestamp() - fresh.at_most
+                ),
+            )
+        )
+    return checks
+
+
+def _is_in(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
+    """Which rows are among the others, by the text of their values: what is 1 in one file may be 1.0 in another."""
+    return _row_digests(rows).isin(set(_row_digests(others)))
+
+
+def _row_digests(rows: pd.DataFrame) -> pd.Series:
+    # Missing is equal to missing, and to nothing else.
+    text = {name: rows[name].map(as_text).where(rows[name].notna(), "\0") for name in rows}
+    return pd.util.hash_pandas_object(pd.DataFrame(text, index=rows.index), index=False)
+
+
+def percent(share: float) -> str:
+    """A share as people read it: 0.1%, 12%, never 0% for what is not none."""
+    return f"{100 * share:.3g}%"
+
+
+def _between(low: str | None, high: str | None) -> str:
+    if low is None:
+        return f"at most {high}"
+    return f"at least {low}" if high is None else f"from {low} to {high}"
+
+
+def _outside(low: float | None, high: float | None) -> str:
+    parts = [f"below {low:g}"] if low is not None else []
+    return " or ".join([*parts, *([f"above {high:g}"] if high is not None else [])])
