@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ml.aws import error_details
 from ml.environment import Environment, readable_errors
 from ml.errors import MlError, NotFoundError
+from ml.write_once import WriteOnce
 from platform_contract import PlatformContract
 
 SCHEMA_VERSION = 1
@@ -122,19 +123,12 @@ def record_uri(contract: PlatformContract, team: str, job: str) -> str:
 
 
 def write_record(environment: Environment, contract: PlatformContract, record: RunRecord) -> str:
-    """Store a record; returns its URI. Raises MlError where the job has one already, which then stays as it is."""
+    """Store a record; returns its URI. Raises MlError where the job has another one, which then stays as it is."""
     uri = record_uri(contract, record.team, record.job)
-    bucket, key = _location(uri)
     with readable_errors(environment):
-        try:
-            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-            environment.clients.client("s3").put_object(
-                Bucket=bucket, Key=key, Body=record.content(), ContentType="application/json", IfNoneMatch="*"
-            )
-        except ClientError as error:
-            if error_details(error).code == "PreconditionFailed":
-                raise MlError(f"The job {record.job} has a record already ({uri}); it is not changed.") from error
-            raise
+        store = WriteOnce(environment.clients.client("s3"), uri.removesuffix(f"/{FILE_NAME}"))
+        if not store.put(FILE_NAME, record.content()):
+            raise MlError(f"The job {record.job} has another record already ({uri}); it is not changed.")
     return uri
 
 

@@ -42,14 +42,37 @@ def main():
         install(os.environ[PREFIX + "REQUIREMENTS"])
     script = os.environ[PREFIX + "ENTRY_POINT"]
     arguments = [part for name, value in sorted(hyperparameters.items()) for part in ("--" + name, value)]
-    if script.endswith(".sh"):
-        status = subprocess.run(["/bin/sh", script, *arguments]).returncode
-    else:
-        status = run_python(script, arguments)
-    sys.stdout.flush()
-    if status == 0 and os.environ.get(PREFIX + "REGISTER_MODEL") and os.environ["SM_CURRENT_HOST_RANK"] == "0":
-        register()
+    run = start_run(os.path.join(here, "groundwork.zip"), hyperparameters)
+    status = 1
+    try:
+        status = run_shell(script, arguments, run) if script.endswith(".sh") else run_python(script, arguments)
+        sys.stdout.flush()
+        if status == 0 and os.environ.get(PREFIX + "REGISTER_MODEL") and os.environ["SM_CURRENT_HOST_RANK"] == "0":
+            status = 1
+            register()
+            status = 0
+    finally:
+        if run is not None:
+            run.end("FINISHED" if status == 0 else "FAILED")
     return status
+
+
+def start_run(modules, hyperparameters):
+    """The job's MLflow run, None where there is none. The modules beside this file can be imported from now on."""
+    board = os.path.join(BASE, "output", "tensorboard")
+    os.makedirs(board, exist_ok=True)
+    os.environ.setdefault(PREFIX + "TENSORBOARD_DIR", board)
+    if not os.path.isfile(modules):
+        return None
+    # Last: what the image and the script bring wins.
+    sys.path.append(modules)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), modules]))
+    import groundwork_run
+
+    run = groundwork_run.start(BASE, hyperparameters)
+    if run is not None:
+        run.watch_output()
+    return run
 
 
 class JobError(Exception):
@@ -141,6 +164,20 @@ def run_python(script, arguments):
         report_failure(text)
         return 1
     return 0
+
+
+def run_shell(script, arguments, run):
+    """Run a shell script. Where the job has a run, its output passes through here, so that its metrics are found."""
+    command = ["/bin/sh", script, *arguments]
+    if run is None:
+        return subprocess.run(command).returncode
+    shell = subprocess.Popen(command, stdout=subprocess.PIPE)
+    while True:
+        piece = os.read(shell.stdout.fileno(), 65536)
+        if not piece:
+            return shell.wait()
+        os.write(1, piece)
+        run.feed(piece.decode("utf-8", "replace"))
 
 
 def script_traceback(error, script):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ml.errors import SpecError
+from ml.packaging.helpers import helper_archive
 from ml.packaging.ignore import Ignore
 
 IGNORE_FILE = ".mlignore"
@@ -20,12 +21,13 @@ MAX_BYTES = 256 * 1024 * 1024
 class SourcePackage(NamedTuple):
     """A job's code, ready to upload.
 
-    digest: SHA-256, in hex, of the archive and of the driver that unpacks and runs it.
+    digest: SHA-256, in hex, of the archive, of the driver that unpacks and runs it, and of the modules that go with it.
     """
 
     digest: str
     archive: bytes
     driver: bytes
+    helpers: bytes
     files: int
 
 
@@ -56,8 +58,8 @@ def pack_source(folder: Path, exclude: Iterable[str] = ()) -> SourcePackage:
             entry.size = len(content)
             entry.mode = 0o755 if os.access(folder / path, os.X_OK) else 0o644
             archive.addfile(entry, io.BytesIO(content))
-    packed, driver = buffer.getvalue(), DRIVER.read_bytes()
-    return SourcePackage(hashlib.sha256(packed + driver).hexdigest(), packed, driver, count)
+    packed, driver, helpers = buffer.getvalue(), DRIVER.read_bytes(), helper_archive()
+    return SourcePackage(hashlib.sha256(packed + driver + helpers).hexdigest(), packed, driver, helpers, count)
 
 
 def _files(folder: Path, ignore: Ignore) -> Iterator[Path]:

@@ -103,7 +103,7 @@ class JobSpec(SpecModel):
         description="Given to the script as --name value, and as SM_HP_<NAME>; lists and mappings as JSON.",
     )
     environment: dict[str, Scalar] = Field(default_factory=dict, description="Environment variables of the script.")
-    inputs: dict[str, Channel] = Field(default_factory=dict, max_length=19, description="Channels by name.")
+    inputs: dict[str, Channel] = Field(default_factory=dict, max_length=18, description="Channels by name.")
     metrics: dict[str, str] = Field(
         default_factory=dict,
         max_length=40,
@@ -140,8 +140,8 @@ class JobSpec(SpecModel):
         for name in value:
             if not re.fullmatch(r"[A-Za-z0-9.\-_]{1,64}", name):
                 raise ValueError(f"channel {name!r} may have letters, digits, '.', '-' and '_', 64 at most")
-            if name == "code":
-                raise ValueError("channel 'code' is the one that brings the script; choose another name")
+            if name in ("code", "record"):
+                raise ValueError(f"channel {name!r} is one that the platform adds; choose another name")
         return value
 
     @field_validator("metrics")

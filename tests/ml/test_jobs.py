@@ -194,7 +194,7 @@ def test_unchanged_code_is_uploaded_once(platform: Platform, job: JobFolder) -> 
     assert codes() == before
     (spec.parent / "train.py").write_text("print('twice')")
     platform.ml_json("train", spec, "--env", "local", "-y")
-    assert len(codes()) == len(before) + 2
+    assert len(codes()) == len(before) + 3
 
 
 def test_a_job_that_is_not_there_ends_with_6_and_names_near_ones(platform: Platform, job: JobFolder) -> None:

@@ -30,6 +30,7 @@ class Container:
         code.mkdir(parents=True)
         (code / "source.tar.gz").write_bytes(package.archive)
         (code / "driver.py").write_bytes(package.driver)
+        (code / "groundwork.zip").write_bytes(package.helpers)
         config = self.base / "input" / "config"
         config.mkdir()
         (config / "hyperparameters.json").write_text(json.dumps(options.get("hyperparameters", {})))

@@ -15,10 +15,13 @@ from ml.environment import Environment, is_denied, readable_errors
 from ml.errors import MlError
 from ml.identity import resource_tags
 from ml.images import training_image
+from ml.packaging.inputs import read_input
 from ml.packaging.source import pack_source
 from ml.plan.cost import MAX_COST_TAG, Cost, job_cost
+from ml.records import RecordedCode, RecordedInput, RunRecord, write_record
 from ml.spec import Channel, JobSpec
 from ml.spec.model import as_text
+from ml.targets.sagemaker.recording import new_record, with_record_channel
 from ml.targets.sagemaker.storage import Uploads
 from platform_contract import PlatformContract, Team
 
@@ -54,26 +57,30 @@ def submit(spec: JobSpec, folder: Path, environment: Environment) -> SubmittedJo
     package = pack_source(folder / spec.source_dir, spec.exclude)
     with readable_errors(environment):
         uploads = Uploads(environment.clients.client("s3"), team.artifact_uri, environment.profile)
-        channels = [_channel("code", uploads.source(package), Channel(source="code"))]
-        channels += [
-            _channel(name, _channel_uri(channel, folder, team, uploads), channel)
-            for name, channel in spec.inputs.items()
-        ]
-        request["InputDataConfig"] = channels
-        request["Environment"].update(_registration(spec, request, package.digest))
+        code = RecordedCode(digest=package.digest, uri=uploads.source(package), files=package.files)
+        inputs = {name: _input(channel, folder, team, uploads) for name, channel in spec.inputs.items()}
+    request["InputDataConfig"] = [
+        _channel("code", code.uri, Channel(source="code")),
+        *(_channel(name, inputs[name].uri, channel) for name, channel in spec.inputs.items()),
+    ]
+    request["Environment"].update(_registration(spec, request, package.digest))
+    cost = job_cost(spec, contract)
+    return send(environment, contract, new_record(spec, folder, contract, request, code, inputs, cost), cost)
+
+
+def send(environment: Environment, contract: PlatformContract, record: RunRecord, cost: Cost) -> SubmittedJob:
+    """Write a job's record, then ask SageMaker for the job. Raises MlError where SageMaker refuses it."""
+    write_record(environment, contract, record)
+    with readable_errors(environment):
         try:
-            answer = environment.clients.client("sagemaker").create_training_job(**request)
+            answer = environment.clients.client("sagemaker").create_training_job(
+                **with_record_channel(record, contract)
+            )
         except ClientError as error:
             if is_denied(error):
                 raise
             raise MlError(f"SageMaker refused the job: {error_details(error).message}") from error
-    name = request["TrainingJobName"]
-    return SubmittedJob(
-        name=name,
-        arn=answer["TrainingJobArn"],
-        model_data=_model_data(request),
-        cost=job_cost(spec, contract),
-    )
+    return SubmittedJob(name=record.job, arn=answer["TrainingJobArn"], model_data=record.model_data, cost=cost)
 
 
 def job_name(spec: JobSpec) -> str:
@@ -166,12 +173,15 @@ def _model_data(request: dict[str, Any]) -> str:
     return f"{request['OutputDataConfig']['S3OutputPath']}/{request['TrainingJobName']}/output/model.tar.gz"
 
 
-def _channel_uri(channel: Channel, folder: Path, team: Team, uploads: Uploads) -> str:
-    if channel.source.startswith("s3://"):
-        return channel.source
+def _input(channel: Channel, folder: Path, team: Team, uploads: Uploads) -> RecordedInput:
     if channel.is_local:
-        return uploads.local_input(folder / channel.source)
-    return f"{team.data_uri}/{channel.source.lstrip('/')}"
+        local = read_input(folder / channel.source)
+        return RecordedInput(
+            source=channel.source, uri=uploads.local_input(local), version=local.digest, files=len(local.files)
+        )
+    whole = channel.source.startswith("s3://")
+    uri = channel.source if whole else f"{team.data_uri}/{channel.source.lstrip('/')}"
+    return RecordedInput(source=channel.source, uri=uri)
 
 
 def _channel(name: str, uri: str, channel: Channel) -> dict[str, Any]:

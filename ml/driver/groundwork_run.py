@@ -1,0 +1,299 @@
+"""The MLflow run of a job: made before the script starts and ended with it, in any image, without the script's doing.
+
+It carries what the job's record knows (data versions, git commit, image, code), the hyperparameters, the metrics that
+the job's spec finds in the log, the machine's load, the Python environment and the script's TensorBoard logs. A script
+that uses MLflow itself goes on in this run: MLFLOW_RUN_ID says which. A job that starts again (spot) goes on in it too.
+Nothing here may end a job: what cannot be recorded is said in the log, and the script runs.
+"""
+
+# It runs in Pythons and beside libraries that this project does not choose.
+# pyright: basic
+# os.path and open, not pathlib, whose import a job's start would wait for.
+# ruff: noqa: PTH116, PTH118, PTH123, PTH202
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+from groundwork_facts import commit, environment_lock, tags
+from groundwork_http import Artifacts, ContainerCredentials, HttpError, Tracking
+from groundwork_machine import Machine
+from groundwork_output import MetricWatch, watched
+
+INTERVAL_S = 10.0
+"""Seconds between two deliveries of metrics and TensorBoard logs."""
+MOST_IN_A_BATCH = 1000
+"""https://mlflow.org/docs/latest/api_reference/rest-api.html (Log Batch: 1,000 metrics, 100 parameters and tags)"""
+MOST_FILE_BYTES = 1 << 30
+TENSORBOARD = "tensorboard"
+"""The folder of the logs, below output/ of the job and among the run's artifacts. /opt/ml/output/tensorboard is where
+SageMaker's own TensorBoardOutputConfig looks too."""
+
+
+def start(base, hyperparameters):
+    """The job's run, begun; None where the job has no record or wants none, or the tracking server does not answer.
+
+    base: the folder that is /opt/ml. The script wants none where the spec's `environment` sets MLFLOW_RUN_ID itself,
+    be it to nothing.
+    """
+    uri, path = os.environ.get("MLFLOW_TRACKING_URI"), os.path.join(base, "input", "data", "record", "record.json")
+    if not uri or "MLFLOW_RUN_ID" in os.environ or os.environ.get("SM_CURRENT_HOST_RANK", "0") != "0":
+        return None
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError:
+        return None
+    try:
+        return Run(uri, content, hyperparameters, os.path.join(base, "output", TENSORBOARD))
+    except HttpError as error:
+        print(f"No MLflow run: {error}", file=sys.stderr, flush=True)
+    except Exception as error:
+        print(f"No MLflow run: {error!r}", file=sys.stderr, flush=True)
+    return None
+
+
+class Run:
+    """A run of the tracking server, which a thread keeps up to date."""
+
+    def __init__(self, uri, content, hyperparameters, board):
+        self._record = record = json.loads(content)
+        self._content = content
+        self._hyperparameters = hyperparameters
+        self._board = board
+        self._facts = [self._send_record, self._send_environment, self._send_inputs]
+        self._sent = {}
+        self._step = 0
+        self._ended = self._apart = False
+        self._lock, self._ending = threading.Lock(), threading.Lock()
+        self._wake = threading.Event()
+        credentials = ContainerCredentials()
+        self._tracking = Tracking(uri, credentials)
+        self._machine = None if _is_true("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING") else Machine()
+        info = self._resumed() or self._created()
+        self.run_id = info["run_id"]
+        self._artifacts = Artifacts(info["artifact_uri"], self._tracking, credentials, record["region"])
+        self._watch = MetricWatch(record["request"]["AlgorithmSpecification"].get("MetricDefinitions") or [])
+        os.environ["MLFLOW_RUN_ID"] = self.run_id
+        # Runs that the script makes besides this one.
+        os.environ.setdefault(
+            "MLFLOW_RUN_CONTEXT", json.dumps({"groundwork.within_job": record["job"], **commit(record)})
+        )
+        self._thread = threading.Thread(target=self._keep_up, name="groundwork-run", daemon=True)
+        self._thread.start()
+        self._on_stop()
+
+    def watch_output(self):
+        """From now on what this process prints is searched for the spec's metrics."""
+        if self._watch.patterns:
+            sys.stdout = sys.__stdout__ = watched(sys.stdout, self._watch)
+            sys.stderr = sys.__stderr__ = watched(sys.stderr, self._watch)
+
+    def feed(self, text):
+        """Output of the script where it is a process of its own."""
+        self._apart = True
+        self._watch.feed("script", text)
+
+    def end(self, status):
+        """The last delivery, and the run's status: FINISHED, FAILED or KILLED. False where it is ended already, or just
+        being ended by another thread."""
+        if not self._ending.acquire(blocking=False):
+            return False
+        self._ended = True
+        self._wake.set()
+        self._lock.acquire(timeout=30)
+        for step in (self._send_facts, self._send_load, self._send_board, self._fill_in, lambda: self._update(status)):
+            try:
+                step()
+            except Exception as error:
+                print(f"The MLflow run misses something: {error}", file=sys.stderr, flush=True)
+        return True
+
+    def _resumed(self):
+        """The run of an earlier start of this job. Only jobs that may start again are asked about."""
+        request = self._record["request"]
+        if not (request.get("EnableManagedSpotTraining") or request.get("RetryStrategy")):
+            return None
+        found = self._tracking.call(
+            "POST",
+            "runs/search",
+            {
+                "experiment_ids": [self._experiment()],
+                "filter": "tags.`groundwork.job` = '{}'".format(self._record["job"]),
+                "max_results": 1,
+            },
+        ).get("runs")
+        if not found:
+            return None
+        run = found[0]
+        metrics = run.get("data", {}).get("metrics", [])
+        self._step = 1 + max([int(one.get("step", 0)) for one in metrics if one["key"][:7] == "system/"], default=-1)
+        self._tracking.call("POST", "runs/update", {"run_id": run["info"]["run_id"], "status": "RUNNING"})
+        return run["info"]
+
+    def _created(self):
+        answer = self._tracking.call(
+            "POST",
+            "runs/create",
+            {
+                "experiment_id": self._experiment(),
+                "run_name": self._record["job"],
+                "start_time": _now(),
+                "tags": [{"key": key, "value": value} for key, value in tags(self._record, self._content).items()],
+            },
+        )
+        return answer["run"]["info"]
+
+    def _experiment(self):
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or self._record["experiment"]
+        for _ in range(2):
+            try:
+                found = self._tracking.call("GET", "experiments/get-by-name", {"experiment_name": name})
+                return found["experiment"]["experiment_id"]
+            except HttpError as error:
+                if error.status != 404:
+                    raise
+            try:
+                return self._tracking.call("POST", "experiments/create", {"name": name})["experiment_id"]
+            except HttpError as error:
+                # Another job of the same name has made it meanwhile.
+                if error.code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+        raise HttpError(f"the experiment {name!r} is neither there nor can it be made")
+
+    def _keep_up(self):
+        while True:
+            for step in (self._send_facts, self._send_metrics_that_nobody_else_sends, self._send_board):
+                with self._lock:
+                    # What goes wrong now is tried again, and said at the end if it still does then.
+                    if not self._ended:
+                        with contextlib.suppress(Exception):
+                            step()
+            if self._wake.wait(INTERVAL_S):
+                return
+            with self._lock, contextlib.suppress(Exception):
+                self._send_load()
+
+    def _send_facts(self):
+        while self._facts:
+            self._facts[0]()
+            self._facts.pop(0)
+
+    def _send_record(self):
+        self._artifacts.put("record.json", self._content)
+
+    def _send_environment(self):
+        lock = environment_lock().encode()
+        self._artifacts.put("environment/requirements.txt", lock)
+        digest = hashlib.sha256(lock).hexdigest()
+        self._tracking.call(
+            "POST", "runs/set-tag", {"run_id": self.run_id, "key": "groundwork.environment", "value": digest}
+        )
+
+    def _send_inputs(self):
+        datasets = [
+            {
+                "tags": [{"key": "mlflow.data.context", "value": name}],
+                "dataset": {
+                    "name": name,
+                    # A dataset's digest has 36 characters at most; the tag groundwork.data.<name> has all of it.
+                    "digest": (one.get("version") or hashlib.sha256(one["uri"].encode()).hexdigest())[-36:],
+                    "source_type": "s3",
+                    "source": json.dumps({"uri": one["uri"]}),
+                },
+            }
+            for name, one in sorted(self._record.get("inputs", {}).items())
+        ]
+        if datasets:
+            self._tracking.call("POST", "runs/log-inputs", {"run_id": self.run_id, "datasets": datasets})
+
+    def _send_load(self):
+        if self._machine is not None:
+            moment = _now()
+            self._log_metrics([(key, value, moment, self._step) for key, value in self._machine.reading().items()])
+            self._step += 1
+
+    def _send_metrics_that_nobody_else_sends(self):
+        if not self._may_log_itself():
+            self._log_metrics(self._watch.take())
+
+    def _may_log_itself(self):
+        """Whether the script may log to MLflow what it also prints: then only the end shows what is missing."""
+        return self._apart or "mlflow" in sys.modules
+
+    def _send_board(self):
+        for folder, _, files in os.walk(self._board):
+            for name in files:
+                path = os.path.join(folder, name)
+                size = os.path.getsize(path)
+                state = size, os.stat(path).st_mtime_ns
+                if self._sent.get(path) != state and size <= MOST_FILE_BYTES:
+                    with open(path, "rb") as file:
+                        # A file that still grows is sent as long as it was.
+                        body = file.read(size)
+                    self._artifacts.put(TENSORBOARD + "/" + os.path.relpath(path, self._board), body)
+                    self._sent[path] = state
+
+    def _fill_in(self):
+        """Metrics and parameters that the script has not logged by itself."""
+        data = self._tracking.call("GET", "runs/get", {"run_id": self.run_id})["run"].get("data", {})
+        if self._may_log_itself():
+            logged = {one["key"] for one in data.get("metrics", [])}
+            self._log_metrics([one for one in self._watch.take() if one[0] not in logged])
+        else:
+            self._log_metrics(self._watch.take())
+        known = {one["key"] for one in data.get("params", [])}
+        missing = [
+            {"key": key, "value": value} for key, value in sorted(self._hyperparameters.items()) if key not in known
+        ]
+        for first in range(0, len(missing), 100):
+            self._tracking.call(
+                "POST", "runs/log-batch", {"run_id": self.run_id, "params": missing[first : first + 100]}
+            )
+
+    def _update(self, status):
+        self._tracking.call("POST", "runs/update", {"run_id": self.run_id, "status": status, "end_time": _now()})
+
+    def _log_metrics(self, metrics):
+        for first in range(0, len(metrics), MOST_IN_A_BATCH):
+            batch = [
+                {"key": key, "value": value, "timestamp": moment, "step": step}
+                for key, value, moment, step in metrics[first : first + MOST_IN_A_BATCH]
+            ]
+            self._tracking.call("POST", "runs/log-batch", {"run_id": self.run_id, "metrics": batch})
+
+    def _on_stop(self):
+        """SIGTERM, by which SageMaker stops a job, ends the run and then the process, unless the script handles it.
+
+        The signal wakes a thread too: the main thread may be inside a library that returns after minutes.
+        """
+
+        def stopped(*_):
+            if self.end("KILLED"):
+                sys.stdout.flush()
+                os._exit(128 + signal.SIGTERM)
+
+        def wait_for_signals(descriptor):
+            while True:
+                received = os.read(descriptor, 1)
+                if received and received[0] == signal.SIGTERM and signal.getsignal(signal.SIGTERM) is stopped:
+                    stopped()
+
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.signal(signal.SIGTERM, stopped)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        threading.Thread(target=wait_for_signals, args=(reading,), daemon=True).start()
+
+
+def _is_true(name):
+    return os.environ.get(name, "").lower() in ("true", "1")
+
+
+def _now():
+    return int(time.time() * 1000)
