@@ -13,6 +13,7 @@ from pathlib import Path
 from local.aws_server.operations import ServerSettings, start_hooks, stop_hooks
 
 OVERLAYS = (
+    "local.aws_server.access",
     "local.aws_server.alarms",
     "local.aws_server.amp",
     "local.aws_server.budgets",
@@ -21,6 +22,7 @@ OVERLAYS = (
     "local.aws_server.codeconnections",
     "local.aws_server.cost_anomalies",
     "local.aws_server.ec2_launch",
+    "local.aws_server.ecr",
     "local.aws_server.ecr_pull_through",
     "local.aws_server.eks",
     "local.aws_server.iam_oidc",

@@ -63,7 +63,7 @@ RECORDED: tuple[Recorded, ...] = (
         "codebuild",
         "project, webhook",
         "role, cache bucket, VPC, GPU sizes, a credential for the forge, an EVENT filter",
-        "no build runs, and no forge is told of a webhook",
+        "no build of a forge's repository runs (those of sources in S3 do), and no forge is told of a webhook",
     ),
     Recorded(
         "codebuild",
@@ -78,7 +78,12 @@ RECORDED: tuple[Recorded, ...] = (
         "no forge is connected",
     ),
     Recorded("iam", "identity provider", "address, audiences", "no token of a forge is accepted"),
-    Recorded("ecr", "scanning configuration of the registry", "the service model", "no image is scanned"),
+    Recorded(
+        "ecr",
+        "scanning configuration of the registry",
+        "the service model",
+        "scans look up locked Python packages in a file of advisories (docs/images.md)",
+    ),
     Recorded(
         "grafana",
         "workspace, its SAML configuration and its permissions",

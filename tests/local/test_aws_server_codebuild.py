@@ -80,10 +80,10 @@ def test_a_project_that_could_not_run_is_refused(server: AwsServerProcess, role:
     assert said in message
 
 
-def test_nothing_pretends_to_build(server: AwsServerProcess, role: str):
+def test_a_build_of_a_forges_repository_is_refused(server: AwsServerProcess, role: str):
     codebuild = server.client("codebuild")
     codebuild.create_project(**project(role, "idle"))
-    assert "runs no builds" in refusal(lambda: codebuild.start_build(projectName="idle"))[1]
+    assert "runs builds of sources in S3 alone" in refusal(lambda: codebuild.start_build(projectName="idle"))[1]
 
 
 def test_a_webhook_needs_a_credential_for_its_forge_and_a_credential_a_confirmed_connection(

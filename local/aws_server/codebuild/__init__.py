@@ -1,5 +1,5 @@
-"""CodeBuild as a runner of other forges' jobs needs it: projects, webhooks and source credentials; nothing builds."""
+"""CodeBuild: projects, webhooks and credentials as a runner of other forges' jobs needs them; builds that truly run."""
 
-from local.aws_server.codebuild import builds, credentials, projects, webhooks
+from local.aws_server.codebuild import builds, credentials, lifecycle, projects, webhooks
 
-__all__ = ["builds", "credentials", "projects", "webhooks"]
+__all__ = ["builds", "credentials", "lifecycle", "projects", "webhooks"]
