@@ -22,6 +22,11 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 
+TRUSTED_TYPES = [
+    "numpy.dtype",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    "scipy.interpolate._bsplines.BSpline",
+]
 LIBRARIES = ("mlflow", "scikit-learn", "pandas", "numpy")
 
 
@@ -79,6 +84,8 @@ def save(model: Pipeline, test: pd.DataFrame, parameters: dict[str, object], met
             os.environ.get("SM_MODEL_DIR", "model"),
             signature=infer_signature(example, model.predict(example)),
             input_example=example,
+            # Types that this model is made of, so that loading it trusts these and no others.
+            skops_trusted_types=TRUSTED_TYPES,
             # Said here: finding them out takes MLflow another process and ten seconds.
             pip_requirements=[f"{name}=={version(name)}" for name in LIBRARIES],
         )
