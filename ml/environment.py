@@ -152,6 +152,17 @@ def team_names(environment: Environment) -> list[str]:
         return sorted(team for page in pages for entry in page["Parameters"] for team in json.loads(entry["Value"]))
 
 
+def chosen_team(environment: Environment, given: str | None) -> str:
+    """The team that a command means: what `--team` says, $GROUNDWORK_TEAM, or the only one. Raises SpecError."""
+    name = given or os.environ.get("GROUNDWORK_TEAM")
+    if name:
+        return name
+    teams = team_names(environment)
+    if len(teams) != 1:
+        raise SpecError(f"Which team? Say --team NAME; {environment.name!r} has {', '.join(teams) or 'none'}.")
+    return teams[0]
+
+
 def owning_team(name: str, teams: list[str]) -> str | None:
     """The team whose things have such a name: `<team>-…`, the longest where several fit; None for nobody's."""
     fitting = [team for team in teams if name.startswith(f"{team}-")]

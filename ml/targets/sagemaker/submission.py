@@ -7,6 +7,7 @@ from typing import Any
 from ml.audit import append
 from ml.environment import Environment
 from ml.ledger import creating
+from ml.records import RunRecord
 from platform_contract import PlatformContract
 
 MARGIN = timedelta(hours=1)
@@ -44,6 +45,18 @@ def start(
             append(environment, contract, team, "submit", name, _told(request, facts), after=creation.head)
         )
     return creation.arn
+
+
+def facts_of(record: RunRecord) -> dict[str, Any]:
+    """What the audit log says of a run besides its request. record: digest of the run's whole record."""
+    git = record.git
+    return {
+        "code": record.code.digest,
+        "commit": git.commit if git else None,
+        "dirty": git.dirty if git else None,
+        "data_versions": {name: one.version for name, one in record.inputs.items() if one.version},
+        "record": record.digest,
+    }
 
 
 def _made_of(request: Mapping[str, Any], artifact_uri: str) -> dict[str, Any]:
