@@ -1,0 +1,28 @@
+"""What AWS Lambda calls."""
+
+import json
+import logging
+import os
+from typing import Any
+
+import boto3
+
+from spend_guard.look import Clients, look
+
+logging.getLogger("spend_guard").setLevel(logging.INFO)
+_SESSION = boto3.Session()
+_CLIENTS = Clients(*(_SESSION.client(service) for service in ("ssm", "s3", "sagemaker")))  # pyright: ignore
+"""Made once an execution environment, which serves many looks."""
+
+
+def handler(event: Any, context: Any) -> dict[str, Any]:
+    """Look once; the answer says what was seen and stopped.
+
+    Raises RuntimeError where something that had to be stopped was not, so that the function's Errors metric counts it.
+    """
+    done = look(_CLIENTS, os.environ["GROUNDWORK_CONTRACT"], int(os.environ["GROUNDWORK_INTERVAL_S"]))
+    document = done.document()
+    print(json.dumps(document))
+    if done.failed:
+        raise RuntimeError("; ".join(done.failed))
+    return document
