@@ -18,14 +18,16 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
+from ml.commands.output import say
 from ml.data.expectations import Expectations
 from ml.data.findings import CheckResult, result_of
 from ml.data.load import load_expectations
-from ml.environment import Environment, is_denied
+from ml.environment import Environment, is_denied, readable_errors
 from ml.errors import MlError, SpecError
 from ml.identity import resource_tags
 from ml.images import platform_image, training_image
 from ml.ledger import creating
+from ml.records import RecordedInput
 from ml.spec import JobSpec
 from ml.targets.sagemaker.jobs import Pause
 from ml.targets.sagemaker.training import volume_key, vpc_config
@@ -110,6 +112,30 @@ def load_gate(spec: JobSpec, folder: Path) -> Expectations:
     return expectations
 
 
+def check_inputs(
+    spec: JobSpec,
+    folder: Path,
+    environment: Environment,
+    contract: PlatformContract,
+    request: dict[str, Any],
+    inputs: Mapping[str, RecordedInput],
+    put_content: Callable[[str, Mapping[str, bytes]], str],
+) -> dict[str, RecordedInput]:
+    """Check what a training job would read, and make the request one for a job that reads nothing else.
+
+    request: CreateTrainingJob's members so far; the channel with the result and the variable that demands it are added.
+    Returns the inputs with their versions. Raises as `validated` does.
+    """
+    uris = {name: one.uri for name, one in inputs.items()}
+    with readable_errors(environment):
+        passed = validated(spec, folder, environment, contract, request["TrainingJobName"], uris, put_content, say)
+    request["InputDataConfig"].append(passed.channel)
+    request["Environment"].update(passed.variables)
+    return {
+        name: one.model_copy(update={"version": passed.versions.get(name, one.version)}) for name, one in inputs.items()
+    }
+
+
 def validated(
     spec: JobSpec,
     folder: Path,
@@ -118,12 +144,12 @@ def validated(
     job: str,
     channels: Mapping[str, str],
     put_content: Callable[[str, Mapping[str, bytes]], str],
-    say: Callable[[str], None],
+    tell: Callable[[str], None],
 ) -> Validated:
     """Check a training job's data in a processing job of the team, and wait for the result.
 
     job: the training job's name. channels: name to S3 URI. put_content: uploads files, by name, under their content's
-    digest and returns the folder's URI (`Uploads.content`). say: takes lines of progress.
+    digest and returns the folder's URI (`Uploads.content`). tell: takes lines of progress.
     Raises SpecError, and DataError where the data are not as expected or could not be checked.
     """
     expectations = load_gate(spec, folder)
@@ -141,14 +167,14 @@ def validated(
         if is_denied(error):
             raise
         raise MlError(f"SageMaker refused the data validation: {error_details(error).message}") from error
-    say(f"Checking the data in {name} …")
-    _wait(sagemaker, name, say)
+    tell(f"Checking the data in {name} …")
+    _wait(sagemaker, name, tell)
     content = _read(environment, f"{uri}/result.json")
     document = json.loads(content)
     result = result_of(document)
     if not result.passed:
         raise DataError(refusal(result, name, uri, environment.name))
-    say(f"The data are as expected: {len(result.findings)} checks passed.")
+    tell(f"The data are as expected: {len(result.findings)} checks passed.")
     versions = {channel: entry["digest"] for channel, entry in document["channels"].items()}
     return Validated(job=name, uri=f"{uri}/", digest=hashlib.sha256(content).hexdigest(), versions=versions)
 
@@ -256,7 +282,7 @@ def _output(request: Mapping[str, Any]) -> str:
     return str(request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"])
 
 
-def _wait(sagemaker: Any, name: str, say: Callable[[str], None]) -> None:
+def _wait(sagemaker: Any, name: str, tell: Callable[[str], None]) -> None:
     """Wait for the end of the check. Who stops waiting stops it: nothing else would use its result."""
     pause = Pause()
     try:
@@ -267,7 +293,7 @@ def _wait(sagemaker: Any, name: str, say: Callable[[str], None]) -> None:
                 break
             pause.sleep()
     except KeyboardInterrupt:
-        say(f"\nStopping {name}; no job was started.")
+        tell(f"\nStopping {name}; no job was started.")
         sagemaker.stop_processing_job(ProcessingJobName=name)
         raise
     if status != "Completed":

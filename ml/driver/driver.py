@@ -10,7 +10,7 @@ The container contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-alg
 # It runs in Pythons and beside libraries that this project does not choose.
 # pyright: basic
 # os.path, not pathlib, whose import a job's start would wait for.
-# ruff: noqa: PTH100, PTH103, PTH113, PTH118, PTH119, PTH120, PTH123, PTH208
+# ruff: noqa: PTH100, PTH103, PTH110, PTH113, PTH118, PTH119, PTH120, PTH123, PTH208
 
 import json
 import os
@@ -38,6 +38,7 @@ def main():
     os.makedirs(os.environ["SM_MODEL_DIR"], exist_ok=True)
     os.makedirs(os.environ["SM_OUTPUT_DATA_DIR"], exist_ok=True)
     os.chdir(source)
+    refuse_other_data(os.path.join(here, "groundwork.zip"))
     if os.environ.get(PREFIX + "REQUIREMENTS"):
         install(os.environ[PREFIX + "REQUIREMENTS"])
     script = os.environ[PREFIX + "ENTRY_POINT"]
@@ -55,6 +56,19 @@ def main():
         if run is not None:
             run.end("FINISHED" if status == 0 else "FAILED")
     return status
+
+
+def refuse_other_data(modules):
+    """Go no further on data that were to be checked and are not those that passed."""
+    channel = os.path.join(BASE, "input", "data", "data-validation")
+    if PREFIX + "VALIDATION" not in os.environ and not os.path.exists(channel):
+        return
+    sys.path.append(modules)
+    import groundwork_data
+
+    problem = groundwork_data.problem(BASE)
+    if problem:
+        raise JobError(problem)
 
 
 def start_run(modules, hyperparameters):

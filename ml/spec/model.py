@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ml.spec.base import MAX_NAMES, Scalar, Seconds, Slug, SpecModel
 from ml.spec.gates import Gates
+from ml.spec.validation import Validation, check_channels
 
 
 class Framework(SpecModel):
@@ -103,7 +104,7 @@ class JobSpec(SpecModel):
         description="Given to the script as --name value, and as SM_HP_<NAME>; lists and mappings as JSON.",
     )
     environment: dict[str, Scalar] = Field(default_factory=dict, description="Environment variables of the script.")
-    inputs: dict[str, Channel] = Field(default_factory=dict, max_length=18, description="Channels by name.")
+    inputs: dict[str, Channel] = Field(default_factory=dict, max_length=17, description="Channels by name.")
     metrics: dict[str, str] = Field(
         default_factory=dict,
         max_length=40,
@@ -123,6 +124,9 @@ class JobSpec(SpecModel):
         alias="register",
         description="Registered model that a successful run adds a version to.",
     )
+    validation: Validation | None = Field(
+        default=None, description="Check of the inputs before the job; it trains on what passed and on nothing else."
+    )
     gates: Gates | None = Field(default=None, description="What `ml promote` asks of a version, and its model card.")
     deploy: Deployment | None = Field(default=None, description="What `ml deploy` does with the model.")
 
@@ -140,7 +144,7 @@ class JobSpec(SpecModel):
         for name in value:
             if not re.fullmatch(r"[A-Za-z0-9.\-_]{1,64}", name):
                 raise ValueError(f"channel {name!r} may have letters, digits, '.', '-' and '_', 64 at most")
-            if name in ("code", "record"):
+            if name in ("code", "record", "data-validation"):
                 raise ValueError(f"channel {name!r} is one that the platform adds; choose another name")
         return value
 
@@ -168,6 +172,8 @@ class JobSpec(SpecModel):
             raise ValueError(f"team and deploy.endpoint may have {MAX_NAMES - 1} characters together")
         if self.gates and self.gates.data not in self.inputs:
             raise ValueError(f"gates.data: there is no input {self.gates.data!r}; there is {', '.join(self.inputs)}")
+        if self.validation:
+            check_channels(self.validation, {name: channel.mode for name, channel in self.inputs.items()})
         if self.spot and self.max_runtime and self.spot.max_wait < self.max_runtime:
             raise ValueError("spot.max_wait is the whole time, waiting included: it must be max_runtime or longer")
         return self

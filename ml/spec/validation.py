@@ -1,5 +1,7 @@
 """The step before training that checks a job's data."""
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
 from ml.spec.base import Seconds, SpecModel
@@ -29,3 +31,16 @@ class Validation(SpecModel):
         default_factory=lambda: CheckInstance.model_validate({}), description="Machine to check on."
     )
     max_runtime: Seconds = Field(default=3600, description="Longest check: seconds, or text such as 30m.")
+
+
+def check_channels(validation: Validation, modes: Mapping[str, str]) -> None:
+    """Raises ValueError for a channel that cannot be checked. modes: name of each of the job's inputs to its mode."""
+    if not modes:
+        raise ValueError("validation: there is no input to check; name the data in `inputs`")
+    for name in validation.channels or tuple(modes):
+        if name not in modes:
+            raise ValueError(f"validation.channels: {name!r} is none of the inputs ({', '.join(modes)})")
+        if modes[name] == "Pipe":
+            raise ValueError(
+                f"validation: {name!r} comes through a pipe; files alone can be compared: use FastFile"
+            )

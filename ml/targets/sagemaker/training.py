@@ -23,6 +23,7 @@ from ml.spec import Channel, JobSpec
 from ml.spec.model import as_text
 from ml.targets.sagemaker.recording import new_record, with_record_channel
 from ml.targets.sagemaker.storage import Uploads
+from ml.targets.sagemaker.submission import facts_of, start
 from platform_contract import PlatformContract, Team
 
 JOB_NAME = re.compile(r"(?P<stem>.+)-\d{8}-\d{6}-[0-9a-f]{4}")
@@ -64,6 +65,10 @@ def submit(spec: JobSpec, folder: Path, environment: Environment) -> SubmittedJo
         *(_channel(name, inputs[name].uri, channel) for name, channel in spec.inputs.items()),
     ]
     request["Environment"].update(_registration(spec, request, package.digest))
+    if spec.validation:
+        from ml.data.gate import check_inputs
+
+        inputs = check_inputs(spec, folder, environment, contract, request, inputs, uploads.content)
     cost = job_cost(spec, contract)
     return send(environment, contract, new_record(spec, folder, contract, request, code, inputs, cost), cost)
 
@@ -73,14 +78,13 @@ def send(environment: Environment, contract: PlatformContract, record: RunRecord
     write_record(environment, contract, record)
     with readable_errors(environment):
         try:
-            answer = environment.clients.client("sagemaker").create_training_job(
-                **with_record_channel(record, contract)
-            )
+            request = with_record_channel(record, contract)
+            arn = start(environment, contract, record.team, request, facts_of(record))
         except ClientError as error:
             if is_denied(error):
                 raise
             raise MlError(f"SageMaker refused the job: {error_details(error).message}") from error
-    return SubmittedJob(name=record.job, arn=answer["TrainingJobArn"], model_data=record.model_data, cost=cost)
+    return SubmittedJob(name=record.job, arn=arn, model_data=record.model_data, cost=cost)
 
 
 def job_name(spec: JobSpec) -> str:
