@@ -21,6 +21,7 @@ from local.aws_server.operations import (
     Records,
     ServerSettings,
     ServiceError,
+    guard_for,
     overlaid_services,
     overlay_for,
 )
@@ -93,9 +94,12 @@ class AwsServer:
             if matched is None:
                 continue
             operation, path_parameters = matched
-            if overlay_for(service, operation.name) is None:
-                break
             try:
+                if overlay_for(service, operation.name) is None:
+                    if check := guard_for(service, operation.name):
+                        params = {**request.args.to_dict(), **path_parameters}
+                        check(self._call(service, operation.name, params, scope, environ, b""))
+                    break
                 params = protocol.parse_members(operation, request, path_parameters)
                 call = self._call(service, operation.name, params, scope, environ, body)
                 return self._run_overlay(call, operation, environ)
@@ -126,6 +130,8 @@ class AwsServer:
             region=region,
             access_key_id=key,
         )
+        if check := guard_for(service, operation):
+            check(call)
         overlay = overlay_for(service, operation)
         if overlay is None:
             return call.forward()
@@ -174,6 +180,8 @@ class AwsServer:
             raise ServiceError("ValidationException", f"{call.operation} lacks the required {', '.join(missing)}.")
         overlay = overlay_for(call.service, call.operation)
         assert overlay is not None
+        if check := guard_for(call.service, call.operation):
+            check(call)
         result = overlay(call)
         return result if isinstance(result, RawResponse) else protocol.serialize(operation, result or {})
 

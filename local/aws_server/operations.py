@@ -150,8 +150,10 @@ class Call:
 
 
 Overlay = Callable[[Call], "dict[str, Any] | RawResponse | None"]
+Guard = Callable[[Call], None]
 
 _overlays: dict[tuple[str, str], Overlay] = {}
+_guards: dict[tuple[str, str], Guard] = {}
 _start_hooks: list[Callable[[Server], None]] = []
 _stop_hooks: list[Callable[[Server], None]] = []
 
@@ -180,14 +182,36 @@ def on_stop(hook: Callable[[Server], None]) -> Callable[[Server], None]:
     return hook
 
 
+def guard(service: str, *names: str) -> Callable[[Guard], Guard]:
+    """Registers what decides whether a caller may have an operation; it raises ServiceError where not.
+
+    It runs before the overlay, or before moto. Of an operation without an overlay the call has no body, and only the
+    params of the path and of the query.
+    """
+
+    def register(function: Guard) -> Guard:
+        for name in names:
+            if (service, name) in _guards:
+                raise ValueError(f"{service} {name} has two guards.")
+            _guards[service, name] = function
+        return function
+
+    return register
+
+
+def guard_for(service: str, name: str) -> Guard | None:
+    """The guard of an operation, None where every key may have it."""
+    return _guards.get((service, name))
+
+
 def overlay_for(service: str, name: str) -> Overlay | None:
     """The overlay of an operation, None where moto has it all."""
     return _overlays.get((service, name))
 
 
 def overlaid_services() -> tuple[str, ...]:
-    """Services that have an overlay, in the order of registration."""
-    return tuple(dict.fromkeys(service for service, _ in _overlays))
+    """Services that have an overlay or a guard, in the order of registration."""
+    return tuple(dict.fromkeys(service for service, _ in (*_overlays, *_guards)))
 
 
 def overlaid_operations() -> Iterator[tuple[str, str]]:

@@ -56,7 +56,7 @@ def user_context(call: Call) -> dict[str, Any]:
     return {"IamIdentity": who}
 
 
-def metadata_context(call: Call) -> Mapping[str, Any]:
-    """The package that a request is about, as it is now; empty where there is none (IAM's condition keys ask)."""
+def package_of(call: Call) -> Mapping[str, Any]:
+    """The package that a request names, as it is now; empty where there is none (IAM's condition keys ask)."""
     name = call.params.get("ModelPackageArn") or call.params.get("ModelPackageName") or ""
     return call.server.records.get(KIND, key_of(call.region, name)) or {} if name else {}
