@@ -11,6 +11,7 @@ from components.ci_cache import CiCache, CiCacheArgs
 from components.ci_identity import CiIdentity, CiIdentityArgs
 from components.ci_roles import CiRoles, CiRolesArgs
 from components.ci_runner import IMAGE, CiRunner, CiRunnerArgs, RunnerNetwork
+from components.ci_team_role import CiTeamRole, CiTeamRoleArgs
 from components.ci_trust import GITHUB_AUDIENCE, GITHUB_ISSUER, Trusted
 from components.cost_anomaly import ServiceAnomalyMonitor, ServiceAnomalyMonitorArgs
 from components.image_scanning import ImageScanning, ImageScanningArgs
@@ -79,6 +80,7 @@ class Account:
         )
         self.identity = self._identity()
         self.roles = self._roles()
+        self.team_roles = self._team_roles()
         self.connections = self._connections()
         self.runners = self._runners()
 
@@ -90,6 +92,7 @@ class Account:
             "roles": {
                 name: {"preview": roles.preview_arn, "deploy": roles.deploy_arn} for name, roles in self.roles.items()
             },
+            "teamRoles": {name: role.arn for name, role in self.team_roles.items()},
             "runners": {name: runner.label for name, runner in self.runners.items()},
             "connections": {
                 forge: {"arn": connection.arn, "status": connection.status}
@@ -100,7 +103,7 @@ class Account:
 
     def _identity(self) -> CiIdentity | None:
         issuers: dict[str, tuple[str, str]] = {}
-        if self._settings.github:
+        if self._settings.github or any(team.repositories for team in self._settings.teams):
             issuers["github"] = (GITHUB_ISSUER, GITHUB_AUDIENCE)
         if self._settings.gitlab:
             issuers["gitlab"] = (self._settings.gitlab.url, self._settings.gitlab.url)
@@ -141,6 +144,30 @@ class Account:
                 )
             )
         return trusted
+
+    def _team_roles(self) -> dict[str, CiTeamRole]:
+        """By environment and team. On GitHub a job with the environment `ml-<name>`; on GitLab a job of any branch."""
+        made: dict[str, CiTeamRole] = {}
+        for each in self._settings.teams:
+            trusted: list[Trusted] = []
+            if each.repositories:
+                subjects = [one.trusted.environment_subject(f"ml-{each.environment}") for one in each.repositories]
+                trusted.append(Trusted(issuer=GITHUB_ISSUER, audience=GITHUB_AUDIENCE, subjects=subjects))
+            if each.projects and (gitlab := self._settings.gitlab):
+                patterns = [one.trusted.preview_subject for one in each.projects]
+                trusted.append(Trusted(issuer=gitlab.url, audience=gitlab.url, patterns=patterns))
+            made[f"{each.environment}/{each.team}"] = CiTeamRole(
+                f"ci-{each.environment}-ml-{each.team}",
+                CiTeamRoleArgs(
+                    placement=self._placement,
+                    environment=each.environment,
+                    team=each.team,
+                    trusted=trusted,
+                    identities=[self.identity] if self.identity else [],
+                ),
+                self._opts,
+            )
+        return made
 
     def _connections(self) -> dict[Forge, SourceConnection]:
         states = self._connection_states()

@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from components.ci_runner import SIZES
+from components.ci_team_role import team_role_name
 from components.ci_trust import GithubRepository, GitlabProject
 from infra.sections.network import SubnetId, VpcId
 from infra.sections.section import Problem, Section, check
 from infra.sections.values import KubernetesName, LogRetention, matching
 
 PLACEHOLDERS = ("OWNER", "GROUP")
+ROLE_NAME_CHARACTERS = 64
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 Connection = Literal["none", "made", "confirmed"]
 """none: no runners. made: the connection is made, and somebody has to confirm it. confirmed: he has."""
 
@@ -155,6 +158,34 @@ class EnvironmentSettings(Section):
     def previews_as(self) -> str:
         """GitHub's environment of previewing jobs."""
         return self.preview_environment or f"{self.name}-preview"
+
+
+class TeamSettings(Section):
+    """Repositories of an ML team, whose jobs submit to an environment as the team's members do.
+
+    team: as the environment's settings name it.
+    environment: the environment.
+    repositories: on GitHub; their jobs need the GitHub environment `ml-<environment>`.
+    projects: on GitLab.
+    """
+
+    team: KubernetesName
+    environment: EnvironmentName
+    repositories: tuple[RepositorySettings, ...] = ()
+    projects: tuple[ProjectSettings, ...] = ()
+
+    @check("repositories", "projects")
+    def somebody_is_trusted(self) -> Iterator[Problem]:
+        """A role that nobody may take."""
+        if not self.repositories and not self.projects:
+            yield Problem(key="repositories", value=[], message="a team's role needs a repository or a project")
+
+    @check("team", "environment")
+    def the_name_fits(self) -> Iterator[Problem]:
+        """A role's name has 64 characters at most."""
+        name = team_role_name(self.environment, self.team)
+        if len(name) > ROLE_NAME_CHARACTERS:
+            yield Problem(key="team", value=self.team, message=f"the role {name} has more than 64 characters")
 
 
 class RunnerNetworkSettings(Section):

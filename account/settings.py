@@ -16,6 +16,7 @@ from account.sections import (
     JobLogSettings,
     RunnerSettings,
     ScanningSettings,
+    TeamSettings,
 )
 from infra.sections.policy import PolicySettings
 from infra.sections.section import Problem, Section, check
@@ -41,6 +42,7 @@ class AccountSettings(Section):
     github: repositories that are trusted.
     gitlab: projects that are trusted.
     environments: what CI previews and deploys.
+    teams: whose repositories submit jobs.
     runners: machines for CI jobs.
     job_logs: how long the logs of managed jobs are kept.
     anomaly_monitor: whether to make the monitor of each service's costs; an account takes one.
@@ -57,6 +59,7 @@ class AccountSettings(Section):
     github: GithubSettings | None = None
     gitlab: GitlabSettings | None = None
     environments: tuple[EnvironmentSettings, ...] = ()
+    teams: tuple[TeamSettings, ...] = ()
     runners: tuple[RunnerSettings, ...] = ()
     job_logs: JobLogSettings = JobLogSettings()
     anomaly_monitor: bool = True
@@ -86,6 +89,24 @@ class AccountSettings(Section):
                         value=name,
                         message=f"beside {other!r} it is ambiguous: what is named groundwork-{shorter}-… is either's",
                     )
+
+    @check("teams", "gitlab")
+    def teams_have_one_role_each(self) -> Iterator[Problem]:
+        """A team twice in an environment, or projects on a GitLab that is not said."""
+        pairs = [(each.environment, each.team) for each in self.teams]
+        for index, team in enumerate(self.teams):
+            if pairs[index] in pairs[:index]:
+                yield Problem(
+                    key=f"teams[{index}].team",
+                    value=team.team,
+                    message=f"teams[{pairs.index(pairs[index])}] is this team's already",
+                )
+            if team.projects and self.gitlab is None:
+                yield Problem(
+                    key=f"teams[{index}].projects",
+                    value=[project.path for project in team.projects],
+                    message="of which GitLab? set `gitlab`",
+                )
 
     @check("runners", "github", "gitlab")
     def runners_have_a_forge(self) -> Iterator[Problem]:

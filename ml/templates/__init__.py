@@ -56,6 +56,6 @@ def _files(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _named(text: str, template: str, name: str, team: str) -> str:
-    text = re.sub(rf"(?m)^team: {TEAM}$", f"team: {team}", text)
+    text = re.sub(rf"(?mi)^(\s*team): {TEAM}$", rf"\1: {team}", text)
     text = re.sub(rf"(?<![\w-]){TEAM}-{template}(?![\w-])", f"{team}-{name}", text)
     return re.sub(rf"(?<![\w-]){template}(?![\w-])", name, text)

@@ -15,6 +15,7 @@ from account.sections import (
     GitlabSettings,
     RunnerSettings,
     ScanningSettings,
+    TeamSettings,
 )
 from account.settings import AccountSettings, parse
 from infra.sections.policy import PolicySettings
@@ -29,6 +30,8 @@ GITHUB = {"repositories": [{"name": "octo-org/platform", "public": False}], "con
 GITLAB = {"projects": [{"path": "group/platform", "public": False}], "connection": "confirmed"}
 GOOD: dict[str, Any] = {"region": "us-east-1", "accountId": ACCOUNT}
 RUNNER: dict[str, Any] = {"name": "cpu", "forge": "github", "repository": "octo-org/platform"}
+CHURN = {"name": "octo-org/churn", "public": False}
+TEAM: dict[str, Any] = {"team": "ads", "environment": "dev", "repositories": [CHURN]}
 PUBLIC = {**GITHUB, "repositories": [{"name": "octo-org/platform", "public": True}]}
 
 
@@ -83,6 +86,10 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"github": GITHUB, "runners": [{**RUNNER, "kind": "gpu", "size": "medium"}]}, ["size", "small, large"]),
     ({"github": GITHUB, "runners": [RUNNER, RUNNER]}, ["runners[1].name", "runners[0] has this name"]),
     ({"github": GITHUB, "runners": [{**RUNNER, "minutes": 1}]}, ["minutes", "5 or more"]),
+    ({"teams": [{"team": "ads", "environment": "dev"}]}, ["teams[0].repositories", "needs a repository"]),
+    ({"teams": [TEAM, TEAM]}, ["teams[1].team", "teams[0] is this team's already"]),
+    ({"teams": [{**TEAM, "team": "t" * 45}]}, ["teams[0].team", "64 characters"]),
+    ({"teams": [{**TEAM, "projects": GITLAB["projects"]}]}, ["teams[0].projects", "set `gitlab`"]),
     ({"boundary": {"regions": ["eu-west-1"]}}, ["boundary.regions", "us-east-1"]),
     ({"keyDeletionDays": 3}, ["keyDeletionDays", "7 or more"]),
 ]
@@ -121,6 +128,7 @@ def test_the_project_file_declares_exactly_the_settings_that_the_program_reads()
         "gitlab": GitlabSettings,
         "environments": EnvironmentSettings,
         "runners": RunnerSettings,
+        "teams": TeamSettings,
         "registry": ScanningSettings,
         "boundary": BoundarySettings,
         "policy": PolicySettings,

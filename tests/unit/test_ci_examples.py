@@ -109,6 +109,31 @@ def test_a_job_gets_a_profile_of_the_role_without_any_key(tmp_path: Path):
     assert "header.body.sign" not in done.stdout + done.stderr
 
 
+def test_a_job_of_a_teams_repository_becomes_the_submit_role_under_its_own_name(tmp_path: Path):
+    first, second = "arn:aws:iam::123456789012:role/ci", "arn:aws:iam::123456789012:role/submit"
+    arguments = ("dev", first, "us-east-1", second, "octo-org/churn run")
+    done = profile(*arguments, GROUNDWORK_ID_TOKEN="header.body.sign", TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    config = Path(re.search(r"AWS_CONFIG_FILE=(\S+)", done.stdout)[1])  # pyright: ignore[reportOptionalSubscript]
+    assert f"credential_process = {config.with_name('credentials')}" in config.read_text()
+    # What the SDK runs, with an `aws` that says what it was asked and what it was given.
+    (tmp_path / "aws").write_text('#!/bin/sh\nfor word; do echo "$word"; done\n')
+    (tmp_path / "aws").chmod(0o755)
+    asked = subprocess.run(
+        [config.with_name("credentials")],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    values = dict(zip(asked[2::2], asked[3::2], strict=True))
+    assert asked[:2] == ["sts", "assume-role"]
+    assert values["--role-arn"] == second
+    assert values["--profile"] == "groundwork-dev-ci"
+    assert values["--source-identity"] == values["--role-session-name"] == "octo-org-churn-run"
+    assert values["--query"].startswith("{Version: `1`, AccessKeyId:")
+
+
 def test_a_job_without_an_identity_is_told_so():
     done = profile("dev", "arn:aws:iam::123456789012:role/r", "us-east-1")
     assert done.returncode == 1

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from components.ci_team_role import team_role_name
 from ml.cli import app
 from ml.errors import ExitCode, MlError
 from ml.spec import load_spec
@@ -93,6 +94,9 @@ def test_a_projects_pipelines_give_forks_nothing_and_run_its_own_scripts(project
     assert all(word in scripts for word in (".ci/$STEP", "promote", "train"))
     pipeline = yaml.safe_load((project / ".gitlab-ci.yml").read_text())
     assert (pipeline["train"]["script"], pipeline["promote"]["script"]) == ([".ci/train"], [".ci/promote"])
+    assert (pipeline[".ml"]["variables"]["TEAM"], job["env"]["TEAM"]) == ("growth", "growth")
+    for text in (str(pipeline), str(workflow)):
+        assert team_role_name("$GROUNDWORK_ENV", "$TEAM") in text
     assert pipeline[".ml"]["id_tokens"]["GROUNDWORK_ID_TOKEN"]["aud"] == "https://gitlab.com"
 
 
