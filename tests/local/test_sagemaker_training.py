@@ -261,6 +261,28 @@ def test_an_interrupted_spot_job_goes_on_from_its_checkpoints(server: SageMakerS
     assert server.printed("spot-interrupted")[-1] == "resumed at 7"
 
 
+def test_a_spot_job_that_is_interrupted_without_warning_has_what_had_reached_s3(server: SageMakerServer) -> None:
+    server.submit(
+        "spot-killed",
+        "trap 'echo told > told; exit 0' TERM; cd /opt/ml/checkpoints; "
+        "if [ -e step ]; then ls; exit 0; fi; echo 1 > step; "
+        "sleep 1000 & wait",
+        EnableManagedSpotTraining=True,
+        StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 120},
+        CheckpointConfig={"S3Uri": f"s3://{BUCKET}/checkpoints/killed"},
+    )
+    eventually(lambda: server.keys("checkpoints/killed/"), lambda keys: keys == ["checkpoints/killed/step"])
+    request = urllib.request.Request(
+        f"{server.url}/_groundwork/sagemaker/interrupt", b'{"TrainingJobName": "spot-killed", "Warning": false}'
+    )
+    assert urllib.request.urlopen(request, timeout=10).status == 200
+    job = server.ended("spot-killed")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert transitions(job).count("Interrupted") == 1
+    # The first attempt was not told: it left nothing but its checkpoint.
+    assert server.printed("spot-killed") == ["step"]
+
+
 def test_a_job_whose_requirements_are_met_installs_nothing(server: SageMakerServer) -> None:
     server.submit(
         "requirements", "echo 'boto3>=1' > r.txt; python -m pip install -r r.txt && pip install boto3; ls $PIP_TARGET"

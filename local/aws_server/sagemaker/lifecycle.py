@@ -34,10 +34,11 @@ def start(server: Server) -> None:
 def interrupt(server: Server, environ: Mapping[str, Any], body: bytes) -> RawResponse:
     """POST {"TrainingJobName": …}: takes the instances of a managed spot job away, as EC2 may at any time.
 
+    With `"Warning": false` the processes get no SIGTERM, and what is not in S3 yet is lost.
     AWS has no such call for SageMaker; it is how a user sees whether a job comes back from its checkpoints.
     """
     try:
-        document: dict[str, str] = json.loads(body)
+        document: dict[str, Any] = json.loads(body)
         key = f"{document.get('Region', REGION)}/{document['TrainingJobName']}"
     except (ValueError, KeyError, AttributeError):
         return RawResponse(400, {"Content-Type": "text/plain"}, b'POST {"TrainingJobName": "..."}\n')
@@ -46,7 +47,7 @@ def interrupt(server: Server, environ: Mapping[str, Any], body: bytes) -> RawRes
         return RawResponse(
             409, {"Content-Type": "text/plain"}, b"No managed spot training job of this name is training.\n"
         )
-    run.interrupt()
+    run.interrupt(warning=bool(document.get("Warning", True)))
     return RawResponse(200, {"Content-Type": "text/plain"}, b"Interrupted.\n")
 
 

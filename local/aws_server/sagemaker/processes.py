@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 SHIM = Path(__file__).with_name("shim.py")
-SHIM_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+SHIM_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT)
 
 
 @cache

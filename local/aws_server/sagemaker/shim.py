@@ -12,7 +12,7 @@ In run_dir the shim writes `log` (one record a line: milliseconds since the epoc
 once the command and everything that it started is gone, and a byte to the FIFO `wake` after each of these.
 
 Signals: SIGTERM stops the command's process group (SIGTERM, grace_s, SIGKILL), SIGUSR1 kills it at once, SIGUSR2 stops
-it as a spot interruption does.
+it as a spot interruption does, SIGQUIT kills it as one without warning does.
 """
 # No pathlib and no subprocess: importing them would double the time that this file needs to start.
 # ruff: noqa: PTH103, PTH105, PTH112, PTH115, PTH118, PTH120, PTH102, PTH123, PTH211, SIM115, S606
@@ -30,6 +30,7 @@ import time
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+ORDERS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT)
 ARTIFACT_ROOT = "/opt/ml"
 STDERR_TAIL_BYTES = 16384
 LONGEST_LINE_BYTES = 65536
@@ -163,13 +164,13 @@ class Run:
             os.set_blocking(end, False)
         signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
         self.requests = []
-        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD):
+        for number in (*ORDERS, signal.SIGCHLD):
             signal.signal(number, lambda received, _: self.requests.append(received))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         # Whoever started this process holds them back until there is somebody to receive them.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ORDERS)
 
     def wake(self):
         with contextlib.suppress(OSError):
@@ -206,14 +207,7 @@ class Run:
             os.setsid()
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             signal.set_wakeup_fd(-1)
-            for number in (
-                signal.SIGTERM,
-                signal.SIGUSR1,
-                signal.SIGUSR2,
-                signal.SIGCHLD,
-                signal.SIGINT,
-                signal.SIGHUP,
-            ):
+            for number in (*ORDERS, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             os.write(ready, b"!")
@@ -290,6 +284,8 @@ class Run:
                 self.stop("interrupted")
             elif received == signal.SIGUSR1:
                 self.kill("killed")
+            elif received == signal.SIGQUIT:
+                self.kill("interrupted")
 
     def read(self, end):
         try:

@@ -76,8 +76,12 @@ class TrainingRun(threading.Thread):
         """Whether it is a managed spot job whose containers run."""
         return bool(self._request.get("EnableManagedSpotTraining")) and self.record.secondary == "Training"
 
-    def interrupt(self) -> None:
-        """Takes a spot job's instances away, as EC2 does."""
+    def interrupt(self, *, warning: bool = True) -> None:
+        """Takes a spot job's instances away, as EC2 does; without a warning the processes are killed where they are.
+
+        What had not been sent to S3 by then is gone, as with the machine.
+        """
+        self._commands.abrupt = not warning
         self._commands.interrupt = True
         with self._lock:
             self._commands.announce()
@@ -137,7 +141,7 @@ class TrainingRun(threading.Thread):
                 and self._may_run_again(outcome)
             ):
                 self._enter(outcome.secondary)
-                if outcome.secondary == "Interrupted":
+                if outcome.secondary == "Interrupted" and not self._commands.abrupt:
                     self._sync_checkpoints(hosts[0], {})
                 continue
             if self._commands.shutdown and outcome.status != "Completed":

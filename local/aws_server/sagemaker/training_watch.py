@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 SHIP_INTERVAL_S = 0.1
 """Least time between two deliveries of the log while a job prints without pause."""
-CHECKPOINT_INTERVAL_S = 5.0
+CHECKPOINT_INTERVAL_S = 1.0
+"""Time between two looks for checkpoints that are new; AWS does not say how often it looks."""
 SHUTDOWN_GRACE_S = 2.0
 
 
@@ -30,11 +31,15 @@ class LineReader(Protocol):
 
 @dataclass
 class Commands:
-    """What the API and the server ask of a job that runs; `descriptor` becomes readable when there is something new."""
+    """What the API and the server ask of a job that runs; `descriptor` becomes readable when there is something new.
+
+    interrupt: the machines go away; abrupt: without a SIGTERM before.
+    """
 
     stop: bool = False
     shutdown: bool = False
     interrupt: bool = False
+    abrupt: bool = False
     descriptor: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
 
     def announce(self) -> None:
@@ -107,7 +112,7 @@ class Watch:
             elif self._commands.stop:
                 container.stop()
             elif self._commands.interrupt:
-                container.signal(signal.SIGUSR2)
+                container.signal(signal.SIGQUIT if self._commands.abrupt else signal.SIGUSR2)
         self._commands.interrupt = False
 
     def _forget(self, container: Container) -> None:
