@@ -25,6 +25,7 @@ OVERLAYS = (
     "local.aws_server.ecr",
     "local.aws_server.ecr_pull_through",
     "local.aws_server.eks",
+    "local.aws_server.functions",
     "local.aws_server.iam_oidc",
     "local.aws_server.iam_simulation",
     "local.aws_server.metrics",
@@ -34,6 +35,8 @@ OVERLAYS = (
     "local.aws_server.moto_fixes",
     "local.aws_server.s3_object_lock",
     "local.aws_server.sagemaker",
+    "local.aws_server.schedules",
+    "local.aws_server.service_quotas",
 )
 """Modules that register overlays when they are imported."""
 

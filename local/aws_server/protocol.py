@@ -70,6 +70,7 @@ _SIGNING_NAMES = {
     "sagemaker-metrics": "sagemaker",
     "cloudwatch": "monitoring",
     "amp": "aps",
+    "service-quotas": "servicequotas",
 }
 
 
@@ -126,7 +127,12 @@ def serialize(operation: OperationModel, result: Mapping[str, Any] | Exception) 
     return RawResponse(status, headers, body.encode() if isinstance(body, str) else body)
 
 
-_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2", "aps": "amp"}
+_BY_SIGNING_NAME = {
+    "monitoring": "cloudwatch",
+    "elasticloadbalancing": "elbv2",
+    "aps": "amp",
+    "servicequotas": "service-quotas",
+}
 
 
 def service_for_signing_name(signing_name: str) -> ServiceModel | None:
