@@ -13,6 +13,8 @@ from ml.command_line import plan as plan  # isort: skip
 from ml.command_line import jobs as jobs  # isort: skip
 from ml.command_line import endpoints as endpoints  # isort: skip
 from ml.command_line import models as models  # isort: skip
+from ml.command_line import data as data  # isort: skip
+from ml.command_line import registry as registry  # isort: skip
 from ml.command_line import audit as audit  # isort: skip
 from ml.command_line import project as project  # isort: skip
 from ml.command_line.root import app

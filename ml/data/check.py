@@ -62,12 +62,23 @@ def check(
 def run(planned: Planned, dataset: str, expectations: Expectations) -> list[Finding]:
     """What Great Expectations says about the checks of one data set."""
     personal = set(expectations.personal)
-    found: dict[int, Finding] = {}
+    found = {
+        number: Finding(
+            dataset=dataset,
+            check=check.kind,
+            column=check.column,
+            passed=True,
+            expected=check.expected,
+            observed=check.instead,
+        )
+        for number, check in enumerate(planned.checks)
+        if check.expectation is None
+    }
     for frame, of_the_table in ((planned.as_read, True), (planned.frame, False)):
         chosen = {
             number: check
             for number, check in enumerate(planned.checks)
-            if (check.kind in _OF_THE_TABLE) == of_the_table
+            if number not in found and (check.kind in _OF_THE_TABLE) == of_the_table
         }
         for number, result in _validate(frame, chosen).items():
             found[number] = _finding(dataset, chosen[number], result, personal, len(planned.as_read))

@@ -4,6 +4,7 @@ A remote is named as its environment is. Its address goes to `.dvc/config`, whic
 profile to `.dvc/config.local`, which is not: it is this machine's (https://dvc.org/doc/user-guide/project-structure/configuration).
 """
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ def configure(folder: Path, contract: PlatformContract, team: Team, profile: str
         if not (folder / ".dvc").is_dir():
             root = _git_root(folder)
             init: Any = Repo.init
+            # DVC congratulates on stdout, which is for the command's result.
+            logging.getLogger("dvc").setLevel(logging.WARNING)
             init(str(folder), no_scm=root is None, subdir=root is not None and root != folder.resolve()).close()
         config: Any = Config(dvc_dir=str(folder / ".dvc"), validate=False)
         with config.edit("repo") as written:

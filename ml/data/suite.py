@@ -36,13 +36,14 @@ class Check:
 
     kind: rows, columns, type, missing, range, outliers, values, pattern, drift, unique, duplicates, leakage, freshness.
     column: None for a check of the whole table. expected: what has to hold, in words. expectation: what Great
-    Expectations checks.
+    Expectations checks; None for what these data cannot tell, and `instead` says why.
     """
 
     kind: str
     column: str | None
     expected: str
     expectation: Any
+    instead: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +124,8 @@ def _column_checks(
     gx, typed = _gx(), table.typed[name]
     checks: list[Check] = []
 
-    def add(kind: str, expected: str, expectation: Any) -> None:
-        checks.append(Check(kind=kind, column=name, expected=expected, expectation=expectation))
+    def add(kind: str, expected: str, expectation: Any, instead: str = "") -> None:
+        checks.append(Check(kind=kind, column=name, expected=expected, expectation=expectation, instead=instead))
 
     add(
         "missing",
@@ -196,11 +197,18 @@ def _add_drift(add: Any, name: str, column: Column, series: pd.Series, beside: d
     else:
         text = series.map(as_text).where(series.notna(), None)
         reference = dict(column.shares or {})
+    words = f"divergence from the reference at most {column.drift:g}"
+    # Few rows differ from the reference by chance: by (values - 1) / (2 rows) on average, the mean of the chi-squared
+    # distribution that 2 rows × divergence has.
+    values, rows = len(reference), int(text.notna().sum())
+    if rows < (values - 1) / (column.drift or 1.0):
+        add("drift", words, None, f"{rows} values are too few to tell")
+        return
     beside[f"{name} § drift"] = text
     total = sum(reference.values()) or 1.0
     add(
         "drift",
-        f"divergence from the reference at most {column.drift:g}",
+        words,
         _gx().ExpectColumnKLDivergenceToBeLessThan(
             column=f"{name} § drift",
             partition_object={
