@@ -15,7 +15,7 @@ from components.permissions_boundary import BOUNDARY_NAME
 PASSED_TO = (
     *("ec2.amazonaws.com", "eks.amazonaws.com", "grafana.amazonaws.com"),
     *("pods.eks.amazonaws.com", "rds.amazonaws.com", "sagemaker.amazonaws.com", "scraper.aps.amazonaws.com"),
-    *("vpc-flow-logs.amazonaws.com", "cloudtrail.amazonaws.com", "events.amazonaws.com"),
+    *("codebuild.amazonaws.com", "vpc-flow-logs.amazonaws.com", "cloudtrail.amazonaws.com", "events.amazonaws.com"),
 )
 SERVICE_LINKED = (
     *("autoscaling.amazonaws.com", "eks.amazonaws.com", "eks-nodegroup.amazonaws.com", "grafana.amazonaws.com"),
@@ -71,6 +71,8 @@ def deploy_services_policy(*, partition: str, region: str, account_id: str, envi
                 f"{arn}:ecr:{region}:{account_id}:repository/{prefix}-*",
             ],
         ),
+        # By name: the account's runners are projects too.
+        allow("ImageBuilder", ["codebuild:*"], [f"{arn}:codebuild:{region}:{account_id}:project/{prefix}-images"]),
         unscoped(
             "PullThroughRules",
             [

@@ -35,6 +35,11 @@ def preview_policy(
             because="budgets and anomaly monitors live in no region, and have names that AWS chooses",
         ),
         allow(
+            "ReadImageBuilder",
+            ["codebuild:BatchGetProjects"],
+            [f"arn:{partition}:codebuild:{region}:{account_id}:project/groundwork-{environment}-images"],
+        ),
+        allow(
             "ReadIdentities",
             [
                 "iam:GetInstanceProfile",

@@ -41,6 +41,7 @@ class ImageBuilderArgs:
     sbom_image: syft, by digest.
     fail_on: severity from which on a finding keeps an image from being released.
     minutes: the longest build (5 to 2,160). scan_minutes: how long a scan may take. concurrent: most builds at a time.
+    delete_contents: let a destroy delete the candidates that are there. protect: refuse to delete their repository.
     """
 
     placement: Placement
@@ -60,6 +61,7 @@ class ImageBuilderArgs:
     concurrent: int = 4
     log_days: int = 30
     delete_contents: bool = False
+    protect: bool = True
 
 
 class ImageBuilder(pulumi.ComponentResource):
@@ -75,7 +77,7 @@ class ImageBuilder(pulumi.ComponentResource):
         candidates = self._candidates(child)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
-            name=f"/groundwork/{args.placement.environment}/images",
+            name=log_group_name(args.placement),
             retention_in_days=args.log_days,
             kms_key_id=args.logs_key_arn,
             opts=child,
@@ -95,9 +97,8 @@ class ImageBuilder(pulumi.ComponentResource):
             encryption_configurations=[
                 aws.ecr.RepositoryEncryptionConfigurationArgs(encryption_type="KMS", kms_key=args.kms_key_arn)
             ],
-            # What is released is in another repository: these are copies.
             force_delete=args.delete_contents,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         aws.ecr.LifecyclePolicy(
             f"{name}-candidates-lifecycle",
@@ -197,3 +198,8 @@ class ImageBuilder(pulumi.ComponentResource):
 def project_name(placement: Placement) -> str:
     """Name of the builder's CodeBuild project."""
     return f"{placement.prefix}-images"
+
+
+def log_group_name(placement: Placement) -> str:
+    """Name of the log group of its builds."""
+    return f"/groundwork/{placement.environment}/images"

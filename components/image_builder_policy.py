@@ -1,8 +1,12 @@
 """IAM documents of the image builder: its own role's, and what a team may ask of it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from components.iam import Statement, allow, document, trust, unscoped
+import pulumi
+
+from components.iam import allow, document, trust, unscoped
+from components.team_prefix import team_prefix
 
 READ_IMAGES = (
     "ecr:BatchCheckLayerAvailability",
@@ -40,6 +44,20 @@ NEVER_OVERRIDDEN = (
 )
 """Members of StartBuild that would make the project's role do something else, as condition keys
 (https://docs.aws.amazon.com/codebuild/latest/userguide/action-context-keys.html)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeamImages:
+    """What a team does about images.
+
+    repository_arns: those that it looks at. project, log_group: the builder's; no project where there is no builder.
+    buildable: names of the repositories that it builds for.
+    """
+
+    repository_arns: Sequence[pulumi.Input[str]]
+    project: str | None
+    log_group: str
+    buildable: Sequence[str]
 
 
 def builder_trust(*, partition: str, region: str, account_id: str, project: str) -> str:
@@ -87,18 +105,18 @@ def builder_policy(
     )
 
 
-def team_image_access(
+def team_images_policy(
     *,
-    team: str,
     partition: str,
     region: str,
     account_id: str,
-    project: str,
+    team: str,
+    project: str | None,
+    log_group: str,
     repository_arns: Sequence[str],
     buildable: Sequence[str],
     bucket_arn: str,
-    team_prefix: str,
-) -> list[Statement]:
+) -> str:
     """What members do about images: look at them all, and build for some repositories from contexts of their own.
 
     Who may start builds of a project could make its role do anything, by other commands, another machine or another
@@ -106,19 +124,27 @@ def team_image_access(
 
     buildable: names of the repositories; none leaves building to others.
     """
+    look = allow("LookAtImages", LOOK_AT_IMAGES, list(repository_arns))
+    if project is None:
+        return document(look)
     arn = f"arn:{partition}:codebuild:{region}:{account_id}:project/{project}"
-    statements = [
-        allow("LookAtImages", LOOK_AT_IMAGES, list(repository_arns)),
+    follow = [
         allow("FollowBuilds", ["codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject"], [arn]),
+        allow(
+            "ReadBuildLogs",
+            ["logs:GetLogEvents"],
+            [f"arn:{partition}:logs:{region}:{account_id}:log-group:{log_group}:log-stream:*"],
+        ),
     ]
     if not buildable:
-        return statements
+        return document(look, *follow)
     bucket = bucket_arn.rpartition(":")[2]
-    locations = [f"{start}{bucket}/{team_prefix}/{CONTEXTS}/*" for start in ("", f"arn:{partition}:s3:::")]
+    own = f"{bucket}/{team_prefix(team)}/{CONTEXTS}/*"
+    locations = [own, f"arn:{partition}:s3:::{own}"]
     conditions = {
         "StringLike": {"codebuild:source.location": locations},
         "StringEquals": {"codebuild:environment.environmentVariables/IMAGE_REPOSITORY.value": list(buildable)},
         "ForAllValues:StringEquals": {"codebuild:environment.environmentVariables.name": list(BUILD_VARIABLES)},
         "Null": {f"codebuild:{member}": "true" for member in NEVER_OVERRIDDEN},
     }
-    return [*statements, allow("Build", ["codebuild:StartBuild"], [arn], conditions)]
+    return document(look, *follow, allow("Build", ["codebuild:StartBuild"], [arn], conditions))

@@ -20,8 +20,8 @@ ROLE_PREFIX = "groundwork-"
 """First part of the name of every role that an environment makes."""
 
 CEILING_SERVICES = (
-    *("acm", "aps", "autoscaling", "cloudwatch", "cognito-idp", "ec2", "ec2messages", "ecr", "eks", "eks-auth"),
-    *("elasticloadbalancing", "events", "grafana", "kms", "logs", "pricing", "rds", "s3", "sagemaker"),
+    *("acm", "aps", "autoscaling", "cloudwatch", "codebuild", "cognito-idp", "ec2", "ec2messages", "ecr", "eks"),
+    *("eks-auth", "elasticloadbalancing", "events", "grafana", "kms", "logs", "pricing", "rds", "s3", "sagemaker"),
     *("sagemaker-mlflow", "secretsmanager", "shield", "sns", "ssm", "ssmmessages", "tag", "wafv2", "waf-regional"),
 )
 """Services that roles of an environment use: those that the platform's own policies name, and those of the AWS managed

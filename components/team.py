@@ -8,6 +8,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from components.iam import written_with
+from components.image_builder_policy import TeamImages, team_images_policy
 from components.instance_facts import RESOURCES
 from components.placement import Placement
 from components.team_policy import submit_policy, submit_trust
@@ -39,6 +40,7 @@ class TeamArgs:
     contract_path: where in Parameter Store the members read the platform contract.
     execution_role_arn: role that the team's jobs run with.
     tracking_server_arn: managed tracking server that members read, if there is one.
+    images: what members do about images.
     node_pools: what the team's pods run on. A destroy ends the pods first: nodes that outlive their pool stay for good.
     """
 
@@ -59,6 +61,7 @@ class TeamArgs:
     provider: k8s.Provider
     node_pools: Sequence[pulumi.Resource] = ()
     member_tag: bool = False
+    images: TeamImages | None = None
 
 
 class Team(pulumi.ComponentResource):
@@ -117,6 +120,25 @@ class Team(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        if args.images is not None:
+            aws.iam.RolePolicy(
+                f"{name}-submit-images",
+                name="images",
+                role=role.name,
+                policy=written_with(
+                    team_images_policy,
+                    partition=placement.partition,
+                    region=placement.region,
+                    account_id=placement.account_id,
+                    team=args.team,
+                    project=args.images.project,
+                    log_group=args.images.log_group,
+                    repository_arns=list(args.images.repository_arns),
+                    buildable=list(args.images.buildable),
+                    bucket_arn=args.artifact_bucket_arn,
+                ),
+                opts=child,
+            )
         aws.eks.AccessEntry(
             f"{name}-access",
             cluster_name=args.cluster_name,

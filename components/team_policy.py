@@ -101,6 +101,9 @@ def submit_policy(
             ["logs:FilterLogEvents", "logs:GetLogEvents"],
             [f"{logs}/TrainingJobs:log-stream:{team}-*", f"{logs}/Endpoints/{team}-*"],
         ),
+        # SageMaker makes an endpoint's group with its first line, and then keeps every line for ever: `ml deploy` makes
+        # it before, with an end.
+        allow("EndpointLogs", ["logs:CreateLogGroup", "logs:PutRetentionPolicy"], [f"{logs}/Endpoints/{team}-*"]),
         unscoped(
             "Metrics",
             ["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:ListMetrics"],

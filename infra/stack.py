@@ -18,6 +18,7 @@ from infra.wiring.compute import cluster, node_pools
 from infra.wiring.context import Context
 from infra.wiring.foundations import foundations
 from infra.wiring.guardrails import guardrails
+from infra.wiring.image_builder import image_builder
 from infra.wiring.monitoring import monitoring
 from infra.wiring.queues import queue_controller, queues
 from infra.wiring.teams import teams, training
@@ -43,6 +44,7 @@ class Platform:
         self.node_pools = node_pools(context, self._base, self.cluster)
         self.tracking = tracking(context, self._base, self.cluster, self.node_pools)
         self.training = training(context, self._base, self.tracking)
+        self.image_builder = image_builder(context, self._base)
         controller = queue_controller(context, self.cluster)
         # What a team's namespace holds goes before what answers for it.
         below = [*self.node_pools, *controller]
@@ -85,6 +87,7 @@ class Platform:
                 "serving_image": pulumi.Output.concat(
                     base.registry.urls["serving"], f":{settings.registry.serving_tag}"
                 ),
+                "build_project": self.image_builder.project if self.image_builder else "",
             },
             "cluster": {
                 "name": self.cluster.name,
@@ -95,6 +98,7 @@ class Platform:
             "training": {
                 "max_runtime_seconds": settings.training.max_runtime_seconds,
                 "use_vpc": settings.training.use_vpc,
+                "endpoint_log_days": settings.training.endpoint_log_days,
             },
         }
 

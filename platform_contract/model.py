@@ -58,12 +58,14 @@ class Registry(Section):
 
     repositories: repository purpose (`training`, `serving`, …) to repository URL without a tag.
     serving_image: full image URI that an endpoint uses when a job's spec names none.
+    build_project: name of the CodeBuild project that makes images; empty where there is none.
     approval_required: whether a model is served only once a person other than its author has approved it.
     readers: accounts that promotions from here go to: they may read registered models and their packages.
     """
 
     repositories: dict[str, str]
     serving_image: str
+    build_project: str = ""
     approval_required: bool = False
     readers: tuple[str, ...] = ()
 
@@ -97,10 +99,12 @@ class Training(Section):
 
     max_runtime_seconds: the longest time that a job may ask for.
     use_vpc: whether jobs and endpoints attach to the platform's subnets.
+    endpoint_log_days: days that the log of an endpoint is kept.
     """
 
     max_runtime_seconds: Annotated[int, Field(ge=1)]
     use_vpc: bool
+    endpoint_log_days: Annotated[int, Field(ge=1)] = 30
 
 
 class Team(Section):

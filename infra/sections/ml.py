@@ -87,10 +87,12 @@ class TrainingSettings(Section):
 
     max_runtime_seconds: the longest time that a job may ask for.
     use_vpc: whether jobs and endpoints attach to the platform's subnets.
+    endpoint_log_days: days that the log of an endpoint is kept.
     """
 
     max_runtime_seconds: Annotated[int, Field(ge=60, le=LONGEST_JOB_SECONDS)] = 24 * 3600
     use_vpc: bool = True
+    endpoint_log_days: LogRetention = 30
 
 
 class DatabaseSettings(Section):

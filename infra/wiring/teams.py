@@ -11,6 +11,7 @@ from components.training import Training, TrainingArgs
 from infra.principals import principal_arn
 from infra.wiring.context import Context
 from infra.wiring.foundations import Foundations
+from infra.wiring.image_builder import team_images
 from platform_contract import contract_path
 
 
@@ -69,6 +70,7 @@ def teams(
                 tracking_server_arn=tracked.server_arn,
                 provider=in_cluster.provider,
                 node_pools=node_pools,
+                images=team_images(context, base),
             ),
             context.opts,
         )

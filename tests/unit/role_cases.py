@@ -19,6 +19,8 @@ ROLES = f"arn:aws:iam::{ACCOUNT}:role"
 PARAMETERS = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter"
 WORKSPACE = f"arn:aws:aps:us-east-1:{ACCOUNT}:workspace/ws-prometheus"
 OUR_GROUP = f"arn:aws:autoscaling:us-east-1:{ACCOUNT}:autoScalingGroup:1:autoScalingGroupName/eks-pool"
+IMAGES = f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/groundwork/prod"
+BUILDER = f"arn:aws:codebuild:us-east-1:{ACCOUNT}:project/{PREFIX}-images"
 TEAM = "research"
 """Names of roles carry their team; what is said of one team's role is asked of this team's."""
 
@@ -85,6 +87,24 @@ OTHERS_FILES = [
     Request("s3:ListBucket", DATA, {"s3:prefix": "teams/ranking/"}),
     Request("s3:ListBucket", DATA),
 ]
+
+
+A_BUILD = {
+    "codebuild:source.location": f"{PREFIX}-artifacts-{ACCOUNT}/teams/{TEAM}/images/x.zip",
+    "codebuild:environment.environmentVariables.name": "IMAGE_TAG",
+    "codebuild:environment.environmentVariables/IMAGE_REPOSITORY.value": "training",
+}
+"""What `ml images build training` asks for, as IAM sees it."""
+OTHER_BUILDS = [
+    {},
+    A_BUILD | {"codebuild:source.location": f"{PREFIX}-artifacts-{ACCOUNT}/teams/ranking/images/x.zip"},
+    A_BUILD | {"codebuild:environment.environmentVariables/IMAGE_REPOSITORY.value": "serving"},
+    A_BUILD | {"codebuild:environment.environmentVariables.name": "FAIL_ON"},
+    A_BUILD | {"codebuild:source.buildspec": "true"},
+    A_BUILD | {"codebuild:serviceRole": f"{ROLES}/admin"},
+    A_BUILD | {"codebuild:environment.image": "somebody/else:1"},
+]
+"""Builds that would make the builder's role do something else."""
 
 
 CASES = [
@@ -160,6 +180,27 @@ CASES = [
         ],
     ),
     RoleCase(
+        title="image builder",
+        pattern=r"images-role",
+        assumed_by=["codebuild.amazonaws.com"],
+        may=[
+            Request("s3:GetObject", f"{ARTIFACTS}/teams/{TEAM}/images/x.zip"),
+            Request("ecr:PutImage", f"{IMAGES}/candidates"),
+            Request("ecr:PutImage", f"{IMAGES}/serving"),
+            Request("ecr:GetAuthorizationToken"),
+            Request("logs:PutLogEvents", f"{LOGS}:/groundwork/prod/images:log-stream:x"),
+        ],
+        must_not=[
+            Request("s3:GetObject", f"{ARTIFACTS}/teams/{TEAM}/jobs/x/output/model.tar.gz"),
+            Request("s3:GetObject", f"{DATA}/teams/{TEAM}/x"),
+            Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/images/x.zip"),
+            Request("ecr:PutImage", f"{IMAGES}-other/serving"),
+            Request("ecr:BatchDeleteImage", f"{IMAGES}/serving"),
+            Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/{TEAM}-1"),
+            Request("codebuild:StartBuild", BUILDER),
+        ],
+    ),
+    RoleCase(
         title="flow logs",
         pattern=r"network-flow-logs-writer",
         assumed_by=["vpc-flow-logs.amazonaws.com"],
@@ -210,6 +251,11 @@ CASES = [
             Request("sagemaker:ListProcessingJobs"),
             Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/{TEAM}-1"),
             Request("sagemaker:InvokeEndpoint", f"{SAGEMAKER}:endpoint/{TEAM}-1"),
+            Request("ecr:DescribeImages", f"{IMAGES}/serving"),
+            Request("codebuild:StartBuild", BUILDER, A_BUILD),
+            Request("codebuild:BatchGetBuilds", BUILDER),
+            Request("logs:GetLogEvents", f"{LOGS}:/groundwork/prod/images:log-stream:x"),
+            Request("logs:PutRetentionPolicy", f"{LOGS}:/aws/sagemaker/Endpoints/{TEAM}-1"),
             Request("ssm:GetParametersByPath", f"{PARAMETERS}/groundwork/prod/contract/teams"),
             Request(
                 "iam:PassRole",
@@ -225,6 +271,9 @@ CASES = [
             Request("s3:ListBucketVersions", ARTIFACTS, {"s3:prefix": "teams/ranking/audit/"}),
             Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/ranking-1"),
             Request("sagemaker:DeleteEndpoint", f"{SAGEMAKER}:endpoint/ranking-1"),
+            Request("ecr:PutImage", f"{IMAGES}/training"),
+            Request("logs:PutRetentionPolicy", f"{LOGS}:/aws/sagemaker/Endpoints/ranking-1"),
+            *(Request("codebuild:StartBuild", BUILDER, context) for context in OTHER_BUILDS),
             Request("iam:PassRole", f"{ROLES}/{PREFIX}-{TEAM}-execution", {"iam:PassedToService": "ec2.amazonaws.com"}),
             Request(
                 "iam:PassRole",
