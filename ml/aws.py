@@ -23,7 +23,16 @@ from botocore.session import Session
 
 OPERATIONS: dict[str, tuple[str, ...]] = {
     "ssm": ("GetParameters", "GetParametersByPath"),
-    "s3": ("HeadObject", "PutObject", "GetObject", "ListObjectsV2", "CopyObject"),
+    "s3": (
+        "HeadObject",
+        "PutObject",
+        "GetObject",
+        "ListObjectsV2",
+        "CopyObject",
+        "ListObjectVersions",
+        "DeleteObject",
+        "DeleteObjects",
+    ),
     "sagemaker": (
         "AddTags",
         "CreateEndpoint",
@@ -34,14 +43,21 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "CreateProcessingJob",
         "CreateTrainingJob",
         "DeleteEndpoint",
+        "DeleteEndpointConfig",
+        "DeleteModel",
+        "DeleteModelPackage",
         "DescribeEndpoint",
         "DescribeEndpointConfig",
         "DescribeModel",
         "DescribeModelPackage",
         "DescribeProcessingJob",
         "DescribeTrainingJob",
+        "ListEndpointConfigs",
         "ListEndpoints",
+        "ListModelPackageGroups",
         "ListModelPackages",
+        "ListModels",
+        "ListProcessingJobs",
         "ListTags",
         "ListTrainingJobs",
         "PutModelPackageGroupPolicy",
@@ -70,6 +86,8 @@ class Clients:
 
     def __init__(self, profile: str | None):
         self._profile = profile
+        self.given_credentials: dict[str, str] = {}
+        """Arguments of boto3.Session where the credentials are not the profile's own; empty where they are."""
         self.session = Session(profile=profile)
         trimmed = trimmed_models()
         if trimmed is not None:
@@ -81,9 +99,12 @@ class Clients:
     def with_credentials(self, credentials: Mapping[str, Any]) -> "Clients":
         """The same place, called with other credentials: those of an answer of STS."""
         other = Clients(self._profile)
-        other.session.set_credentials(  # pyright: ignore[reportUnknownMemberType]
-            credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]
-        )
+        other.given_credentials = {
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": credentials["SecretAccessKey"],
+            "aws_session_token": credentials["SessionToken"],
+        }
+        other.session.set_credentials(*other.given_credentials.values())  # pyright: ignore[reportUnknownMemberType]
         return other
 
     @property

@@ -12,10 +12,12 @@ from ml.aws import error_details
 from ml.command_line import plan as plan  # isort: skip
 from ml.command_line import jobs as jobs  # isort: skip
 from ml.command_line import endpoints as endpoints  # isort: skip
+from ml.command_line import experiments as experiments  # isort: skip
 from ml.command_line import models as models  # isort: skip
 from ml.command_line import data as data  # isort: skip
 from ml.command_line import registry as registry  # isort: skip
 from ml.command_line import audit as audit  # isort: skip
+from ml.command_line import gc as gc  # isort: skip
 from ml.command_line import project as project  # isort: skip
 from ml.command_line.root import app
 from ml.errors import ExitCode, MlError
@@ -23,10 +25,10 @@ from ml.errors import ExitCode, MlError
 
 def main() -> None:
     """Entry point: runs a subcommand; an error that the user can do something about is its text and an exit code."""
-    import gc
+    import gc as collector
 
     # Start-up makes hundreds of thousands of objects that all stay: looking for garbage among them is a tenth of it.
-    gc.disable()
+    collector.disable()
     code = _run()
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()

@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     TIMED_OUT = 5
     NOT_FOUND = 6
     IN_PROGRESS = 7
+    REFUSED = 8
     INTERRUPTED = 130
 
 
@@ -26,6 +27,7 @@ EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.TIMED_OUT: "the job ran out of its time (max_runtime)",
     ExitCode.NOT_FOUND: "there is no such job, model or endpoint",
     ExitCode.IN_PROGRESS: "`ml status NAME`: not finished yet",
+    ExitCode.REFUSED: "`ml promote`: a gate refuses the version",
     ExitCode.INTERRUPTED: "interrupted while waiting; what was submitted goes on",
 }
 """What each exit code means, as `--help` prints it."""

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ class ModelVersion:
 
     job, model_data: the training job and its model.tar.gz; None for a version that something else registered.
     code: digest of the packed source that trained it. data: the job's inputs by channel. metrics: those that its run
-        logged.
+        logged. aliases: candidate, challenger, champion, as far as it has them.
     """
 
     name: str
@@ -34,6 +34,7 @@ class ModelVersion:
     code: str | None
     data: dict[str, str]
     metrics: dict[str, float]
+    aliases: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The version as `-o json` prints it."""
@@ -45,32 +46,60 @@ def list_versions(environment: Environment, uri: str, name: str | None, limit: i
 
     uri: the contract's tracking URI. Raises NotFoundError for a model that is not there.
     """
-    with _client(environment, uri) as client:
+    with mlflow_client(environment, uri) as client:
         found: Any = client.search_model_versions(
             f"name = '{_quoted(name)}'" if name else None, max_results=limit, order_by=["creation_timestamp DESC"]
         )
         if name and not found:
             raise NotFoundError(f"There is no registered model {name!r}. {_known(client)}")
-        return [_version(client, entry) for entry in found]
+        aliases = {one: _aliases(client, one) for one in {entry.name for entry in found}}
+        return [_version(client, entry, aliases[entry.name]) for entry in found]
 
 
 def model_version(environment: Environment, uri: str, reference: str) -> ModelVersion:
-    """A version by `NAME/VERSION`, or the newest by `NAME`. Raises NotFoundError."""
+    """A version by `NAME/VERSION` or `NAME@ALIAS`, or the newest by `NAME`. Raises NotFoundError."""
     name, _, number = reference.partition("/")
-    with _client(environment, uri) as client:
+    name, _, alias = name.partition("@")
+    with mlflow_client(environment, uri) as client:
         # Not by get_model_version: it answers with an exception of its own for each way of not being there.
         found: Any = client.search_model_versions(f"name = '{_quoted(name)}'", order_by=["version_number DESC"])
         if not found:
             raise NotFoundError(f"There is no registered model {name!r}. {_known(client)}")
         chosen = [entry for entry in found if not number or str(entry.version) == number]
+        if alias:
+            known = _aliases(client, name)
+            chosen = [entry for entry in found if str(entry.version) == str(known.get(alias))]
+            if not chosen:
+                has = ", ".join(f"{one} (version {version})" for one, version in sorted(known.items())) or "none"
+                raise NotFoundError(f"Model {name!r} has no {alias}; aliases: {has}. `ml promote` gives them.")
         if not chosen:
             versions = ", ".join(str(entry.version) for entry in found)
             raise NotFoundError(f"Model {name!r} has no version {number!r}; it has {versions}.")
-        return _version(client, chosen[0])
+        return _version(client, chosen[0], _aliases(client, name))
+
+
+def mirror(
+    environment: Environment,
+    uri: str,
+    name: str,
+    aliases: Mapping[str, str | None],
+    tags: Mapping[str, str],
+    version: str,
+) -> None:
+    """Give a registered model these aliases (None takes one away), and a version of it these tags."""
+    with mlflow_client(environment, uri) as client:
+        for alias, holder in aliases.items():
+            if holder is None:
+                client.delete_registered_model_alias(name, alias)
+            else:
+                client.set_registered_model_alias(name, alias, holder)
+        for key, value in tags.items():
+            client.set_model_version_tag(name, version, key, value)
 
 
 @contextmanager
-def _client(environment: Environment, uri: str) -> Generator[Any]:
+def mlflow_client(environment: Environment, uri: str) -> Generator[Any]:
+    """A client of the environment's MLflow. What it raises about the server becomes EnvironmentNotReadyError."""
     # MLflow retries a refused connection for minutes by default.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     logging.getLogger("mlflow").setLevel(logging.ERROR)
@@ -101,11 +130,17 @@ def _credentials(environment: Environment, uri: str) -> Generator[None]:
     import boto3
     from sagemaker_mlflow import use_session
 
-    with use_session(boto3.Session(profile_name=environment.profile)):
+    # The profile says where the environment is; a session as a role of the team brings its own credentials.
+    with use_session(boto3.Session(profile_name=environment.profile, **environment.clients.given_credentials)):
         yield
 
 
-def _version(client: Any, entry: Any) -> ModelVersion:
+def _aliases(client: Any, name: str) -> dict[str, str]:
+    """Alias to version. A search for versions does not tell it."""
+    return {alias: str(version) for alias, version in client.get_registered_model(name).aliases.items()}
+
+
+def _version(client: Any, entry: Any, aliases: Mapping[str, str]) -> ModelVersion:
     tags: dict[str, str] = entry.tags
     metrics: dict[str, float] = client.get_run(entry.run_id).data.metrics if entry.run_id else {}
     return ModelVersion(
@@ -119,6 +154,7 @@ def _version(client: Any, entry: Any) -> ModelVersion:
         code=tags.get("groundwork.code"),
         data=json.loads(tags.get("groundwork.data", "{}")),
         metrics=dict(metrics),
+        aliases=tuple(sorted(alias for alias, holder in aliases.items() if holder == str(entry.version))),
     )
 
 

@@ -1,5 +1,6 @@
 """A model as the gates ask it: labels, and scores where it gives any."""
 
+import hashlib
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,8 @@ class GatedModel:
         found = sorted(archive.glob("*.tar.gz"))
         if len(found) != 1:
             raise GateError(f"{archive.name}: {len(found)} archives where one model.tar.gz should be.")
+        self.digest = hashlib.sha256(found[0].read_bytes()).hexdigest()
+        """SHA-256 of the archive."""
         folder.mkdir(parents=True, exist_ok=True)
         with tarfile.open(found[0]) as tar:
             tar.extractall(folder, filter="data")

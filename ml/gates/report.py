@@ -29,12 +29,14 @@ class Result:
 class Report:
     """All gates of one version.
 
-    rows, data_digest: the held-out data. metrics: value, low and high of each, of the candidate and of the champion.
-    groups: what each group got, by column. importances: by column, most important first.
+    model_digest: SHA-256 of the candidate's archive. rows, data_digest: the held-out data.
+    metrics: value, low and high of each, of the candidate and of the champion. groups: what each group got, by column.
+    importances: by column, most important first.
     """
 
     request: dict[str, Any]
     request_digest: str
+    model_digest: str
     rows: int
     data_digest: str
     results: tuple[Result, ...]

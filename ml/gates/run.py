@@ -54,6 +54,7 @@ def run(request: GateRequest, folder: Path, scratch: Path) -> Report:
     return Report(
         request=request.model_dump(mode="json"),
         request_digest=request.digest,
+        model_digest=candidate.digest,
         rows=len(frame),
         data_digest=digest,
         results=tuple(results),

@@ -102,6 +102,12 @@ class AliasHistory:
                 raise self._told(number, since)
         return Aliases(number=number, versions=versions, at=str(document["at"]), by=writer(self._environment))
 
+    def see_unmoved(self, since: Aliases) -> None:
+        """Raises PromotedMeanwhileError where something has moved since `since`: before more is made in vain."""
+        with readable_errors(self._environment):
+            if since.number + 1 in self._numbers():
+                raise self._told(since.number + 1, since)
+
     def _told(self, number: int, since: Aliases) -> PromotedMeanwhileError:
         now = self.current()
         first = self._document(number)

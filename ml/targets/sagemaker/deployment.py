@@ -31,6 +31,7 @@ class Target:
 
     job: name of the training job that the model is from. endpoint: its full name, the team's included.
     expires: how long the endpoint may live before `ml gc` removes it; None for as long as it is wanted.
+    package: ARN of the approved model package that says image, variables and files; None for a target that says them.
     """
 
     team: str
@@ -41,6 +42,7 @@ class Target:
     image: str | None
     environment: Mapping[str, str]
     expires: timedelta | None = None
+    package: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Deployment:
     @cached_property
     def model(self) -> str:
         """Name of the SageMaker model."""
+        if self.target.package:
+            return f"{self.target.job}-{_digest([self.target.package, self.role])}"
         return f"{self.target.job}-{_digest([self.image, self.target.model_data, self.role, self.variables])}"
 
     @cached_property
@@ -84,6 +88,7 @@ class Deployment:
             "job": target.job,
             "model_data": target.model_data,
             "image": self.image,
+            "package": target.package,
             "config": self.config,
             "instance_type": target.instance.type,
             "instance_count": target.instance.count,
@@ -92,10 +97,14 @@ class Deployment:
 
     def make_parts(self, intent: Line) -> None:
         """Model and configuration, where they are not there. intent: the audit line that they belong to."""
-        if not self._is_there("DescribeModel", ModelName=self.model):
-            self._create("model", self.model, intent, "CreateModel", self._model_request())
+        self.make_model(intent)
         if not self._is_there("DescribeEndpointConfig", EndpointConfigName=self.config):
             self._create("endpoint-config", self.config, intent, "CreateEndpointConfig", self._config_request())
+
+    def make_model(self, intent: Line) -> None:
+        """The model, where it is not there."""
+        if not self._is_there("DescribeModel", ModelName=self.model):
+            self._create("model", self.model, intent, "CreateModel", self._model_request())
 
     def serve(self, intent: Line, status: str | None) -> None:
         """The endpoint, with the configuration. status: what it is now, None where it is not there.
@@ -141,7 +150,9 @@ class Deployment:
         return getattr(self.environment.clients.client("sagemaker"), method)(**request) or {}
 
     def _model_request(self) -> dict[str, Any]:
-        container = {"Image": self.image, "ModelDataUrl": self.target.model_data, "Environment": self.variables}
+        container: dict[str, Any] = {"ModelPackageName": self.target.package}
+        if self.target.package is None:
+            container = {"Image": self.image, "ModelDataUrl": self.target.model_data, "Environment": self.variables}
         request: dict[str, Any] = {
             "ModelName": self.model,
             "ExecutionRoleArn": self.role,
@@ -180,9 +191,10 @@ def config_name(target: Target, model: str) -> str:
 
 
 def is_missing(error: ClientError) -> bool:
-    """Whether SageMaker says that there is no such model, configuration or endpoint."""
+    """Whether SageMaker says that there is no such thing."""
     code, message = error_details(error)
-    return code == "ValidationException" and re.search("could not find|not found", message, re.IGNORECASE) is not None
+    missing = re.search("could not find|not found|does not exist", message, re.IGNORECASE)
+    return code in {"ValidationException", "ResourceNotFound", "ResourceNotFoundException"} and missing is not None
 
 
 def _digest(parts: list[Any]) -> str:
