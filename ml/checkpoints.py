@@ -23,7 +23,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -68,7 +68,7 @@ class Checkpoints:
         return time.monotonic() - self._last >= self._every_s
 
     @contextmanager
-    def saving(self, step: int) -> Iterator[Path]:
+    def saving(self, step: int) -> Generator[Path]:
         """A path to write the checkpoint of a step to; it counts once the block has ended without an exception."""
         draft = self.folder / f"step-{step:012d}{_UNFINISHED}"
         try:

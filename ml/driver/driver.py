@@ -186,6 +186,7 @@ def run_shell(script, arguments, run):
     if run is None:
         return subprocess.run(command).returncode
     shell = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert shell.stdout is not None
     while True:
         piece = os.read(shell.stdout.fileno(), 65536)
         if not piece:

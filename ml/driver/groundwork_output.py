@@ -47,7 +47,7 @@ class MetricWatch:
 class _Watched(io.TextIOWrapper):
     """A standard stream whose text is searched on its way."""
 
-    watch = None
+    watch = MetricWatch(())
 
     def write(self, text):
         written = super().write(text)

@@ -15,15 +15,15 @@ import contextlib
 import hashlib
 import json
 import os
-import signal
 import sys
 import threading
 import time
 
-from groundwork_facts import commit, environment_lock, tags
+from groundwork_facts import channel_version, commit, environment_lock, tags
 from groundwork_http import Artifacts, ContainerCredentials, HttpError, Tracking
 from groundwork_machine import Machine
 from groundwork_output import MetricWatch, watched
+from groundwork_stop import on_stop
 
 INTERVAL_S = 10.0
 """Seconds between two deliveries of metrics and TensorBoard logs."""
@@ -50,7 +50,7 @@ def start(base, hyperparameters):
     except OSError:
         return None
     try:
-        return Run(uri, content, hyperparameters, os.path.join(base, "output", TENSORBOARD))
+        return Run(uri, content, hyperparameters, base)
     except HttpError as error:
         print(f"No MLflow run: {error}", file=sys.stderr, flush=True)
     except Exception as error:
@@ -61,12 +61,13 @@ def start(base, hyperparameters):
 class Run:
     """A run of the tracking server, which a thread keeps up to date."""
 
-    def __init__(self, uri, content, hyperparameters, board):
+    def __init__(self, uri, content, hyperparameters, base):
         self._record = record = json.loads(content)
         self._content = content
         self._hyperparameters = hyperparameters
-        self._board = board
-        self._facts = [self._send_record, self._send_environment, self._send_inputs]
+        self._board = os.path.join(base, "output", TENSORBOARD)
+        self._data = os.path.join(base, "input", "data")
+        self._facts = [self._send_record, self._send_environment, self._send_versions, self._send_inputs]
         self._sent = {}
         self._step = 0
         self._ended = self._apart = False
@@ -86,7 +87,7 @@ class Run:
         )
         self._thread = threading.Thread(target=self._keep_up, name="groundwork-run", daemon=True)
         self._thread.start()
-        self._on_stop()
+        on_stop(lambda: self.end("KILLED"))
 
     def watch_output(self):
         """From now on what this process prints is searched for the spec's metrics."""
@@ -190,10 +191,24 @@ class Run:
     def _send_environment(self):
         lock = environment_lock().encode()
         self._artifacts.put("environment/requirements.txt", lock)
-        digest = hashlib.sha256(lock).hexdigest()
-        self._tracking.call(
-            "POST", "runs/set-tag", {"run_id": self.run_id, "key": "groundwork.environment", "value": digest}
-        )
+        self._set_tag("groundwork.environment", hashlib.sha256(lock).hexdigest())
+
+    def _send_versions(self):
+        """The versions of data that nobody knew when the job was sent, from the files that it got."""
+        modes = {
+            channel["ChannelName"]: channel.get("InputMode", "File")
+            for channel in self._record["request"].get("InputDataConfig", [])
+        }
+        for name, one in self._record.get("inputs", {}).items():
+            # In the other modes reading a file means getting it from S3.
+            if one.get("version") or modes.get(name) != "File":
+                continue
+            one["version"] = version = channel_version(os.path.join(self._data, name))
+            if version:
+                self._set_tag("groundwork.data." + name, version)
+
+    def _set_tag(self, key, value):
+        self._tracking.call("POST", "runs/set-tag", {"run_id": self.run_id, "key": key, "value": value})
 
     def _send_inputs(self):
         datasets = [
@@ -266,29 +281,6 @@ class Run:
                 for key, value, moment, step in metrics[first : first + MOST_IN_A_BATCH]
             ]
             self._tracking.call("POST", "runs/log-batch", {"run_id": self.run_id, "metrics": batch})
-
-    def _on_stop(self):
-        """SIGTERM, by which SageMaker stops a job, ends the run and then the process, unless the script handles it.
-
-        The signal wakes a thread too: the main thread may be inside a library that returns after minutes.
-        """
-
-        def stopped(*_):
-            if self.end("KILLED"):
-                sys.stdout.flush()
-                os._exit(128 + signal.SIGTERM)
-
-        def wait_for_signals(descriptor):
-            while True:
-                received = os.read(descriptor, 1)
-                if received and received[0] == signal.SIGTERM and signal.getsignal(signal.SIGTERM) is stopped:
-                    stopped()
-
-        reading, writing = os.pipe()
-        os.set_blocking(writing, False)
-        signal.signal(signal.SIGTERM, stopped)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        threading.Thread(target=wait_for_signals, args=(reading,), daemon=True).start()
 
 
 def _is_true(name):

@@ -5,12 +5,48 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from ml.environment import Environment, readable_errors
+from ml.errors import MlError
 from ml.identity import owner
 from ml.packaging.git import git_state
 from ml.plan.cost import Cost
 from ml.records import CHANNEL, RecordedCode, RecordedGit, RecordedImage, RecordedInput, RunRecord, record_uri
 from ml.spec import JobSpec
 from platform_contract import PlatformContract
+
+MOST_READ_BYTES = 64 * 2**20
+"""Data whose version is found out before the job is sent: finding it may mean reading all of it once from here. The
+version of larger data the job itself finds out (`ml/driver/groundwork_run.py`)."""
+
+
+def with_versions(environment: Environment, inputs: Mapping[str, RecordedInput]) -> dict[str, RecordedInput]:
+    """The inputs with the versions of what lies in S3, where that is little enough and may be looked at."""
+    return {name: one if one.version else _with_version(environment, one) for name, one in inputs.items()}
+
+
+def _with_version(environment: Environment, recorded: RecordedInput) -> RecordedInput:
+    from ml.data.version import data_version
+
+    bucket, _, prefix = recorded.uri.removeprefix("s3://").partition("/")
+    size = files = 0
+    try:
+        with readable_errors(environment):
+            pages = environment.clients.client("s3").get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=bucket, Prefix=prefix):
+                for entry in page.get("Contents", []):
+                    size, files = size + int(entry["Size"]), files + 1
+                if size > MOST_READ_BYTES:
+                    return recorded
+        if not files:
+            return recorded
+        version = data_version(environment, recorded.uri)
+    except (MlError, ClientError):
+        # Whether the job may read its data is the job's own matter: its role's, not the submitter's.
+        return recorded
+    update = {"version": version.digest, "files": len(version.objects), "size_bytes": version.size_bytes}
+    return recorded.model_copy(update=update)
 
 
 def new_record(

@@ -21,7 +21,7 @@ from ml.plan.cost import MAX_COST_TAG, Cost, job_cost
 from ml.records import RecordedCode, RecordedInput, RunRecord, write_record
 from ml.spec import Channel, JobSpec
 from ml.spec.model import as_text
-from ml.targets.sagemaker.recording import new_record, with_record_channel
+from ml.targets.sagemaker.recording import new_record, with_record_channel, with_versions
 from ml.targets.sagemaker.storage import Uploads
 from ml.targets.sagemaker.submission import facts_of, start
 from platform_contract import PlatformContract, Team
@@ -70,6 +70,7 @@ def submit(spec: JobSpec, folder: Path, environment: Environment) -> SubmittedJo
 
         inputs = check_inputs(spec, folder, environment, contract, request, inputs, uploads.content)
     cost = job_cost(spec, contract)
+    inputs = with_versions(environment, inputs)
     return send(environment, contract, new_record(spec, folder, contract, request, code, inputs, cost), cost)
 
 

@@ -1,0 +1,1 @@
+"""What runs inside a job: the driver, and the modules that go with it (`ml/packaging/helpers.py`)."""

@@ -1,0 +1,1 @@
+"""Runs of the past: finding, comparing and repeating them, and TensorBoard on their logs."""
