@@ -205,7 +205,8 @@ def _add_drift(add: Any, name: str, column: Column, series: pd.Series, beside: d
         add("drift", words, None, f"{rows} values are too few to tell")
         return
     beside[f"{name} § drift"] = text
-    total = sum(reference.values()) or 1.0
+    # A band that the reference never had is as unlikely as a value that it never had; rounded shares add up to one.
+    shares = [max(share, UNSEEN_SHARE / 100) for share in reference.values()]
     add(
         "drift",
         words,
@@ -213,8 +214,7 @@ def _add_drift(add: Any, name: str, column: Column, series: pd.Series, beside: d
             column=f"{name} § drift",
             partition_object={
                 "values": list(reference),
-                # A band that the reference never had is as unlikely as a value that it never had.
-                "weights": [max(share, UNSEEN_SHARE / 100) / total for share in reference.values()],
+                "weights": [share / sum(shares) for share in shares],
             },
             threshold=column.drift,
             tail_weight_holdout=UNSEEN_SHARE,
