@@ -203,13 +203,12 @@ def test_models_and_configurations_are_described_as_they_were_given(server: Sage
 
 def test_what_would_not_truly_run_is_refused(server: SageMakerServer) -> None:
     with pytest.raises(ClientError, match="NotImplemented"):
-        server.sagemaker.create_processing_job(
-            ProcessingJobName="p",
-            RoleArn=ROLE,
-            ProcessingResources={
-                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
-            },
-            AppSpecification={"ImageUri": "i"},
+        server.sagemaker.create_transform_job(
+            TransformJobName="t",
+            ModelName="blue",
+            TransformInput={"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/k"}}},
+            TransformOutput={"S3OutputPath": "s3://b/o"},
+            TransformResources={"InstanceCount": 1, "InstanceType": "ml.m5.large"},
         )
     with pytest.raises(ClientError, match="NotImplemented"):
         server.runtime.invoke_endpoint_async(EndpointName="e", InputLocation="s3://b/k")

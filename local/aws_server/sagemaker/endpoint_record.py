@@ -78,9 +78,10 @@ class EndpointRecord:
         if self.deployment is not None:
             answer["ProductionVariants"] = self._variants(self.deployment)
             if capture := self.deployment.config.get("DataCaptureConfig"):
+                enabled = capture.get("EnableCapture", True)
                 answer["DataCaptureConfig"] = {
-                    "EnableCapture": capture.get("EnableCapture", False),
-                    "CaptureStatus": "Stopped",
+                    "EnableCapture": enabled,
+                    "CaptureStatus": "Started" if enabled else "Stopped",
                     "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
                     "DestinationS3Uri": capture["DestinationS3Uri"],
                     "KmsKeyId": capture.get("KmsKeyId", ""),

@@ -7,6 +7,7 @@ from typing import Any
 
 from local.aws_server.operations import Server, ServiceError
 from local.aws_server.sagemaker import models, tags
+from local.aws_server.sagemaker.data_capture import DataCapture
 from local.aws_server.sagemaker.endpoint_metrics import EndpointMetrics
 from local.aws_server.sagemaker.endpoint_record import KIND, Deployment, EndpointRecord, load, save
 from local.aws_server.sagemaker.fleet import Fleet, StartError
@@ -25,6 +26,7 @@ class Endpoints:
     def __init__(self, plane: Plane) -> None:
         self.plane = plane
         self.metrics = EndpointMetrics(plane)
+        self.capture = DataCapture(plane)
         self._fleets: dict[str, Fleet] = {}
         self._starting: dict[str, Fleet] = {}
         self._lock = threading.RLock()
@@ -240,9 +242,12 @@ def start_endpoints(server: Server, plane: Plane) -> None:
     endpoints = Endpoints(plane)
     _endpoints[id(server)] = endpoints
     endpoints.metrics.start()
+    endpoints.capture.start()
     endpoints.resume()
 
 
 def stop_endpoints(server: Server) -> None:
     """For a server that stops."""
-    _endpoints.pop(id(server)).shut_down()
+    endpoints = _endpoints.pop(id(server))
+    endpoints.shut_down()
+    endpoints.capture.flush()

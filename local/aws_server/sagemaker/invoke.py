@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from local.aws_server.operations import ACCOUNT_ID, Call, RawResponse, ServiceError, operation
+from local.aws_server.sagemaker.data_capture import Exchange
 from local.aws_server.sagemaker.endpoints import endpoints_of
 from local.aws_server.sagemaker.files import console_link
 from local.aws_server.sagemaker.fleet import Fleet, Variant
@@ -14,6 +15,8 @@ from local.aws_server.sagemaker.instance import BrokenAnswerError, NoAnswerError
 INVOCATION_TIMEOUT_S = 60.0
 """A container must answer within this time."""
 MOST_BYTES = 6 << 20
+OCTETS = "application/octet-stream"
+"""Content type of what says none."""
 MESSAGE_LENGTH = 4096
 MODEL_ERROR_STATUS = 424
 FORWARDED = {
@@ -51,6 +54,15 @@ def invoke_endpoint(call: Call) -> RawResponse:
     reply, problem, model_s = _exchange(fleet, variant, request)
     if reply is not None and reply.status // 100 == 2:
         response = _success(variant, reply)
+        exchange = Exchange(
+            request_type=call.params.get("ContentType") or OCTETS,
+            request=body,
+            answer_type=str(response.headers["Content-Type"]),
+            answer=reply.body,
+            inference_id=call.params.get("InferenceId") or "",
+            custom_attributes=call.params.get("CustomAttributes") or "",
+        )
+        endpoints.capture.take(call.region, name, variant.name, fleet, exchange)
     else:
         response = _model_error(call, variant, reply, problem)
     status = reply.status if reply is not None else 500
@@ -65,7 +77,7 @@ def _request(call: Call, body: bytes) -> bytes:
     """The whole HTTP request for the container."""
     headers = {
         "Host": "127.0.0.1",
-        "Content-Type": call.params.get("ContentType") or "application/octet-stream",
+        "Content-Type": call.params.get("ContentType") or OCTETS,
         "Content-Length": str(len(body)),
     }
     headers |= {header: call.params[member] for member, header in FORWARDED.items() if call.params.get(member)}
@@ -98,7 +110,7 @@ def _exchange(fleet: Fleet, variant: Variant, request: bytes) -> tuple[Reply | N
 def _success(variant: Variant, reply: Reply) -> RawResponse:
     received = {name.lower(): value for name, value in reply.headers.items()}
     headers = {
-        "Content-Type": received.get("content-type", "application/octet-stream"),
+        "Content-Type": received.get("content-type", OCTETS),
         "x-Amzn-Invoked-Production-Variant": variant.name,
     }
     headers |= {name: received[name.lower()] for name in RETURNED if name.lower() in received}

@@ -1,0 +1,138 @@
+"""Data capture: requests and answers of endpoints, as JSON lines in S3.
+
+Format and path: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html. Content that
+CaptureContentTypeHeader does not name is captured in base64. What is not in S3 yet is lost when the server is killed.
+"""
+
+import base64
+import json
+import logging
+import random
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.aws_server.operations import ServiceError
+from local.aws_server.sagemaker.files import Bucket
+from local.aws_server.sagemaker.fleet import Fleet
+from local.aws_server.sagemaker.plane import Plane, now, s3_location
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 2.0
+"""Time between two files of a variant; AWS does not document its own."""
+MOST_LINES = 10_000
+"""Of a variant between two files; what comes beyond is left out, as an invocation must not wait for S3."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the captures of one variant go, and with whose credentials and key."""
+
+    region: str
+    uri: str
+    role_arn: str | None
+    kms_key_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """One request and its answer."""
+
+    request_type: str
+    request: bytes
+    answer_type: str
+    answer: bytes
+    inference_id: str = ""
+    custom_attributes: str = ""
+
+
+class DataCapture:
+    """Collects what is captured, and sends it from a thread of its own."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self._lock = threading.Lock()
+        self._lines: dict[Destination, list[str]] = defaultdict(list)
+
+    def start(self) -> None:
+        """Starts to send."""
+        threading.Thread(target=self._send_for_ever, name="data-capture", daemon=True).start()
+
+    def take(self, region: str, endpoint: str, variant: str, fleet: Fleet, exchange: Exchange) -> None:
+        """Notes one invocation, if the endpoint captures and the sample falls on it."""
+        config = fleet.deployment.config.get("DataCaptureConfig")
+        if not config or not config.get("EnableCapture", True):
+            return
+        if random.random() * 100 >= config["InitialSamplingPercentage"]:  # noqa: S311 - a sample, no secret
+            return
+        destination = Destination(
+            region,
+            f"{config['DestinationS3Uri'].rstrip('/')}/{endpoint}/{variant}",
+            fleet.deployment.containers[variant].get("ExecutionRoleArn"),
+            config.get("KmsKeyId"),
+        )
+        line = json.dumps(record(config, exchange))
+        with self._lock:
+            if len(self._lines[destination]) < MOST_LINES:
+                self._lines[destination].append(line)
+
+    def flush(self) -> None:
+        """Sends what has been collected; a destination that refuses it loses it, and the server's log says so."""
+        with self._lock:
+            collected, self._lines = self._lines, defaultdict(list)
+        for destination, lines in collected.items():
+            try:
+                self._send(destination, lines)
+            except ServiceError as error:
+                logger.warning("data capture to %s: %s: %s", destination.uri, error.code, error)
+
+    def _send(self, destination: Destination, lines: list[str]) -> None:
+        key_id = None
+        if destination.role_arn:
+            key_id = self._plane.assume(destination.role_arn, destination.region).access_key_id
+        bucket, prefix = s3_location(destination.uri)
+        moment = now()
+        name = f"{moment:%M-%S}-{moment.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
+        request: dict[str, Any] = {
+            "Bucket": bucket,
+            "Key": f"{prefix}/{moment:%Y/%m/%d/%H}/{name}",
+            "Body": ("\n".join(lines) + "\n").encode(),
+        }
+        if destination.kms_key_id:
+            request |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": destination.kms_key_id}
+        Bucket(self._plane, destination.region, key_id).call("PutObject", request)
+
+    def _send_for_ever(self) -> None:
+        while not self._plane.stopping.wait(INTERVAL_S):
+            self.flush()
+
+
+def record(config: Mapping[str, Any], exchange: Exchange) -> dict[str, Any]:
+    """One line of a capture file."""
+    modes = {each["CaptureMode"] for each in config["CaptureOptions"]}
+    captured: dict[str, Any] = {}
+    if modes & {"Input", "InputAndOutput"}:
+        captured["endpointInput"] = _side(config, "INPUT", exchange.request_type, exchange.request)
+    if modes & {"Output", "InputAndOutput"}:
+        captured["endpointOutput"] = _side(config, "OUTPUT", exchange.answer_type, exchange.answer)
+    metadata: dict[str, Any] = {"eventId": str(uuid.uuid4()), "inferenceTime": f"{now():%Y-%m-%dT%H:%M:%SZ}"}
+    if exchange.inference_id:
+        metadata["inferenceId"] = exchange.inference_id
+    if exchange.custom_attributes:
+        metadata["customAttributes"] = [exchange.custom_attributes]
+    return {"captureData": captured, "eventMetadata": metadata, "eventVersion": "0"}
+
+
+def _side(config: Mapping[str, Any], mode: str, content_type: str, body: bytes) -> dict[str, str]:
+    headers = config.get("CaptureContentTypeHeader") or {}
+    # A type may come with parameters (`; charset=utf-8`) that the configuration does not name.
+    kinds = {content_type, content_type.partition(";")[0].strip()}
+    side = {"observedContentType": content_type, "mode": mode}
+    for encoding, member in (("CSV", "CsvContentTypes"), ("JSON", "JsonContentTypes")):
+        if kinds & set(headers.get(member) or ()):
+            return {**side, "data": body.decode("utf-8", "replace"), "encoding": encoding}
+    return {**side, "data": base64.b64encode(body).decode(), "encoding": "BASE64"}
