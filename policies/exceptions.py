@@ -38,7 +38,9 @@ UNSCOPABLE: Mapping[str, tuple[str, ...]] = {
     "sagemaker": (
         "ListEndpointConfigs",
         "ListEndpoints",
+        "ListModelPackageGroups",
         "ListModels",
+        "ListProcessingJobs",
         "ListTrainingJobs",
     ),
     "sts": ("GetCallerIdentity",),
