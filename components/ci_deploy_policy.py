@@ -72,7 +72,16 @@ def deploy_services_policy(*, partition: str, region: str, account_id: str, envi
             ],
         ),
         # By name: the account's runners are projects too.
-        allow("ImageBuilder", ["codebuild:*"], [f"{arn}:codebuild:{region}:{account_id}:project/{prefix}-images"]),
+        allow(
+            "ImageBuilder",
+            [
+                "codebuild:BatchGetProjects",
+                "codebuild:CreateProject",
+                "codebuild:DeleteProject",
+                "codebuild:UpdateProject",
+            ],
+            [f"{arn}:codebuild:{region}:{account_id}:project/{prefix}-images"],
+        ),
         unscoped(
             "PullThroughRules",
             [

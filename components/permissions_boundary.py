@@ -20,8 +20,8 @@ ROLE_PREFIX = "groundwork-"
 """First part of the name of every role that an environment makes."""
 
 CEILING_SERVICES = (
-    *("acm", "aps", "autoscaling", "cloudwatch", "codebuild", "cognito-idp", "ec2", "ec2messages", "ecr", "eks"),
-    *("eks-auth", "elasticloadbalancing", "events", "grafana", "kms", "logs", "pricing", "rds", "s3", "sagemaker"),
+    *("acm", "aps", "autoscaling", "cloudwatch", "cognito-idp", "ec2", "ec2messages", "ecr", "eks", "eks-auth"),
+    *("elasticloadbalancing", "events", "grafana", "kms", "logs", "pricing", "rds", "s3", "sagemaker"),
     *("sagemaker-mlflow", "secretsmanager", "shield", "sns", "ssm", "ssmmessages", "tag", "wafv2", "waf-regional"),
 )
 """Services that roles of an environment use: those that the platform's own policies name, and those of the AWS managed
@@ -98,6 +98,12 @@ def boundary_policy(partition: str, account_id: str, regions: Sequence[str]) -> 
             ["iam:PassRole"],
             [f"{iam}:role/{ROLE_PREFIX}*"],
             {"StringEquals": {"iam:PassedToService": list(PASSED_TO)}},
+        ),
+        # Image builders of environments alone: the account's runners are CodeBuild projects too.
+        allow(
+            "BuildImages",
+            ["codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject", "codebuild:StartBuild"],
+            [f"arn:{partition}:codebuild:*:{account_id}:project/{ROLE_PREFIX}*-images"],
         ),
         # EKS Auto Mode puts the node role into instance profiles of its own (AmazonEKSComputePolicy).
         allow("NodesOfAutoMode", ["iam:AddRoleToInstanceProfile"], [f"{iam}:instance-profile/eks*"]),
