@@ -46,7 +46,14 @@ def as_text(comparison: Comparison) -> str:
         ("trained", *(duration(run.state.seconds) for run in runs)),
         ("by", *(run.record.submitter if run.record else None for run in runs)),
     ]
-    rows += _section("METRICS", {name: _metric_cells(row) for name, row in comparison.metrics.items()})
+    empty = [""] * len(runs)
+
+    def section(title: str, values: Values) -> list[Sequence[Any]]:
+        if not values:
+            return []
+        return [("", *empty), (title, *empty), *((f"  {name}", *row) for name, row in values.items())]
+
+    rows += section("METRICS", {name: _metric_cells(row) for name, row in comparison.metrics.items()})
     for title, values in (
         ("PARAMETERS", comparison.parameters),
         ("DATA", _shortened(comparison.data, SHORT["digest"])),
@@ -55,7 +62,7 @@ def as_text(comparison: Comparison) -> str:
         ("IMAGE", comparison.image),
         ("PACKAGES", comparison.packages),
     ):
-        rows += _section(title, values)
+        rows += section(title, values)
     text = table(("", *(run.job for run in runs)), rows)
     if comparison.alike:
         text += "\n\nThe same parameters, data, code, image and packages, as far as is known."
@@ -179,10 +186,6 @@ def _confirmed() -> bool:
 def _say_state(state: Any) -> None:
     if not state.finished and state.detail:
         say(f"· {state.detail}")
-
-
-def _section(title: str, values: Values) -> list[Sequence[Any]]:
-    return [("",), (title,), *((f"  {name}", *row) for name, row in values.items())] if values else []
 
 
 def _shortened(values: Values, short: Any) -> Values:

@@ -19,6 +19,7 @@ from ml.packaging.helpers import FILE_NAME as HELPERS
 from ml.plan.cost import Cost, job_cost
 from ml.records import RunRecord
 from ml.spec import JobSpec
+from ml.targets.sagemaker.recording import with_versions
 from ml.targets.sagemaker.training import SubmittedJob, job_name, send
 from platform_contract import PlatformContract
 
@@ -95,12 +96,16 @@ def again(environment: Environment, contract: PlatformContract, record: RunRecor
             **request["CheckpointConfig"],
             "S3Uri": f"{team.artifact_uri}/checkpoints/{name}",
         }
+    # What is there now: the two are not the same where somebody insists on running with other data.
+    unknown = {"version": None, "files": None, "size_bytes": None}
+    inputs = {name: one.model_copy(update=unknown) for name, one in record.inputs.items()}
     made = record.model_copy(
         update={
             "job": name,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "submitter": owner(),
             "request": request,
+            "inputs": with_versions(environment, inputs),
             "model_data": f"{request['OutputDataConfig']['S3OutputPath']}/{name}/output/model.tar.gz",
             "reproduces": record.job,
         }
