@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -81,7 +82,9 @@ def run(planned: Planned, dataset: str, expectations: Expectations) -> list[Find
             if number not in found and (check.kind in _OF_THE_TABLE) == of_the_table
         }
         for number, result in _validate(frame, chosen).items():
-            found[number] = _finding(dataset, chosen[number], result, personal, len(planned.as_read))
+            check = chosen[number]
+            is_time = check.column is not None and expectations.columns[check.column].type == "time"
+            found[number] = _finding(dataset, check, result, personal, len(planned.as_read), is_time=is_time)
     return [found[number] for number in sorted(found)]
 
 
@@ -89,16 +92,11 @@ def _validate(frame: pd.DataFrame, checks: dict[int, Check]) -> dict[int, Any]:
     """Great Expectations' result for each check."""
     if not checks:
         return {}
-    # It reports its use to its makers unless it is told not to, and draws a progress bar for each table.
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations
+    definition = _whole_table()
+    from great_expectations import ExpectationSuite
 
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    context: Any = great_expectations.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    asset = context.data_sources.add_pandas("tables").add_dataframe_asset("table")
-    batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
-    suite = great_expectations.ExpectationSuite(name="expectations")
+    batch = definition.get_batch({"dataframe": frame})
+    suite = ExpectationSuite(name="expectations")
     for number, check in checks.items():
         expectation = check.expectation
         expectation.meta = {"check": number}
@@ -109,7 +107,21 @@ def _validate(frame: pd.DataFrame, checks: dict[int, Check]) -> dict[int, Any]:
     return {result.expectation_config.meta["check"]: result for result in outcome.results}
 
 
-def _finding(dataset: str, check: Check, result: Any, personal: set[str], rows: int) -> Finding:
+@cache
+def _whole_table() -> Any:
+    """Great Expectations' name for a table in memory, all of it."""
+    # It reports its use to its makers unless it is told not to, and draws a progress bar for each table.
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    context: Any = great_expectations.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("tables").add_dataframe_asset("table")
+    return asset.add_batch_definition_whole_dataframe("whole")
+
+
+def _finding(dataset: str, check: Check, result: Any, personal: set[str], rows: int, *, is_time: bool) -> Finding:
     details: dict[str, Any] = dict(result.result or {})
     common = {"dataset": dataset, "check": check.kind, "column": check.column, "expected": check.expected}
     if not details:
@@ -125,7 +137,9 @@ def _finding(dataset: str, check: Check, result: Any, personal: set[str], rows: 
         count=count,
         share=share,
         # Whole rows hold personal columns too; which ones they are is in the data.
-        examples=() if hidden or check.column is None or check.kind == "missing" else _examples(details),
+        examples=()
+        if hidden or check.column is None or check.kind == "missing"
+        else _examples(details, is_time=is_time),
     )
 
 
@@ -167,10 +181,13 @@ def _column_words(mismatched: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
     return [("lacks", mismatched.get("missing") or []), ("has also", mismatched.get("unexpected") or [])]
 
 
-def _examples(details: dict[str, Any]) -> tuple[str, ...]:
+def _examples(details: dict[str, Any], *, is_time: bool) -> tuple[str, ...]:
     shown: list[str] = []
     for value in details.get("partial_unexpected_list") or []:
-        text = "" if isinstance(value, dict | list) else f"{value:.6g}" if isinstance(value, float) else as_text(value)
+        if isinstance(value, float):
+            text = f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M}" if is_time else f"{value:.6g}"
+        else:
+            text = "" if isinstance(value, dict | list) else as_text(value)
         text = text if len(text) <= 40 else f"{text[:39]}…"
         if text and text not in shown:
             shown.append(text)

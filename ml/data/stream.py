@@ -3,6 +3,7 @@
 # Pandas comes without types.
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
 
+import csv
 import io
 import json
 import queue
@@ -112,24 +113,15 @@ def _table(expectations: Expectations, window: Window, dataset: str) -> tuple[pd
             if isinstance(row, dict):
                 rows.append(row)
         return rows_as_table(rows, columns=columns), len(window.lines) - len(rows)
-    dropped: list[list[str]] = []
-
-    def drop(fields: list[str]) -> None:
-        dropped.append(fields)
-
-    frame = pd.read_csv(
-        io.BytesIO(b"".join(_whole(line) for line in (window.header, *window.lines))),
-        dtype={name: str for name, column in columns.items() if column.type == "text"},
-        # Rows with more values than the header has names.
-        on_bad_lines=drop,  # pyright: ignore[reportCallIssue]
-        engine="python",
-        encoding_errors="replace",
-    )
-    return frame, len(dropped)
+    names = next(csv.reader([_text(window.header)]))
+    lines = [line for line in map(_text, window.lines) if len(next(csv.reader([line]))) == len(names)]
+    texts = {name: str for name, column in columns.items() if column.type == "text"}
+    frame = pd.read_csv(io.StringIO("\n".join([_text(window.header), *lines])), dtype=texts)
+    return frame, len(window.lines) - len(lines)
 
 
-def _whole(line: bytes) -> bytes:
-    return line if line.endswith(b"\n") else line + b"\n"
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r\n")
 
 
 def _arriving(source: BinaryIO) -> "queue.Queue[bytes | None]":

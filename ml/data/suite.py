@@ -24,7 +24,7 @@ UNSEEN_SHARE = 0.01
 _TYPES = {
     "integer": ("an integer", r"[+-]?\d+(\.0+)?", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"]),
     "number": ("a number", r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", None),
-    "boolean": ("true or false", r"(?i)true|false|0|1|0\.0|1\.0", ["bool"]),
+    "boolean": ("true or false", r"[Tt]rue|TRUE|[Ff]alse|FALSE|[01](\.0)?", ["bool"]),
     "time": ("an ISO 8601 time", ISO_TIME, None),
     "text": ("text", None, None),
 }
