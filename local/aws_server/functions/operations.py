@@ -69,7 +69,8 @@ def update_function_configuration(call: Call) -> dict[str, Any]:
 @_lambda_operation("UpdateFunctionCode")
 def update_function_code(call: Call) -> dict[str, Any]:
     found = find(call, call.params["FunctionName"])
-    configuration, digest = with_code(call, checked(call, found.configuration), call.params)
+    given = {key: call.params[key] for key in ("Architectures",) if call.params.get(key)}
+    configuration, digest = with_code(call, checked(call, found.configuration | given), call.params)
     return save(call, replace(found, configuration=configuration, digest=digest))
 
 

@@ -23,6 +23,7 @@ from local.providers.aws.services import (
     eks,
     eks_access,
     eks_node_groups,
+    functions,
     grafana,
     iam,
     iam_oidc,
@@ -34,6 +35,7 @@ from local.providers.aws.services import (
     s3_object_lock,
     s3_settings,
     sagemaker,
+    schedules,
     sns,
     ssm,
 )
@@ -71,6 +73,8 @@ _MODULES = (
     ecr_pull_through,
     s3_object_lock,
     grafana,
+    functions,
+    schedules,
 )
 _REGION = Property("region", computed=True, replaces=REPLACES)
 
