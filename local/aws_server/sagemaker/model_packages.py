@@ -108,7 +108,7 @@ def _new(call: Call, request: dict[str, Any], arn: str) -> dict[str, Any]:
 
 def described(document: dict[str, Any], included: str = "AllData") -> dict[str, Any]:
     """DescribeModelPackage's members. included: `MetadataOnly` leaves the model card's content out."""
-    shown = {name: value for name, value in document.items() if name not in NOT_SHOWN}
+    shown = _nameless({name: value for name, value in document.items() if name not in NOT_SHOWN})
     if included == "MetadataOnly" and "ModelCard" in shown:
         shown["ModelCard"] = {name: value for name, value in shown["ModelCard"].items() if name != "ModelCardContent"}
     return {**shown, "ModelPackageArn": document["Arn"]}
@@ -161,8 +161,16 @@ def list_model_packages(call: Call) -> dict[str, Any]:
         kept = [each for each in kept if each.get("ModelApprovalStatus") == status]
     # Versions that were made in one moment stay in their order.
     kept.sort(key=lambda each: each.get("ModelPackageVersion", 0), reverse=params.get("SortOrder") == "Descending")
-    entries, token = page((_summary(each) for each in kept), params, name="ModelPackageName", default_order="Ascending")
-    return {"ModelPackageSummaryList": entries, **token}
+    summaries, token = page(
+        (_summary(each) for each in kept), params, name="ModelPackageName", default_order="Ascending"
+    )
+    return {"ModelPackageSummaryList": [_nameless(each) for each in summaries], **token}
+
+
+def _nameless(members: dict[str, Any]) -> dict[str, Any]:
+    """A version has no name of its own: the SDK then asks by its ARN (sagemaker.core.resources, ModelPackage.refresh)."""
+    hidden = ("ModelPackageName",) if "ModelPackageVersion" in members else ()
+    return {name: value for name, value in members.items() if name not in hidden}
 
 
 def _summary(document: dict[str, Any]) -> dict[str, Any]:

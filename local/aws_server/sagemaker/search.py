@@ -32,7 +32,8 @@ def search(call: Call) -> dict[str, Any]:
     kept = [each for each in _documents(call, resource) if all(_holds(each, one) for one in filters)]
     order = _SORTED_BY.get(call.params.get("SortBy", "CreationTime"), "Name")
     params = {**call.params, "SortBy": order}
-    entries, token = page(kept, params, name=_NAMES[resource])
+    name = "ModelPackageGroupName" if resource == "ModelPackage" else _NAMES[resource]
+    entries, token = page(kept, params, name=name)
     return {"Results": [{resource: each} for each in entries], **token}
 
 
