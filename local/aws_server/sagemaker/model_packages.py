@@ -168,7 +168,7 @@ def list_model_packages(call: Call) -> dict[str, Any]:
 
 
 def _nameless(members: dict[str, Any]) -> dict[str, Any]:
-    """A version has no name of its own: the SDK then asks by its ARN (sagemaker.core.resources, ModelPackage.refresh)."""
+    """A version shows no name: the SDK then asks by its ARN (sagemaker.core.resources, ModelPackage.refresh)."""
     hidden = ("ModelPackageName",) if "ModelPackageVersion" in members else ()
     return {name: value for name, value in members.items() if name not in hidden}
 

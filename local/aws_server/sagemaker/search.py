@@ -12,7 +12,7 @@ from local.aws_server.sagemaker.validation import validate
 
 _NAMES = {
     "TrainingJob": "TrainingJobName",
-    "ModelPackage": "ModelPackageName",
+    "ModelPackage": "ModelPackageArn",
     "ModelPackageGroup": "ModelPackageGroupName",
 }
 _SORTED_BY = {"CreationTime": "CreationTime", "LastModifiedTime": "CreationTime"}
@@ -32,8 +32,7 @@ def search(call: Call) -> dict[str, Any]:
     kept = [each for each in _documents(call, resource) if all(_holds(each, one) for one in filters)]
     order = _SORTED_BY.get(call.params.get("SortBy", "CreationTime"), "Name")
     params = {**call.params, "SortBy": order}
-    name = "ModelPackageGroupName" if resource == "ModelPackage" else _NAMES[resource]
-    entries, token = page(kept, params, name=name)
+    entries, token = page(kept, params, name=_NAMES[resource])
     return {"Results": [{resource: each} for each in entries], **token}
 
 
