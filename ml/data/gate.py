@@ -42,7 +42,7 @@ LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 FOLDER = "validations"
 """Under the team's artifact prefix: one folder a check, with result.json, report.html and the expectations."""
 _START = 'exec "$(command -v python3 || command -v python)" /opt/ml/processing/input/code/checks.zip "$@"'
-_MODULES = (
+MODULES = (
     "__init__.py",
     "durations.py",
     *(
@@ -252,7 +252,7 @@ def validation_uri(training_job: Mapping[str, Any]) -> str | None:
 def checks_archive() -> bytes:
     """The modules that check, as an archive that Python runs: the same bytes for the same modules."""
     root = Path(__file__).parents[1]
-    files = {f"ml/{name}": (root / name).read_bytes() for name in _MODULES}
+    files = {f"ml/{name}": (root / name).read_bytes() for name in MODULES}
     files["__main__.py"] = b"import sys\n\nfrom ml.data.job import run\n\nsys.exit(run())\n"
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

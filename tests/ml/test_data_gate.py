@@ -75,6 +75,9 @@ def test_a_job_trains_on_data_that_passed_and_its_record_names_their_versions(
         ]
     )["Tags"]
     assert {"Key": "groundwork:training-job", "Value": name} in tags
+    report = platform.ml_json("data", "report", name, "--env", "local", "--out", checked.with_name("report.html"))
+    assert (report["passed"], report["uri"]) == (True, channel["DataSource"]["S3DataSource"]["S3Uri"])
+    assert f"Data of {name}-data" in checked.with_name("report.html").read_text()
 
 
 def test_no_job_is_started_on_poisoned_data_and_what_is_wrong_is_said(
