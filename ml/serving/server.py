@@ -141,7 +141,7 @@ def _become_ready(app: App, model: ServedModel, seconds: float, port: int) -> No
         load_seconds=round(seconds, 3),
         input="arrays" if model.uses_arrays else "data frames" if model.schema else "MLflow's forms",
         columns=len(model.schema.columns) if model.schema else None,
-        mlflow=version("mlflow"),
+        mlflow=version("mlflow-skinny"),  # what the full package builds on, and all that the image has
         pid=os.getpid(),
     )
 
