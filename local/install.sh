@@ -63,10 +63,10 @@ fi
 
 if $lock; then
     options=(--universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11)
-    for source in requirements.in requirements-platform.in bench/requirements-*.in local/bootstrap.in local/acquire/go-requirements.in; do
+    for source in requirements.in requirements-platform.in images/*/requirements.in bench/requirements-*.in local/bootstrap.in local/acquire/go-requirements.in; do
         [ -e "$source" ] || continue
-        # The platform's own set has the versions of the whole.
-        [ "$source" = requirements-platform.in ] && same=(--constraint requirements.txt) || same=()
+        # The platform's own set and the images have the versions of the whole.
+        case $source in requirements-platform.in | images/*) same=(--constraint requirements.txt) ;; *) same=() ;; esac
         step "locking $source" "$uv" pip compile "${options[@]}" "${same[@]}" ${LOCK_ARGS:-} "$source" -o "${source%.in}.txt"
     done
     exit 0
