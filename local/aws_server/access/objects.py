@@ -15,7 +15,7 @@ from local.aws_server.access.decision import Wish, decide, parsed, refusal
 from local.aws_server.moto_bridge import moto_lock
 from local.aws_server.operations import Call, ServiceError, guard, operation
 
-KEPT = re.compile(r"teams/[^/]+/(?:audit|ledger)/.*", re.DOTALL)
+KEPT = re.compile(r"teams/[^/]+/(?:aliases|approved|audit|ledger)/.*", re.DOTALL)
 """Keys of records that the platform's policies keep (components/record_policy.py)."""
 WRITES = {
     "PutObject": "s3:PutObject",
