@@ -27,8 +27,8 @@ from ml.tracking import ModelVersion, mirror, model_version
 
 PACKAGE_TAG, GATES_TAG = "groundwork.package", "groundwork.gates"
 """Tags of a version in MLflow: ARN of its package, and where the report of its gates lies."""
-VALIDATION_CHANNEL = "validation"
-"""The channel by which a job gets the result of its data validation."""
+VALIDATION_CHANNEL = "data-validation"
+"""The channel by which a job gets the result of its data validation; ml/data/gate.py has the same word."""
 
 
 @dataclass(frozen=True, kw_only=True)
