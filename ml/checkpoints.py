@@ -26,12 +26,13 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _NAME = re.compile(r"step-(\d{12})\.(\d+)\.checkpoint")
 _UNFINISHED = ".unfinished"
 COPIED_AFTER_S = 30.0
 """Seconds after which a checkpoint is taken to be in S3."""
+COPY_TIMEOUT_S = 600.0
 
 
 class Checkpoint(NamedTuple):
@@ -46,10 +47,19 @@ class Checkpoints:
 
     folder: where they lie; /opt/ml/checkpoints where not given, which is the folder that SageMaker copies.
     keep: how many stay that are in S3 by now, besides those that are newer. every_s: seconds between one checkpoint and
-    the moment at which `due` asks for the next.
+    the moment at which `due` asks for the next. wait_for_copy: a checkpoint counts as saved only when SageMaker has
+    copied it to S3, and the script waits for that. An interruption without a warning then costs at most the work since
+    the last one; without it, also what was done while the copy was made.
     """
 
-    def __init__(self, folder: str | os.PathLike[str] | None = None, *, keep: int = 2, every_s: float = 60.0):
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        keep: int = 2,
+        every_s: float = 60.0,
+        wait_for_copy: bool = False,
+    ):
         if keep < 1:
             raise ValueError("keep: at least the newest checkpoint has to stay")
         base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
@@ -57,6 +67,7 @@ class Checkpoints:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._keep = keep
         self._every_s = every_s
+        self._target = os.environ.get("GROUNDWORK_CHECKPOINTS_URI") if wait_for_copy else None
         self._last = time.monotonic()
 
     def latest(self) -> Checkpoint | None:
@@ -76,10 +87,13 @@ class Checkpoints:
             # What is not on the disk could be missing after the rename that says that it is.
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
-            draft.rename(self.folder / f"step-{step:012d}.{draft.stat().st_size}.checkpoint")
+            path = self.folder / f"step-{step:012d}.{draft.stat().st_size}.checkpoint"
+            draft.rename(path)
         finally:
             with suppress(FileNotFoundError):
                 draft.unlink()
+        if self._target:
+            _wait_for(f"{self._target}/{path.name}")
         self._last = time.monotonic()
         self._tidy()
 
@@ -106,3 +120,18 @@ class Checkpoints:
         for path in self.folder.glob(f"step-*{_UNFINISHED}"):
             with suppress(FileNotFoundError):
                 path.unlink()
+
+
+def _wait_for(uri: str) -> None:
+    """Until an object is in S3; not longer than COPY_TIMEOUT_S, which is said."""
+    # Beside the driver in a job; nowhere else is there a copy to wait for.
+    import groundwork_http  # pyright: ignore[reportMissingImports]
+
+    http: Any = groundwork_http
+    until, pause = time.monotonic() + COPY_TIMEOUT_S, 0.05
+    while not http.is_there(uri, os.environ["AWS_DEFAULT_REGION"]):
+        if time.monotonic() > until:
+            print(f"{uri} is not in S3 after {COPY_TIMEOUT_S:g} s; the script goes on.", flush=True)
+            return
+        time.sleep(pause)
+        pause = min(2 * pause, 2.0)

@@ -22,7 +22,7 @@ import urllib.request
 
 TIMEOUT_S = 30
 PAUSES_S = (0.2, 1.0)
-"""Before a request is repeated that the server did not answer, or answered with 429 or 5xx."""
+"""Before a request is repeated that was answered with 429 or 5xx, or once by nobody."""
 BINARY = {"Content-Type": "application/octet-stream"}
 DNS_SUFFIXES = {"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-cn": "amazonaws.com.cn"}
 
@@ -122,11 +122,14 @@ def send(method, url, headers, body=b"", timeout=TIMEOUT_S):
 
 def patiently(attempt):
     """What `attempt` returns; again, after a pause, where nobody answered or the server had no time."""
+    unanswered = 0
     for pause in (*PAUSES_S, None):
         try:
             return attempt()
         except HttpError as error:
-            if pause is None or not (error.status in (0, 429) or error.status >= 500):
+            unanswered += error.status == 0
+            again = unanswered == 1 if error.status == 0 else error.status == 429 or error.status >= 500
+            if pause is None or not again:
                 raise
             time.sleep(pause)
     return None
@@ -244,6 +247,27 @@ class Artifacts:
             patiently(attempt)
         else:
             raise HttpError(f"artifacts at {parts.scheme}: are not written from here")
+
+
+_own_credentials = ContainerCredentials()
+
+
+def is_there(uri, region):
+    """Whether an object is in S3. Where the role may not list the bucket, S3 answers 403 for one that is not."""
+    bucket, _, key = uri[len("s3://") :].partition("/")
+    url = object_url(bucket, key, region)
+
+    def attempt():
+        empty = hashlib.sha256(b"").hexdigest()
+        return send("HEAD", url, signed("HEAD", url, {}, empty, _own_credentials(), region, "s3"))
+
+    try:
+        patiently(attempt)
+    except HttpError as error:
+        if error.status in (403, 404):
+            return False
+        raise
+    return True
 
 
 def object_url(bucket, key, region):

@@ -20,7 +20,7 @@ from ml.plan.cost import Cost, job_cost
 from ml.records import RunRecord
 from ml.spec import JobSpec
 from ml.targets.sagemaker.recording import with_versions
-from ml.targets.sagemaker.training import SubmittedJob, job_name, send
+from ml.targets.sagemaker.training import CHECKPOINTS_VARIABLE, SubmittedJob, job_name, send
 from platform_contract import PlatformContract
 
 REPRODUCES_TAG = "groundwork:reproduces"
@@ -92,10 +92,9 @@ def again(environment: Environment, contract: PlatformContract, record: RunRecor
         exact = f"{repository if '/' not in tag else image.uri}@{image.digest}"
         request["AlgorithmSpecification"] = {**request["AlgorithmSpecification"], "TrainingImage": exact}
     if "CheckpointConfig" in request:
-        request["CheckpointConfig"] = {
-            **request["CheckpointConfig"],
-            "S3Uri": f"{team.artifact_uri}/checkpoints/{name}",
-        }
+        checkpoints = f"{team.artifact_uri}/checkpoints/{name}"
+        request["CheckpointConfig"] = {**request["CheckpointConfig"], "S3Uri": checkpoints}
+        request["Environment"][CHECKPOINTS_VARIABLE] = checkpoints
     # What is there now: the two are not the same where somebody insists on running with other data.
     unknown = {"version": None, "files": None, "size_bytes": None}
     inputs = {name: one.model_copy(update=unknown) for name, one in record.inputs.items()}

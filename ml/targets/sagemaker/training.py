@@ -32,6 +32,9 @@ LOCAL_DISK_FAMILY = re.compile(r"^ml\.(\w+dn?|g[5-9]\w*|p[4-9]\w*|trn\d\w*)\.")
 (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html, VolumeKmsKeyId, and
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html, KmsKeyId)."""
 
+CHECKPOINTS_VARIABLE = "GROUNDWORK_CHECKPOINTS_URI"
+"""Tells the script where its checkpoints are copied to (`ml/checkpoints.py`)."""
+
 # The channel's folder by the variable where the image sets one, else by the container contract.
 _START = 'exec "$(command -v python3 || command -v python)" "${SM_CHANNEL_CODE:-/opt/ml/input/data/code}/driver.py"'
 
@@ -128,6 +131,7 @@ def job_request(spec: JobSpec, contract: PlatformContract, name: str) -> dict[st
         request["StoppingCondition"]["MaxWaitTimeInSeconds"] = spec.spot.max_wait
         if spec.spot.checkpoint:
             request["CheckpointConfig"] = {"S3Uri": f"{team.artifact_uri}/checkpoints/{name}"}
+            request["Environment"][CHECKPOINTS_VARIABLE] = request["CheckpointConfig"]["S3Uri"]
     if contract.training.use_vpc:
         request["VpcConfig"] = vpc_config(contract)
     return request
