@@ -1,10 +1,11 @@
 """`ml gc`: what is nobody's or has expired, what it costs, and its end."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ml.audit import AuditLog
+from ml.audit import AuditLog, Line
 from ml.commands.output import Format, print_json, say, table
 from ml.environment import Environment, chosen_team, open_environment, readable_errors, team_names
 from ml.errors import ExitCode, MlError
@@ -12,7 +13,7 @@ from ml.garbage import compare
 from ml.garbage.compare import Action, Item, Rules
 from ml.garbage.costs import cost_of
 from ml.garbage.sweep import Sweep
-from ml.garbage.things import Cloud, Inventory
+from ml.garbage.things import JOB_KINDS, Cloud, Inventory
 from ml.ledger import Entry, Ledger
 from platform_contract import PlatformContract
 
@@ -30,21 +31,37 @@ def gc(
     contract = environment.for_team(name)
     rules = _rules(young, unused)
     with readable_errors(environment):
-        cloud = Cloud(environment, name, team_names(environment), contract.teams[name].artifact_uri)
-        log, ledger = AuditLog(environment, contract, name), Ledger(environment, contract, name)
-        # The ledger first: what is made in between then has no entry here, and is too young to be judged.
-        entries, inventory = ledger.entries(), cloud.inventory()
-        lines = log.lines()
-        # What became of a deletion is settled before its entry is closed, which then says by which line.
-        items = compare.intents(lines, rules)
-        items += compare.compare(inventory, entries, rules, cloud.with_owner)
-        items += compare.uploads(inventory, _read(cloud, inventory, entries), rules)
-        done = _sweep(Sweep(environment, contract, name, lines), items) if yes else []
+        found = look(environment, contract, name, rules)
+        done = _sweep(Sweep(environment, contract, name, found.lines), found.items) if yes else []
     if output is Format.JSON:
-        print_json(_document(contract, items, done, inventory, changed=yes))
+        print_json(_document(contract, found, done, changed=yes))
     else:
-        _print(environment, contract, name, items, inventory, changed=yes)
+        _print(environment, contract, name, found, changed=yes)
     return ExitCode.JOB_FAILED if any("error" in one for one in done) else ExitCode.OK
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a comparison is made of, and what it says is to be done."""
+
+    inventory: Inventory
+    lines: Sequence[Line]
+    items: Sequence[Item]
+
+
+def look(environment: Environment, contract: PlatformContract, team: str, rules: Rules) -> Found:
+    """Compare a team's ledger with the cloud. Changes nothing."""
+    cloud = Cloud(environment, team, team_names(environment), contract.teams[team].artifact_uri)
+    # The ledger first: what is made in between then has no entry here, and is too young to be judged.
+    # Of what is closed only jobs matter: their uploads stay, so that they can be run again.
+    entries = Ledger(environment, contract, team).entries(closed=JOB_KINDS)
+    inventory = cloud.inventory()
+    lines = AuditLog(environment, contract, team).lines()
+    # What became of a deletion is settled before its entry is closed, which then says by which line.
+    items = compare.intents(lines, rules)
+    items += compare.compare(inventory, entries, rules, cloud.with_owner)
+    items += compare.uploads(inventory, _read(cloud, inventory, entries), rules)
+    return Found(inventory, lines, items)
 
 
 def _rules(young: int | None, unused: int | None) -> Rules:
@@ -79,28 +96,21 @@ def _sweep(sweep: Sweep, items: Sequence[Item]) -> list[dict[str, Any]]:
     return done
 
 
-def _print(
-    environment: Environment,
-    contract: PlatformContract,
-    team: str,
-    items: Sequence[Item],
-    inventory: Inventory,
-    *,
-    changed: bool,
-) -> None:
+def _print(environment: Environment, contract: PlatformContract, team: str, found: Found, *, changed: bool) -> None:
     region = contract.platform.region
-    for kind in inventory.unseen:
+    for kind in found.inventory.unseen:
         say(f"Not looked at: {kind} (the caller may not list them)")
-    if not items:
-        print(f"Nothing of {team} is nobody's, and nothing has expired ({len(inventory.things)} things looked at).")
+    if not found.items:
+        things = len(found.inventory.things)
+        print(f"Nothing of {team} is nobody's, and nothing has expired ({things} things looked at).")
         return
     rows: list[tuple[str, ...]] = []
-    for item in items:
+    for item in found.items:
         cost = cost_of(item.thing, region).text if item.thing is not None and item.action is Action.REMOVE else ""
         rows.append((item.action.value, item.kind, item.name, item.owner, cost, item.says))
     print(table(("DO", "KIND", "NAME", "OWNER", "COSTS", "WHY"), rows))
-    total, unknown = _total(items, region)
-    if removed := sum(1 for item in items if item.action is Action.REMOVE):
+    total, unknown = _total(found.items, region)
+    if removed := sum(1 for item in found.items if item.action is Action.REMOVE):
         more = f", and {unknown} whose price nobody knows" if unknown else ""
         does = "less now" if changed else "to be saved"
         print(f"{removed} to remove: {total:,.2f} USD a month {does}{more}.")
@@ -114,17 +124,12 @@ def _total(items: Sequence[Item], region: str) -> tuple[float, int]:
 
 
 def _document(
-    contract: PlatformContract,
-    items: Sequence[Item],
-    done: Sequence[dict[str, Any]],
-    inventory: Inventory,
-    *,
-    changed: bool,
+    contract: PlatformContract, found: Found, done: Sequence[dict[str, Any]], *, changed: bool
 ) -> dict[str, Any]:
     region = contract.platform.region
-    total, unknown = _total(items, region)
+    total, unknown = _total(found.items, region)
     documents: list[dict[str, Any]] = []
-    for number, item in enumerate(items):
+    for number, item in enumerate(found.items):
         cost = cost_of(item.thing, region) if item.thing is not None and item.action is Action.REMOVE else None
         documents.append(
             {
@@ -143,6 +148,6 @@ def _document(
         "items": documents,
         "usd_month": round(total, 4),
         "unpriced": unknown,
-        "looked_at": len(inventory.things),
-        "unseen": inventory.unseen,
+        "looked_at": len(found.inventory.things),
+        "unseen": found.inventory.unseen,
     }

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -101,17 +101,17 @@ class Ledger:
         found = (EntryKey.read(stored.key) for stored in self._store.listing(f"{kind}/"))
         return {key.name for key, _ in filter(None, found)}
 
-    def entries(self, kind: str = "", *, closed: bool = True) -> list[Entry]:
+    def entries(self, *, closed: Collection[str] = KINDS) -> list[Entry]:
         """The entries, in the order of their names and ages.
 
-        kind: only of this kind. closed: also those that are closed. Raises LedgerError for what is not readable.
+        closed: the kinds of which closed entries are read too. Raises LedgerError for what is not readable.
         """
         phases: dict[EntryKey, set[str]] = {}
-        for stored in self._store.listing(f"{kind}/" if kind else ""):
+        for stored in self._store.listing():
             found = EntryKey.read(stored.key)
             if found is not None:
                 phases.setdefault(found[0], set()).add(found[1])
-        wanted = [(key, present) for key, present in phases.items() if closed or CLOSED not in present]
+        wanted = [(key, present) for key, present in phases.items() if key.kind in closed or CLOSED not in present]
         return self._read(wanted)
 
     def _read(self, wanted: Iterable[tuple[EntryKey, set[str]]]) -> list[Entry]:

@@ -1,0 +1,87 @@
+"""An AWS server of a test's own with a platform's contract, and a model server that starts in a moment."""
+
+import configparser
+import io
+import json
+import os
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from platform_contract import team_index_documents, team_index_path, team_path
+from tests.local.aws_server_process import AwsServerProcess
+from tests.local.sagemaker_server import MODEL_SERVER
+from tests.ml.conftest import TEAM, Platform, publish
+
+BUCKET = "groundwork-test-artifacts"
+MODELS = [f"s3://{BUCKET}/teams/research/models/{name}/model.tar.gz" for name in ("first", "second")]
+
+
+class RecordsServer:
+    """The server, the platform on it, and two trained models."""
+
+    def __init__(self, folder: Path, teams: Sequence[str] = ()):
+        self.process = AwsServerProcess(folder)
+        state = folder / "state"
+        state.mkdir(parents=True)
+        (folder / "model_server.py").write_text(MODEL_SERVER)
+        (state / "environments.yaml").write_text(
+            "environments:\n"
+            '  - images: ["*model-server:*"]\n'
+            f'    serve: ["{{python}}", "{folder / "model_server.py"}"]\n'
+            '  - images: ["*"]\n'
+        )
+        self.process.start()
+        self.variables = {
+            "AWS_CONFIG_FILE": str(folder / "config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
+            "AWS_PROFILE": "groundwork-local",
+            "GROUNDWORK_OWNER": "ada",
+        }
+        self.platform = Platform(self.process.url, folder, 0, self.variables)
+        publish(self.platform)
+        self._add(teams)
+        self.s3: Any = self.platform.client("s3")
+        self.sagemaker: Any = self.platform.client("sagemaker")
+        self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        for uri in MODELS:
+            self.s3.put_object(Bucket=BUCKET, Key=uri.partition(f"{BUCKET}/")[2], Body=_archive(uri))
+
+    def _add(self, teams: Sequence[str]) -> None:
+        """More teams in the contract, which are like the first but for their names."""
+        ssm: Any = self.platform.client("ssm")
+        first = json.loads(ssm.get_parameter(Name=team_path("local", TEAM))["Parameter"]["Value"])
+        for team in teams:
+            document = json.loads(json.dumps(first).replace(f"teams/{TEAM}", f"teams/{team}")) | {"name": team}
+            ssm.put_parameter(Name=team_path("local", team), Value=json.dumps(document), Type="String")
+        name = f"{team_index_path('local')}/0"
+        value = team_index_documents([TEAM, *teams])[0]
+        ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
+
+    def credentials(self) -> dict[str, str]:
+        parser = configparser.ConfigParser()
+        parser.read(self.variables["AWS_SHARED_CREDENTIALS_FILE"])
+        return dict(parser["groundwork-local"])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of a process that uses the platform."""
+        return {**os.environ, **self.variables}
+
+    def keys(self, folder: str) -> list[str]:
+        """Names of the objects in a folder of the team's prefix."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"teams/research/{folder}/")
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def stop(self) -> None:
+        self.process.ensure_stopped()
+
+
+def _archive(text: str) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w:gz") as tar:
+        member = tarfile.TarInfo("weights.txt")
+        member.size = len(text.encode())
+        tar.addfile(member, io.BytesIO(text.encode()))
+    return target.getvalue()
