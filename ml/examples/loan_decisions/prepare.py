@@ -6,6 +6,7 @@ Hypothesis and Mortgage Lending Decisions", Journal of Real Estate Finance and E
 
 # Pandas and scikit-learn come without types.
 # pyright: basic, reportAttributeAccessIssue=false, reportArgumentType=false, reportReturnType=false
+# pyright: reportCallIssue=false
 
 import argparse
 from importlib.util import find_spec

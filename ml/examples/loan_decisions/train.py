@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 COLUMNS = list(FEATURES)
 LIBRARIES = ("mlflow", "scikit-learn", "pandas", "numpy")
+TRUSTED_TYPES = ["numpy.dtype"]
 
 
 def read(channel: str) -> pd.DataFrame:
@@ -80,6 +81,8 @@ def save(model: Pipeline, test: pd.DataFrame, parameters: dict[str, object], met
             input_example=example,
             # The endpoint answers with the chance of a rejection and of an approval.
             pyfunc_predict_fn="predict_proba",
+            # Types that this model is made of, so that loading it trusts these and no others.
+            skops_trusted_types=TRUSTED_TYPES,
             # Said here: finding them out takes MLflow another process and ten seconds.
             pip_requirements=[f"{name}=={version(name)}" for name in LIBRARIES],
         )

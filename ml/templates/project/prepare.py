@@ -1,6 +1,6 @@
 """Writes the data set: rows to train on, rows to be judged on, and five to ask an endpoint about.
 
-scikit-learn's breast cancer data stand in for yours: 30 measurements of a tumour, and whether it is malignant.
+scikit-learn's breast cancer data stand in for yours: 10 measurements of a tumour, and whether it is malignant.
 """
 
 # Pandas and scikit-learn come without types.
@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("data"), help="folder to write into")
     folder = parser.parse_args().output
     rows, benign = load_breast_cancer(return_X_y=True, as_frame=True)
-    rows = rows.rename(columns=lambda name: name.replace(" ", "_")).assign(**{TARGET: 1 - benign})
+    rows = rows.filter(like="mean ").rename(columns=lambda name: name.replace(" ", "_")).assign(**{TARGET: 1 - benign})
     train, test = train_test_split(rows, test_size=0.3, stratify=rows[TARGET], random_state=0)
     for name, part in (("train", train), ("test", test)):
         (folder / name).mkdir(parents=True, exist_ok=True)
