@@ -86,6 +86,7 @@ def main(base: Path, names: Sequence[str], code_digest: str) -> int:
         "code": code_digest,
         "great_expectations": _version(),
         "channels": channels,
+        "personal": list(expectations.personal),
         **result.document(),
     }
     # Last: where it is, everything is.

@@ -38,7 +38,7 @@ def main():
     os.makedirs(os.environ["SM_MODEL_DIR"], exist_ok=True)
     os.makedirs(os.environ["SM_OUTPUT_DATA_DIR"], exist_ok=True)
     os.chdir(source)
-    refuse_other_data(os.path.join(here, "groundwork.zip"))
+    checked = refuse_other_data(os.path.join(here, "groundwork.zip"))
     if os.environ.get(PREFIX + "REQUIREMENTS"):
         install(os.environ[PREFIX + "REQUIREMENTS"])
     script = os.environ[PREFIX + "ENTRY_POINT"]
@@ -48,6 +48,8 @@ def main():
     try:
         status = run_shell(script, arguments, run) if script.endswith(".sh") else run_python(script, arguments)
         sys.stdout.flush()
+        if status == 0 and checked is not None:
+            checked.leave_note(BASE, os.environ["SM_MODEL_DIR"])
         if status == 0 and os.environ.get(PREFIX + "REGISTER_MODEL") and os.environ["SM_CURRENT_HOST_RANK"] == "0":
             status = 1
             register()
@@ -59,16 +61,20 @@ def main():
 
 
 def refuse_other_data(modules):
-    """Go no further on data that were to be checked and are not those that passed."""
+    """Go no further on data that were to be checked and are not those that passed.
+
+    Returns the module that knows about such data; None where the job has no check.
+    """
     channel = os.path.join(BASE, "input", "data", "data-validation")
     if PREFIX + "VALIDATION" not in os.environ and not os.path.exists(channel):
-        return
+        return None
     sys.path.append(modules)
     import groundwork_data
 
     problem = groundwork_data.problem(BASE)
     if problem:
         raise JobError(problem)
+    return groundwork_data
 
 
 def start_run(modules, hyperparameters):

@@ -7,7 +7,7 @@ script starts, so a file that was changed, added or lost in between stops the jo
 
 # pyright: basic
 # os.path, as in the driver.
-# ruff: noqa: PTH118, PTH123
+# ruff: noqa: PTH112, PTH118, PTH123, PTH208
 
 import hashlib
 import json
@@ -16,6 +16,8 @@ import os
 CHANNEL = "data-validation"
 DIGEST = "GROUNDWORK_VALIDATION"
 """Variable with the SHA-256 of the result that whoever submitted the job has read."""
+NOTE = "groundwork-data.json"
+"""ml/serving/personal.py has the same word."""
 _MOST_SHOWN = 5
 
 
@@ -55,6 +57,19 @@ def problem(base):
         "Data validation: the files of {} are those that were checked.".format(", ".join(sorted(checked))), flush=True
     )
     return None
+
+
+def leave_note(base, model_dir):
+    """Beside the model that the script has left: which columns are personal, and the versions of the data.
+
+    It goes wherever the model goes; the inference server keeps such columns out of its log and of what it captures.
+    """
+    if not os.path.isdir(model_dir) or not os.listdir(model_dir):
+        return
+    result = read_json(os.path.join(base, "input", "data", CHANNEL, "result.json")) or {}
+    versions = {name: entry["digest"] for name, entry in result.get("channels", {}).items()}
+    with open(os.path.join(model_dir, NOTE), "w") as file:
+        json.dump({"personal": result.get("personal", []), "versions": versions}, file, indent=1)
 
 
 def differences(folder, files, sharded):

@@ -9,7 +9,7 @@ Nothing here may end a job: what cannot be recorded is said in the log, and the 
 # It runs in Pythons and beside libraries that this project does not choose.
 # pyright: basic
 # os.path and open, not pathlib, whose import a job's start would wait for.
-# ruff: noqa: PTH116, PTH118, PTH123, PTH202
+# ruff: noqa: PTH113, PTH116, PTH118, PTH123, PTH202
 
 import contextlib
 import hashlib
@@ -30,6 +30,7 @@ INTERVAL_S = 10.0
 MOST_IN_A_BATCH = 1000
 """https://mlflow.org/docs/latest/api_reference/rest-api.html (Log Batch: 1,000 metrics, 100 parameters and tags)"""
 MOST_FILE_BYTES = 1 << 30
+VALIDATION = "data-validation"
 TENSORBOARD = "tensorboard"
 """The folder of the logs, below output/ of the job and among the run's artifacts. /opt/ml/output/tensorboard is where
 SageMaker's own TensorBoardOutputConfig looks too."""
@@ -67,7 +68,13 @@ class Run:
         self._hyperparameters = hyperparameters
         self._board = os.path.join(base, "output", TENSORBOARD)
         self._data = os.path.join(base, "input", "data")
-        self._facts = [self._send_record, self._send_environment, self._send_versions, self._send_inputs]
+        self._facts = [
+            self._send_record,
+            self._send_environment,
+            self._send_versions,
+            self._send_inputs,
+            self._send_validation,
+        ]
         self._sent = {}
         self._step = 0
         self._ended = self._apart = False
@@ -226,6 +233,15 @@ class Run:
         ]
         if datasets:
             self._tracking.call("POST", "runs/log-inputs", {"run_id": self.run_id, "datasets": datasets})
+
+    def _send_validation(self):
+        """The result and the report of the check of the job's data, where it has one."""
+        folder = os.path.join(self._data, VALIDATION)
+        for name in ("result.json", "report.html"):
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                with open(path, "rb") as file:
+                    self._artifacts.put(VALIDATION + "/" + name, file.read())
 
     def _send_load(self):
         if self._machine is not None:

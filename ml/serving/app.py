@@ -10,9 +10,10 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from ml.serving.capture import Capture
 from ml.serving.encode import encode
 from ml.serving.errors import RequestError
-from ml.serving.logs import log
+from ml.serving.logs import log, mask_with
 from ml.serving.media import choose_accept, parse_content_type
 from ml.serving.metrics import Metrics
 from ml.serving.model import Answer, ServedModel
@@ -42,6 +43,7 @@ class App:
         self.metrics = Metrics()
         self.worker = PredictionWorker()
         self.model: ServedModel | None = None
+        self.capture: Capture | None = None
         self.draining = False
         self.closing = False
         self.in_flight = 0
@@ -51,6 +53,10 @@ class App:
     def serve_model(self, model: ServedModel, load_seconds: float) -> None:
         """Become ready with a loaded model."""
         self.model = model
+        if model.masker:
+            mask_with(model.masker.text)
+        if self.settings.capture_uri:
+            self.capture = Capture(self.settings.capture_uri, self.settings.capture_percent, model.masker)
         self.metrics.load_seconds.set(load_seconds)
         self.metrics.ready.set(1)
 
@@ -94,9 +100,11 @@ class App:
         status, rows = 499, 0
         try:
             model = self._ready_model()
-            content = parse_content_type(headers.get(b"content-type", b"").decode("latin-1"))
-            media = choose_accept(headers.get(b"accept", b"").decode("latin-1"))
+            content = parse_content_type(_text(headers, b"content-type"))
+            media = choose_accept(_text(headers, b"accept"))
             body = await self._body(headers, receive)
+            if model.masker:
+                model.masker.hold(request_id, body, content)
 
             def work() -> tuple[Answer, bytes]:
                 answer = model.answer(body, content)
@@ -108,6 +116,8 @@ class App:
             self.metrics.rows.inc(rows)
             await self._send(send, 200, output, media.encode(), ((b"x-request-id", request_id.encode()),))
             self.metrics.seconds.observe(time.perf_counter() - begin)
+            if self.capture is not None:
+                self.capture.take(_text(headers, b"content-type"), content, body, media, output)
         except RequestError as error:
             status = error.status
             await self._turn_away(error, headers, receive, send, request_id, counted=False)
@@ -123,9 +133,18 @@ class App:
         finally:
             self.in_flight -= 1
             self.metrics.count(status)
+            if self.model is not None and self.model.masker:
+                self.model.masker.release(request_id)
         if self.settings.access_log:
             took = round(1000 * (time.perf_counter() - begin), 3)
             log(logging.INFO, "answered", status=status, rows=rows, milliseconds=took, request_id=request_id)
+
+    def _loggable(self, error: RequestError) -> str:
+        """A refusal without the value that it is about, where that is personal: the client alone is told."""
+        masker = self.model.masker if self.model is not None else None
+        if not masker or error.column is None or not masker.is_personal(error.column):
+            return error.message
+        return f"Row {error.row}, column {error.column!r}: expected {error.expected}; the value is personal."
 
     def _ready_model(self) -> ServedModel:
         if self.model is None:
@@ -194,7 +213,7 @@ class App:
 
     async def _refuse(self, send: Send, error: RequestError, request_id: str, *, finished: bool = True) -> None:
         if error.status != 429 and error.status < 500:
-            log(logging.WARNING, "refused", status=error.status, reason=error.message, request_id=request_id)
+            log(logging.WARNING, "refused", status=error.status, reason=self._loggable(error), request_id=request_id)
         body = json.dumps(error.body(request_id)).encode()
         headers = ((b"x-request-id", request_id.encode()), *error.headers)
         await self._send(send, error.status, body, extra=headers, finished=finished)
@@ -221,6 +240,10 @@ async def _discard(receive: Receive) -> None:
         message = await receive()
         if message["type"] == "http.disconnect" or not message.get("more_body"):
             return
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
 
 
 def _allow(path: str) -> Headers:

@@ -16,7 +16,8 @@ example:
   {"predictions": [0]}
 
 exit codes: 0 stopped in order · 1 model or address unusable, or requests lost when stopping · 2 wrong option
-environment: SM_MODEL_DIR, SERVING_HOST and SAGEMAKER_BIND_TO_PORT are the defaults of --model-dir, --host and --port
+environment: SM_MODEL_DIR, SERVING_HOST, SAGEMAKER_BIND_TO_PORT, SERVING_CAPTURE_URI and SERVING_CAPTURE_PERCENT
+  are the defaults of --model-dir, --host, --port, --capture-uri and --capture-percent
 """
 
 
@@ -42,6 +43,18 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--drain-timeout", type=_positive, default=30.0, help="on SIGTERM, longest wait for requests in flight, s (30)")
     add("--threads", type=_count, default=1, help="threads of numerical libraries a prediction (1)")
     add("--access-log", action="store_true", help="log every request, not only those that fail")
+    add(
+        "--capture-uri",
+        metavar="S3_URI",
+        default=environment.get("SERVING_CAPTURE_URI"),
+        help="write requests and answers there, personal columns masked (no)",
+    )
+    add(
+        "--capture-percent",
+        type=_share,
+        default=environment.get("SERVING_CAPTURE_PERCENT", "100"),
+        help="share of them that is written (100)",
+    )
     add("--log-format", choices=("json", "text"), help="form of the log on stderr (text on a terminal, else json)")
     return options
 
@@ -72,6 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         drain_delay_s=options.drain_delay,
         drain_timeout_s=options.drain_timeout,
         access_log=options.access_log,
+        capture_uri=options.capture_uri,
+        capture_percent=options.capture_percent,
     )
     try:
         code = uvloop.run(serve(settings))
@@ -95,6 +110,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if not value > 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is no share (above 0, at most 100)")
     return value
 
 

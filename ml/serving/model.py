@@ -11,6 +11,7 @@ from ml.serving.decode_csv import decode_csv, decode_frame, decode_numbers
 from ml.serving.decode_json import JsonInput, read_json, read_json_lines, to_table
 from ml.serving.errors import ModelLoadError, RequestError, bad_input
 from ml.serving.media import CSV, JSON, ContentType
+from ml.serving.personal import Masker, personal_columns
 from ml.serving.schema import InputSchema, input_schema
 from ml.serving.table import Table
 
@@ -48,13 +49,17 @@ class Answer:
 
 
 class ServedModel:
-    """A loaded model that turns a request's body into predictions."""
+    """A loaded model that turns a request's body into predictions.
 
-    def __init__(self, pyfunc_model: Any, path: Path) -> None:
+    path: folder of the MLflow model. folder: what the training job left, where that is the folder above.
+    """
+
+    def __init__(self, pyfunc_model: Any, path: Path, folder: Path | None = None) -> None:
         self.path = path
         self._pyfunc = pyfunc_model
         self._mlflow_schema: Any = pyfunc_model.metadata.get_input_schema()
         self.schema: InputSchema | None = input_schema(pyfunc_model.metadata.signature)
+        self.masker = Masker(personal_columns([path, folder or path]), self.schema.names if self.schema else ())
         self._array_predict: Predict | None = array_predict(pyfunc_model, self.schema)
 
     @property
@@ -174,4 +179,4 @@ def load_model(model_dir: Path) -> ServedModel:
         ) from error
     except Exception as error:  # a broken model can raise anything; the operator wants one line and its cause
         raise ModelLoadError(f"The model in {path} does not load: {type(error).__name__}: {error}") from error
-    return ServedModel(pyfunc_model, path)
+    return ServedModel(pyfunc_model, path, model_dir)

@@ -171,6 +171,8 @@ async def _drain(app: App, server: _Server, serving: "asyncio.Task[None]", setti
     await _until(lambda: not server.server_state.connections or server.force_exit, _LINGER_S)
     server.should_exit = True
     await _until(lambda: not app.in_flight or server.force_exit, settings.drain_timeout_s)
+    if app.capture is not None:
+        await asyncio.to_thread(app.capture.close)
     lost = app.in_flight
     if lost:
         log(logging.ERROR, "stopped with requests in flight", lost=lost, drain_timeout_s=settings.drain_timeout_s)

@@ -12,7 +12,8 @@ class Settings:
     max_concurrency: most requests that are answered or wait at once. body_timeout_s: longest wait for a whole
     body. drain_delay_s: time between readiness dropping and the first connection being refused, for load balancers that
     take a while to notice. drain_timeout_s: longest wait for requests in flight when stopping. access_log: a log line a
-    request instead of one a failed request.
+    request instead of one a failed request. capture_uri: S3 prefix that requests and answers are captured to, with
+    personal columns masked; None for no capture. capture_percent: share of them, 0 to 100.
     """
 
     model_dir: Path
@@ -24,3 +25,5 @@ class Settings:
     drain_delay_s: float = 0.0
     drain_timeout_s: float = 30.0
     access_log: bool = False
+    capture_uri: str | None = None
+    capture_percent: float = 100.0
