@@ -15,6 +15,7 @@ from components.permissions_boundary import BOUNDARY_NAME
 PASSED_TO = (
     *("ec2.amazonaws.com", "eks.amazonaws.com", "grafana.amazonaws.com"),
     *("pods.eks.amazonaws.com", "rds.amazonaws.com", "sagemaker.amazonaws.com", "scraper.aps.amazonaws.com"),
+    *("lambda.amazonaws.com", "scheduler.amazonaws.com"),
     *("codebuild.amazonaws.com", "vpc-flow-logs.amazonaws.com", "cloudtrail.amazonaws.com", "events.amazonaws.com"),
 )
 SERVICE_LINKED = (
@@ -81,6 +82,14 @@ def deploy_services_policy(*, partition: str, region: str, account_id: str, envi
                 "codebuild:UpdateProject",
             ],
             [f"{arn}:codebuild:{region}:{account_id}:project/{prefix}-images"],
+        ),
+        allow(
+            "SpendGuard",
+            ["lambda:*", "scheduler:*"],
+            [
+                f"{arn}:lambda:{region}:{account_id}:function:{prefix}-*",
+                f"{arn}:scheduler:{region}:{account_id}:schedule/default/{prefix}-*",
+            ],
         ),
         unscoped(
             "PullThroughRules",

@@ -40,6 +40,20 @@ def preview_policy(
             [f"arn:{partition}:codebuild:{region}:{account_id}:project/groundwork-{environment}-images"],
         ),
         allow(
+            "ReadSpendGuard",
+            [
+                "lambda:GetFunction",
+                "lambda:GetFunctionCodeSigningConfig",
+                "lambda:ListTags",
+                "lambda:ListVersionsByFunction",
+                "scheduler:GetSchedule",
+            ],
+            [
+                f"arn:{partition}:lambda:{region}:{account_id}:function:groundwork-{environment}-*",
+                f"arn:{partition}:scheduler:{region}:{account_id}:schedule/default/groundwork-{environment}-*",
+            ],
+        ),
+        allow(
             "ReadIdentities",
             [
                 "iam:GetInstanceProfile",

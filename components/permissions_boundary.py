@@ -22,7 +22,8 @@ ROLE_PREFIX = "groundwork-"
 CEILING_SERVICES = (
     *("acm", "aps", "autoscaling", "cloudwatch", "cognito-idp", "ec2", "ec2messages", "ecr", "eks", "eks-auth"),
     *("elasticloadbalancing", "events", "grafana", "kms", "logs", "pricing", "rds", "s3", "sagemaker"),
-    *("sagemaker-mlflow", "secretsmanager", "shield", "sns", "ssm", "ssmmessages", "tag", "wafv2", "waf-regional"),
+    *("sagemaker-mlflow", "secretsmanager", "servicequotas", "shield", "sns", "ssm", "ssmmessages", "tag", "wafv2"),
+    "waf-regional",
 )
 """Services that roles of an environment use: those that the platform's own policies name, and those of the AWS managed
 policies that EKS asks for (load balancers read certificates, Cognito pools, WAF and Shield).
@@ -84,6 +85,12 @@ def boundary_policy(partition: str, account_id: str, regions: Sequence[str]) -> 
             [f"{service}:*" for service in CEILING_SERVICES],
             because="a boundary grants nothing; see CEILING_SERVICES",
             conditions={"StringEqualsIfExists": {"aws:RequestedRegion": list(regions)}},
+        ),
+        # A schedule starts the platform's own functions; nobody bounded makes or changes one.
+        allow(
+            "StartFunctions",
+            ["lambda:InvokeFunction"],
+            [f"arn:{partition}:lambda:*:{account_id}:function:groundwork-*"],
         ),
         allow(
             "LookAtPlatformRoles",

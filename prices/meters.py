@@ -132,6 +132,7 @@ def usage_charges(usage: Usage) -> Iterator[Charge]:
         "cloudwatch:logs-ingested": usage.log_gb,
         "cloudtrail:data-events": usage.data_events / 100_000,
         "secretsmanager:secret": usage.secret_count,
+        "lambda:arm-duration": usage.function_gb_s,
     }
     for item, quantity in by_item.items():
         if quantity:
@@ -186,6 +187,7 @@ FREE: Mapping[str, str] = {
             "aws:codeconnections/connection:Connection",
             "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration",
             "aws:grafana/roleAssociation:RoleAssociation",
+            "aws:scheduler/schedule:Schedule",
             "aws:grafana/workspaceSamlConfiguration:WorkspaceSamlConfiguration",
         ),
         "a setting; budgets without actions, standard parameters and basic image scans cost nothing",
@@ -200,6 +202,7 @@ BY_USE: Mapping[str, str] = {
     "aws:ec2/flowLog:FlowLog": "log_gb",
     "aws:cloudtrail/trail:Trail": "data_events",
     "aws:amp/workspace:Workspace": "metric_series",
+    "aws:lambda/function:Function": "function_gb_s",
     "aws:codebuild/project:Project": "a build costs by the minute, and none runs while nobody pushes",
     "aws:sns/topic:Topic": "a message costs less than a cent",
     "aws:sns/topicSubscription:TopicSubscription": "a message costs less than a cent",

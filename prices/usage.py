@@ -18,6 +18,7 @@ class Usage:
     scrape_seconds: time between two scrapes.
     data_events: S3 data events that trails log.
     secret_count: secrets in Secrets Manager that services make by themselves.
+    function_gb_s: GB-seconds that Lambda functions run.
     """
 
     nodes: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -31,6 +32,7 @@ class Usage:
     scrape_seconds: int = 60
     data_events: int = 0
     secret_count: int = 0
+    function_gb_s: int = 0
 
     @property
     def samples(self) -> int:
@@ -45,6 +47,7 @@ IDLE = Usage(
     image_gb=10,
     log_gb=5,
     data_events=100_000,
+    function_gb_s=22_000,
 )
 """An environment that runs day and night and that nobody uses: no job, no endpoint, no GPU node. One small node stays
 for what the platform itself runs on the cluster; a little traffic, storage and logs remain. Sum: docs/costs.md."""

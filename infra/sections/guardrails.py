@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from components.guardrails.upstreams import UPSTREAMS
 from infra.sections.section import Problem, Section, check
-from infra.sections.values import Days, KubernetesName, matching
+from infra.sections.values import Days, KubernetesName, LogRetention, matching
 
 Dollars = Annotated[int, Field(ge=1, le=100_000_000)]
 Email = Annotated[str, AfterValidator(matching(r"[^\s@]+@[^\s@]+\.[^\s@]+", "an e-mail address"))]
@@ -112,10 +112,24 @@ class ImageCacheSettings(Section):
             yield Problem(key="secrets", value=others, message="allowed are secrets of the upstreams that are set")
 
 
+class SpendGuardSettings(Section):
+    """What stops jobs before they pass their team's budget (`budget.teams`) or their own limit.
+
+    enabled: whether it looks.
+    every_minutes: time between two looks.
+    log_days: days that its log is kept.
+    """
+
+    enabled: bool = True
+    every_minutes: Annotated[int, Field(ge=1, le=60)] = 5
+    log_days: LogRetention = 30
+
+
 class GuardrailSettings(Section):
     """What keeps the environment within its bounds.
 
     budget: what it may cost.
+    spend_guard: what stops jobs before they pass a limit.
     anomalies: spending that nobody expected.
     trail: who read and wrote data and models.
     image_cache: copies of public images.
@@ -123,6 +137,7 @@ class GuardrailSettings(Section):
     """
 
     budget: BudgetSettings | None = None
+    spend_guard: SpendGuardSettings = SpendGuardSettings()
     anomalies: AnomalySettings = AnomalySettings()
     trail: TrailSettings = TrailSettings()
     image_cache: ImageCacheSettings = ImageCacheSettings()

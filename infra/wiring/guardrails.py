@@ -1,4 +1,4 @@
-"""Budgets, alarms about costs, the audit trail and the image cache."""
+"""Budgets, the spend guard, alarms about costs, the audit trail and the image cache."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,10 @@ from components.cost_anomaly import EnvironmentAnomalies, EnvironmentAnomaliesAr
 from components.guardrails.audit_trail import AuditTrail, AuditTrailArgs
 from components.guardrails.budgets import Budgets, BudgetsArgs
 from components.guardrails.image_cache import ImageCache, ImageCacheArgs
+from components.spend_guard import SpendGuard, SpendGuardArgs
 from infra.wiring.context import Context
 from infra.wiring.foundations import Foundations
+from platform_contract import contract_path
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Guardrails:
     """What is set of it."""
 
     budgets: Budgets | None
+    spend_guard: SpendGuard | None
     anomalies: EnvironmentAnomalies | None
     trail: AuditTrail | None
     image_cache: ImageCache | None
@@ -30,6 +33,7 @@ def guardrails(context: Context, base: Foundations, in_cluster: Cluster, topic_a
     """
     return Guardrails(
         _budgets(context, in_cluster, topic_arn),
+        _spend_guard(context, base, topic_arn),
         _anomalies(context, topic_arn),
         _trail(context, base),
         _image_cache(context, in_cluster),
@@ -49,6 +53,23 @@ def _budgets(context: Context, in_cluster: Cluster, topic_arn: pulumi.Input[str]
         emails=chosen.emails,
     )
     return Budgets("budgets", args, context.opts)
+
+
+def _spend_guard(context: Context, base: Foundations, topic_arn: pulumi.Input[str]) -> SpendGuard | None:
+    chosen = context.settings.guardrails.spend_guard
+    if not chosen.enabled:
+        return None
+    args = SpendGuardArgs(
+        placement=context.placement,
+        every_minutes=chosen.every_minutes,
+        contract_path=contract_path(context.environment),
+        artifact_bucket_arn=base.store.artifact_bucket_arn,
+        kms_key_arn=base.keys.data_arn,
+        logs_key_arn=base.keys.logs_arn,
+        topic_arn=topic_arn,
+        log_days=chosen.log_days,
+    )
+    return SpendGuard("spend-guard", args, context.opts)
 
 
 def _anomalies(context: Context, topic_arn: pulumi.Input[str]) -> EnvironmentAnomalies | None:

@@ -63,6 +63,7 @@ ARNS = {
     "aws:codebuild/project:Project": "codebuild::project/{name}",
     "aws:codeconnections/connection:Connection": "codeconnections::connection/{logical}",
     "aws:kms/key:Key": "kms::key/{logical}",
+    "aws:lambda/function:Function": "lambda::function:{name}",
     "aws:sagemaker/mlflowApp:MlflowApp": "sagemaker::mlflow-app/app-{logical}",
     "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer": (
         "sagemaker::mlflow-tracking-server/{trackingServerName}"
@@ -107,7 +108,7 @@ class _Monitor(mocks.MockMonitor):
                 Registration(
                     type=request.type,
                     name=request.name,
-                    inputs=rpc.deserialize_properties(request.object),
+                    inputs=_readable(rpc.deserialize_properties(request.object)),
                     provider=request.provider,
                     custom=request.custom,
                     protect=request.protect,
@@ -116,6 +117,15 @@ class _Monitor(mocks.MockMonitor):
                 )
             )
         return response
+
+
+def _readable(value: Any) -> Any:
+    """Archives as what is in them, so that two of the same are equal."""
+    if isinstance(value, pulumi.AssetArchive):
+        return {"assets": _readable(dict(value.assets))}
+    if isinstance(value, pulumi.StringAsset):
+        return {"text": value.text}
+    return {key: _readable(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _logical_name(urn: str) -> str:

@@ -210,6 +210,46 @@ CASES = [
         ],
     ),
     RoleCase(
+        title="spend guard",
+        pattern=r"spend-guard-role",
+        assumed_by=["lambda.amazonaws.com"],
+        may=[
+            Request("sagemaker:ListTrainingJobs"),
+            *(
+                Request(f"sagemaker:{verb}TrainingJob", f"{SAGEMAKER}:training-job/any")
+                for verb in ("Describe", "Stop")
+            ),
+            Request("sagemaker:StopProcessingJob", f"{SAGEMAKER}:processing-job/any"),
+            Request("sagemaker:AddTags", f"{SAGEMAKER}:training-job/any"),
+            Request("ssm:GetParametersByPath", f"{PARAMETERS}/groundwork/prod/contract/teams"),
+            Request("s3:PutObject", f"{ARTIFACTS}/spend-guard/2026-11.json"),
+            Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/spend/2026-11.json"),
+            Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/ledger/stopped/training-job/x/1.json"),
+            Request("logs:PutLogEvents", f"{LOGS}:/aws/lambda/{PREFIX}-spend-guard:log-stream:x"),
+        ],
+        must_not=[
+            Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/any"),
+            Request("sagemaker:DeleteEndpoint", f"{SAGEMAKER}:endpoint/any"),
+            Request("sagemaker:AddTags", f"{SAGEMAKER}:endpoint/any"),
+            Request("s3:GetObject", f"{DATA}/teams/{TEAM}/x"),
+            Request("s3:GetObject", f"{ARTIFACTS}/teams/{TEAM}/x"),
+            Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/jobs/x/output/model.tar.gz"),
+            Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/ledger/training-job/x/1/opened.json"),
+            Request("ssm:PutParameter", f"{PARAMETERS}/groundwork/prod/contract/teams/{TEAM}"),
+            Request("lambda:UpdateFunctionCode", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{PREFIX}-spend-guard"),
+        ],
+    ),
+    RoleCase(
+        title="spend guard's clock",
+        pattern=r"spend-guard-clock",
+        assumed_by=["scheduler.amazonaws.com"],
+        may=[Request("lambda:InvokeFunction", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{PREFIX}-spend-guard")],
+        must_not=[
+            Request("lambda:InvokeFunction", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:other"),
+            Request("sagemaker:StopTrainingJob", f"{SAGEMAKER}:training-job/any"),
+        ],
+    ),
+    RoleCase(
         title="tracking server",
         pattern=r"tracking-server-role",
         assumed_by=["sagemaker.amazonaws.com"],

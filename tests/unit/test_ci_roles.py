@@ -107,12 +107,16 @@ def test_deploy_works_in_its_region_alone():
 
 def test_deploy_passes_its_roles_to_the_services_that_run_them_alone():
     assert with_keys(DEPLOY, "iam:PassRole", OWN_ROLE, {"iam:PassedToService": "sagemaker.amazonaws.com"})
-    assert not with_keys(DEPLOY, "iam:PassRole", OWN_ROLE, {"iam:PassedToService": "lambda.amazonaws.com"})
+    assert not with_keys(DEPLOY, "iam:PassRole", OWN_ROLE, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
 
 
 IDENTITY_SERVICES = ("iam", "sts")
 IAM_PREFIXES = {"amp": "aps", "elbv2": "elasticloadbalancing"}
 """Services that policies call otherwise than botocore does."""
+SPEND_GUARD = {
+    "lambda": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:groundwork-dev-spend-guard",
+    "scheduler": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/groundwork-dev-spend-guard",
+}
 OTHERS_TYPES = ("aws:codebuild/", "aws:codeconnections/", "aws:ecr/registryScanning", "aws:ce/anomalyMonitor")
 
 
@@ -130,6 +134,7 @@ def test_deploy_may_make_every_call_that_an_environments_resources_need(token: s
         "s3": "arn:aws:s3:::groundwork-dev-data-123456789012",
         "ecr": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/groundwork/dev/serving",
         "kms": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k",
+        **SPEND_GUARD,
     }
     where = named.get(resource.service, "*")
     tags = {"aws:ResourceTag/groundwork:environment": "dev", "aws:RequestTag/groundwork:environment": "dev"}
@@ -187,7 +192,7 @@ def test_preview_reads_back_every_kind_of_thing_that_an_environment_consists_of(
     for read in resource.reads:
         service = read.service or resource.service
         action = f"{IAM_PREFIXES.get(service, service)}:{read.operation}"
-        target = {"ssm": OWN_PARAMETER, "iam": OWN_ROLE}.get(service, "*")
+        target = {"ssm": OWN_PARAMETER, "iam": OWN_ROLE, **SPEND_GUARD}.get(service, "*")
         if service == "iam":
             target = next((arn for word, arn in IAM_TARGETS.items() if word in read.operation), OWN_ROLE)
         assert may(PREVIEW, CALLED_OTHERWISE.get(action, action), target), action

@@ -56,8 +56,9 @@ def test_a_role_is_assumed_by_those_whom_it_is_for_alone(case: RoleCase, roles: 
 
 def test_a_service_that_acts_for_many_accounts_acts_for_ours_alone(roles: dict[str, Role]):
     # EKS and EC2 assume the roles of their own resources, and pods of a cluster theirs: an association in this account
-    # names the role, and whoever makes one must be allowed to pass it.
-    own = {"eks.amazonaws.com", "ec2.amazonaws.com", "pods.eks.amazonaws.com"}
+    # names the role, and whoever makes one must be allowed to pass it. So it is with a function of Lambda, which
+    # documents no condition for this policy.
+    own = {"eks.amazonaws.com", "ec2.amazonaws.com", "lambda.amazonaws.com", "pods.eks.amazonaws.com"}
     for role in roles.values():
         for statement in role.trust:
             services = statement["Principal"].get("Service", [])
