@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from ml.aws import error_details
 from ml.environment import Environment, readable_errors
+from ml.errors import NotFoundError
 from ml.experiments.runs import ENVIRONMENT_FILE, Run, read_artifact
 
 Values = dict[str, list[Any]]
@@ -54,16 +58,19 @@ def compare(environment: Environment, runs: Sequence[Run]) -> Comparison:
     data = _table([{name: one.version or one.uri for name, one in _inputs(run).items()} for run in runs])
     for name in sorted({name for run in runs for name, one in _inputs(run).items() if one.version is None}):
         unknown.append(f"data: {name} has no version in the record of every run; the addresses were compared")
-    code = _table([_code(run) for run in runs])
+    code = differing(_table([_code(run) for run in runs]))
     files: Values = {}
     if "digest" in code and all(run.record for run in runs):
-        files = differing(_table([file_digests(sources(environment, run)) for run in runs]))
+        try:
+            files = differing(_table([file_digests(sources(environment, run)) for run in runs]))
+        except NotFoundError as error:
+            unknown.append(f"files: {error}")
     return Comparison(
         runs=list(runs),
         metrics=_table([run.metrics for run in runs]),
         parameters=differing(_table([run.parameters for run in runs])),
         data=differing(data),
-        code=differing(code),
+        code=code,
         files=files,
         image=differing(_table([_image(run) for run in runs])),
         packages=differing(_packages(environment, runs, unknown)),
@@ -72,12 +79,17 @@ def compare(environment: Environment, runs: Sequence[Run]) -> Comparison:
 
 
 def sources(environment: Environment, run: Run) -> dict[str, bytes]:
-    """The source files of a run, by name."""
+    """The source files of a run, by name. Raises NotFoundError where they have been removed."""
     assert run.record is not None
     bucket, _, prefix = run.record.code.uri.removeprefix("s3://").partition("/")
-    with readable_errors(environment):
-        answer = environment.clients.client("s3").get_object(Bucket=bucket, Key=f"{prefix}source.tar.gz")
-        body = answer["Body"].read()
+    try:
+        with readable_errors(environment):
+            answer = environment.clients.client("s3").get_object(Bucket=bucket, Key=f"{prefix}source.tar.gz")
+            body = answer["Body"].read()
+    except ClientError as error:
+        if error_details(error).code in {"NoSuchKey", "404"}:
+            raise NotFoundError(f"The source of {run.job} is not at {run.record.code.uri} any more.") from error
+        raise
     found: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(body)) as archive:
         for member in archive.getmembers():
