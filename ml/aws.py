@@ -66,11 +66,12 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "UpdateEndpoint",
         "UpdateModelPackage",
     ),
-    "ecr": ("DescribeImages",),
+    "ecr": ("DescribeImageScanFindings", "DescribeImages", "ListImageReferrers"),
+    "codebuild": ("BatchGetBuilds", "ListBuildsForProject", "StartBuild"),
     "iam": ("GetRole",),
     "sagemaker-runtime": ("InvokeEndpoint",),
     "service-quotas": ("GetServiceQuota", "ListServiceQuotas"),
-    "logs": ("DescribeLogStreams", "GetLogEvents"),
+    "logs": ("CreateLogGroup", "DescribeLogStreams", "GetLogEvents", "PutRetentionPolicy"),
 }
 """Every operation that the `ml` command calls. A client made here has no other, but STS, which has all."""
 

@@ -68,9 +68,12 @@ def deploy(
             endpoint=short if short.startswith(f"{owner}-") else f"{owner}-{short}",
             instance=wanted.instance if wanted else EndpointInstance.model_validate({}),
             image=wanted.image if wanted else None,
+            image_digest=_locked(environment, contract, spec_file, wanted.image if wanted else None),
             environment={name: as_text(value) for name, value in wanted.environment.items()} if wanted else {},
             expires=timedelta(seconds=expires) if expires else None,
+            **_captured(environment, wanted, source),
         )
+        refuse_what_cannot_be_masked(target)
         return _deploy(environment, contract, target, output, wait=wait)
 
 
@@ -102,6 +105,28 @@ def _deploy(
             print(f"  {line}")
         print(f"Its log: CloudWatch Logs, /aws/sagemaker/Endpoints/{state.name}")
     return ExitCode.OK if not wait or (state.status == "InService" and serves) else ExitCode.JOB_FAILED
+
+
+def _locked(
+    environment: Environment, contract: PlatformContract, spec_file: Path | None, image: str | None
+) -> str | None:
+    """Digest that the images.lock beside a spec has for the image that serves."""
+    from ml.images.lock import locked_digest
+    from ml.images.registry import purpose_of
+    from ml.images.uris import platform_image
+
+    if spec_file is None:
+        return None
+    uri = platform_image(image, contract) if image else contract.registry.serving_image
+    place = purpose_of(contract, uri)
+    return locked_digest(spec_file.parent, environment.name, ":".join(place)) if place else None
+
+
+def _captured(environment: Environment, wanted: Deployment | None, job: str) -> dict[str, Any]:
+    """Whether requests and answers are kept, and by whom."""
+    if wanted is None or wanted.capture is None:
+        return {}
+    return {"capture_percent": wanted.capture.percent, "masked": may_hold_personal_columns(environment, job)}
 
 
 def _trained(sagemaker: Any, job: str | None, stem: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 from ml.environment import Environment
 from ml.identity import owner
 from ml.images import platform_image
+from ml.images.registry import released
 from ml.records import RunRecord
 from ml.registry import packages
 from ml.registry.aliases import CHAMPION, Aliases, AliasHistory
@@ -47,7 +48,8 @@ class Promoting:
 def container(promoting: Promoting) -> dict[str, Any]:
     """What serves the model: the spec's image and variables, or the platform's image."""
     wanted, contract = promoting.spec.deploy, promoting.contract
-    image = platform_image(wanted.image, contract) if wanted and wanted.image else contract.registry.serving_image
+    named = platform_image(wanted.image, contract) if wanted and wanted.image else contract.registry.serving_image
+    image = released(promoting.environment, contract, promoting.team, named)
     variables = {name: as_text(value) for name, value in wanted.environment.items()} if wanted else {}
     return {
         "Image": image,

@@ -25,6 +25,7 @@ from platform_contract import (
     team_index_path,
     team_path,
 )
+from tests.ml.registry_images import push
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
@@ -144,6 +145,7 @@ def publish(platform: Platform) -> None:
     s3, iam, ssm = platform.client("s3"), platform.client("iam"), platform.client("ssm")
     for bucket in ("data", "artifacts", "logs"):
         s3.create_bucket(Bucket=f"groundwork-test-{bucket}")
+    push(platform.client("ecr"), f"groundwork/{ENVIRONMENT}/serving", "0.1.0")
     trust = {
         "Version": "2012-10-17",
         "Statement": [

@@ -13,6 +13,7 @@ from ml.spec.model import EndpointInstance
 from ml.targets.sagemaker import endpoints, invoke
 from ml.targets.sagemaker.endpoints import Target
 from ml.targets.sagemaker.invoke import InvocationRequest, requests_in, table_of
+from tests.unit.memory_images import MemoryLogs, MemoryRegistry, digest_of
 from tests.unit.memory_s3 import environment as environment_of
 from tests.unit.ml_contract import REGISTRY, contract
 
@@ -70,7 +71,7 @@ class Records:
 
 
 def environment(records: Any) -> Environment:
-    return environment_of({"sagemaker": records})
+    return environment_of({"sagemaker": records, "ecr": MemoryRegistry(), "logs": MemoryLogs()})
 
 
 def target(**changes: Any) -> Target:
@@ -91,7 +92,7 @@ def test_a_first_deployment_makes_all_three_with_tags_role_and_network() -> None
     assert endpoints.deploy(environment(records), contract(), target())
     assert records.calls == ["create_model", "create_endpoint_config", "create_endpoint"]
     (model,) = records.models.values()
-    assert model["PrimaryContainer"]["Image"] == f"{REGISTRY}/serving:0.1.0"
+    assert model["PrimaryContainer"]["Image"] == f"{REGISTRY}/serving@{digest_of('0.1.0')}"
     assert model["ExecutionRoleArn"].endswith("role/research-execution")
     assert model["VpcConfig"]["Subnets"] == ["subnet-1", "subnet-2"]
     for made in (model, *records.configs.values(), *records.endpoints.values()):

@@ -19,8 +19,11 @@ from ml.aws import error_details
 from ml.environment import Environment
 from ml.identity import resource_tags
 from ml.images import platform_image
+from ml.images.registry import released
 from ml.ledger import creating
 from ml.spec.model import EndpointInstance
+from ml.targets.sagemaker.capturing import VARIANT, capture_config, capturing_variables
+from ml.targets.sagemaker.endpoint_log import keep_for_a_while
 from ml.targets.sagemaker.training import volume_key, vpc_config
 from platform_contract import PlatformContract
 
@@ -31,6 +34,9 @@ class Target:
 
     job: name of the training job that the model is from. endpoint: its full name, the team's included.
     expires: how long the endpoint may live before `ml gc` removes it; None for as long as it is wanted.
+    image_digest: what images.lock has for the image, None without a lock.
+    capture_percent: share of requests and answers to keep; None for none. masked: whether the container keeps them, less
+        the personal columns: SageMaker's own capture can leave nothing out.
     package: ARN of the approved model package that says image, variables and files; None for a target that says them.
     """
 
@@ -43,6 +49,9 @@ class Target:
     environment: Mapping[str, str]
     expires: timedelta | None = None
     package: str | None = None
+    image_digest: str | None = None
+    capture_percent: float | None = None
+    masked: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,14 +64,18 @@ class Deployment:
 
     @cached_property
     def image(self) -> str:
-        """The image that serves."""
+        """The image that serves, the platform's by its digest. Raises MissingImageError where it is not there."""
         named = self.target.image
-        return platform_image(named, self.contract) if named else self.contract.registry.serving_image
+        uri = platform_image(named, self.contract) if named else self.contract.registry.serving_image
+        if self.target.package:
+            return uri  # the package says what serves
+        return released(self.environment, self.contract, self.target.team, uri, self.target.image_digest)
 
     @cached_property
     def variables(self) -> dict[str, str]:
         """The container's environment."""
-        return {"AWS_DEFAULT_REGION": self.contract.platform.region, **self.target.environment}
+        region = {"AWS_DEFAULT_REGION": self.contract.platform.region}
+        return {**region, **self.target.environment, **capturing_variables(self.contract, self.target)}
 
     @cached_property
     def role(self) -> str:
@@ -112,6 +125,7 @@ class Deployment:
         A change of an endpoint opens an entry too: the newest one says how long it may live.
         """
         name, request = self.target.endpoint, {"EndpointName": self.target.endpoint, "EndpointConfigName": self.config}
+        keep_for_a_while(self.environment, self.contract, name)
         if status is None:
             self._create("endpoint", name, intent, "CreateEndpoint", {**request, "Tags": self._tags(intent)})
         else:
@@ -166,7 +180,7 @@ class Deployment:
     def _config_request(self) -> dict[str, Any]:
         instance = self.target.instance
         variant = {
-            "VariantName": "main",
+            "VariantName": VARIANT,
             "ModelName": self.model,
             "InstanceType": instance.type,
             "InitialInstanceCount": instance.count,
@@ -179,7 +193,7 @@ class Deployment:
         }
         if key := volume_key(self.contract, instance.type):
             request["KmsKeyId"] = key
-        return request
+        return {**request, **capture_config(self.contract, self.target)}
 
     def _tags(self, intent: Line) -> list[dict[str, str]]:
         return [*resource_tags(self.contract, self.target.team), intent.place.tag()]
@@ -187,7 +201,8 @@ class Deployment:
 
 def config_name(target: Target, model: str) -> str:
     """Name of the configuration that puts this model on these machines."""
-    return f"{target.endpoint}-{_digest([model, target.instance.type, target.instance.count])}"
+    capture = [] if target.capture_percent is None else [target.capture_percent, target.masked]
+    return f"{target.endpoint}-{_digest([model, target.instance.type, target.instance.count, *capture])}"
 
 
 def is_missing(error: ClientError) -> bool:

@@ -21,10 +21,11 @@ def training_image(spec: JobSpec, contract: PlatformContract) -> str:
 
 
 def platform_image(image: str, contract: PlatformContract) -> str:
-    """The URI of `REPOSITORY:TAG` in the platform's own registry; anything with a slash is a URI already."""
+    """The URI of `REPOSITORY:TAG` or `REPOSITORY@sha256:…` in the platform's own registry; anything with a slash is a
+    URI already."""
     if "/" in image:
         return image
-    purpose, _, tag = image.partition(":")
+    purpose, at, tag = image.partition("@") if "@" in image else image.partition(":")
     repositories = contract.registry.repositories
     if purpose not in repositories:
         close = difflib.get_close_matches(purpose, repositories, n=1)
@@ -32,7 +33,7 @@ def platform_image(image: str, contract: PlatformContract) -> str:
         raise SpecError(f"image: the platform's registry has no repository {purpose!r}; {hint}")
     if not tag:
         raise SpecError(f"image: {image!r} names no tag; write {purpose}:TAG")
-    return f"{repositories[purpose]}:{tag}"
+    return f"{repositories[purpose]}{at}{tag}"
 
 
 def framework_image(framework: Framework, region: str, instance_type: str) -> str:
