@@ -22,6 +22,7 @@ from local.supervisor.ports import choose_ports
 SPEC = Path("ml/examples/flight_delays/job.yaml")
 MODEL = "flight-delays"
 ENDPOINT = "research-flight-delays"
+BUILD = ("images", "build", "serving", "--team", "research")
 ROWS = 5
 """Rows that the endpoint is asked about: flights of November and December, which the model has not seen."""
 NOT_FOUND = 6
@@ -46,8 +47,15 @@ def run(paths: Paths, progress: Progress) -> None:
         status = SupervisorClient(paths).wait_until_healthy(step.now, on_request=True)
         tracking = status.service("mlflow")
         step.done(tracking.address if tracking else "none was asked for")
+    # It is built while the job trains.
+    with progress.step("ml images build serving", log=ml.log) as step:
+        begun = ml.run(step, *BUILD, "--no-wait")
+        step.done("is there already" if "uri" in begun else f"{begun['id']} started")
     with progress.step("ml train, 336,776 flights of 2013", log=ml.log) as step:
         job = _trained(paths, ml, step)
+    with progress.step("ml images build serving, its end", log=ml.log) as step:
+        image = ml.run(step, *BUILD)
+        step.done(f"{image['image']} is {image['digest'][:19]}")
     with progress.step("MLflow model registry", log=ml.log) as step:
         version = _remembered(paths).get("version") or _registered(ml, step, job["name"])
         _remember(paths, job["name"], version)
