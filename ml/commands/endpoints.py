@@ -20,8 +20,9 @@ from ml.environment import (
 )
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
 from ml.spec import load_spec
-from ml.spec.model import EndpointInstance, as_text
+from ml.spec.model import Deployment, EndpointInstance, as_text
 from ml.targets.sagemaker import endpoints, jobs
+from ml.targets.sagemaker.capturing import may_hold_personal_columns, refuse_what_cannot_be_masked
 from ml.targets.sagemaker.endpoints import EndpointState, Target
 from ml.targets.sagemaker.invoke import requests_in, table_of
 from platform_contract import PlatformContract

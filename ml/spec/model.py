@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ml.spec.base import MAX_NAMES, Scalar, Seconds, Slug, SpecModel
+from ml.spec.capture import Capture
 from ml.spec.gates import Gates
 from ml.spec.validation import Validation, check_channels
 
@@ -79,6 +80,9 @@ class Deployment(SpecModel):
     )
     image: str | None = Field(default=None, description="Image to serve with; the platform's own where not given.")
     environment: dict[str, Scalar] = Field(default_factory=dict, description="Environment variables of the server.")
+    capture: Capture | None = Field(
+        default=None, description="Keep requests and answers; personal columns of the data are masked in them."
+    )
 
 
 class JobSpec(SpecModel):

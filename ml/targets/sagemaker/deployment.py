@@ -35,8 +35,8 @@ class Target:
     job: name of the training job that the model is from. endpoint: its full name, the team's included.
     expires: how long the endpoint may live before `ml gc` removes it; None for as long as it is wanted.
     image_digest: what images.lock has for the image, None without a lock.
-    capture_percent: share of requests and answers to keep; None for none. masked: whether the container keeps them, less
-        the personal columns: SageMaker's own capture can leave nothing out.
+    capture_percent: share of requests and answers to keep; None for none. masked: whether the container keeps them,
+        less the personal columns: SageMaker's own capture can leave nothing out.
     package: ARN of the approved model package that says image, variables and files; None for a target that says them.
     """
 
