@@ -69,7 +69,7 @@ def test_a_project_has_a_script_tests_data_versions_and_pipelines(project: Path)
     paths = {path for path, _ in text_files(project)}
     assert {"train.py", "prepare.py", "dvc.yaml", ".dvc/config", "tests/test_project.py", ".mlignore"} <= paths
     assert {".github/workflows/ml.yml", ".gitlab-ci.yml", ".ci/train", ".ci/promote"} <= paths
-    assert all((project / ".ci" / name).stat().st_mode & 0o100 for name in ("train", "promote", "version"))
+    assert all((project / ".ci" / name).stat().st_mode & 0o100 for name in ("train", "promote"))
     assert (project / ".git").is_dir()
 
 
@@ -78,7 +78,6 @@ def test_a_projects_programs_are_well_formed(project: Path) -> None:
         subprocess.run(["bash", "-n", project / ".ci" / name], check=True)
     for file in project.rglob("*.py"):
         compile(file.read_text(), str(file), "exec")
-    compile((project / ".ci" / "version").read_text(), "version", "exec")
 
 
 def test_a_projects_pipelines_give_forks_nothing_and_run_its_own_scripts(project: Path) -> None:

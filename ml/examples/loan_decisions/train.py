@@ -8,7 +8,9 @@ Runs as a job (`ml train job.yaml`) or by itself (`python train.py`).
 
 import argparse
 import os
+import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import mlflow
@@ -18,6 +20,7 @@ from prepare import FEATURES, SENSITIVE, TARGET
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_score
+from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -32,12 +35,28 @@ def read(channel: str) -> pd.DataFrame:
     return pd.concat([pd.read_csv(file) for file in sorted(folder.glob("*.csv"))], ignore_index=True)
 
 
-def fit(rows: pd.DataFrame, regularization: float) -> Pipeline:
-    """The classifier. Its coefficients, of standardized features, are its explanation."""
-    model = make_pipeline(
+def classifier(regularization: float) -> Pipeline:
+    """What is fitted. Its coefficients, of standardized features, are its explanation."""
+    return make_pipeline(
         SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(C=1 / regularization, max_iter=1000)
     )
-    return model.fit(rows[COLUMNS], rows[TARGET])
+
+
+def write_curve(rows: pd.DataFrame) -> None:
+    """TensorBoard's curve of what other regularizations would give: step n is 10 to the power of n - 2."""
+    folder = os.environ.get("GROUNDWORK_TENSORBOARD_DIR")
+    if folder is None or find_spec("tensorboard") is None:
+        return  # not in a job, or in an image without it
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    writer = EventFileWriter(folder)
+    for step in range(6):
+        scores = cross_val_score(classifier(10.0 ** (step - 2)), rows[COLUMNS], rows[TARGET], scoring="roc_auc", cv=5)
+        value = Summary.Value(tag="cross_validated_roc_auc", simple_value=float(scores.mean()))
+        writer.add_event(Event(step=step, wall_time=time.time(), summary=Summary(value=[value])))
+    writer.close()
 
 
 def judge(model: Pipeline, rows: pd.DataFrame) -> dict[str, float]:
@@ -61,7 +80,8 @@ def main() -> None:
     options = parser.parse_args()
     train, test = read("train"), read("test")
     print(f"applications: {len(train)} to train on, {len(test)} to be judged on", flush=True)
-    model = fit(train, options.regularization)
+    write_curve(train)
+    model = classifier(options.regularization).fit(train[COLUMNS], train[TARGET])
     metrics = judge(model, test)
     for name, value in metrics.items():
         print(f"{name}={value:.6f}", flush=True)
