@@ -11,6 +11,8 @@ from ml.garbage.things import JOB_KINDS, UPLOAD, Inventory, Thing
 from ml.ledger import Closing, Entry
 
 AT_WORK = timedelta(minutes=15)
+LONGEST_BUILD = timedelta(hours=36)
+"""https://docs.aws.amazon.com/codebuild/latest/APIReference/API_CreateProject.html (timeoutInMinutes, at most 2160)"""
 
 
 class Action(StrEnum):
@@ -218,9 +220,14 @@ def _package(thing: Thing, entries: list[Entry], rules: Rules, with_owner: Calla
 def _without_thing(entries: Iterable[Entry], unseen: set[str], rules: Rules) -> list[Item]:
     items: list[Item] = []
     for entry in entries:
-        if entry.key.kind in unseen or entry.key.kind == "build":
+        if entry.key.kind in unseen:
             continue
-        if entry.created is not None:
+        if entry.key.kind == "build":
+            # Nobody lists builds here: they end by themselves, and hold nothing then.
+            if rules.now - entry.opened < LONGEST_BUILD:
+                continue
+            closing, says = Closing.ENDED, "a build has ended by then"
+        elif entry.created is not None:
             closing, says = Closing.GONE, "it is not there any more"
         elif not rules.at_work(entry.opened):
             closing, says = Closing.NEVER_CREATED, "it was asked for, and never came to be"

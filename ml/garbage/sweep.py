@@ -12,6 +12,7 @@ from ml.errors import MlError
 from ml.garbage.compare import Action, Item
 from ml.garbage.things import JOB_KINDS, UPLOAD, Thing
 from ml.ledger import Closing, EntryKey, Ledger
+from ml.registry.aliases import AliasHistory
 from ml.targets.sagemaker.deployment import is_missing
 from platform_contract import PlatformContract
 
@@ -160,7 +161,12 @@ class Sweep:
             return "not done" if status == "InProgress" else "done"
         if intent.action == "delete" and kind in LOOKS:
             return "not done" if self._look(kind, intent.subject) else "done"
-        package = intent.details.get("package") or intent.details.get("package_arn")
+        if intent.action == "promote" and {"model", "version", "to"} <= intent.details.keys():
+            aliases = AliasHistory(
+                self._environment, self._contract, self._team, str(intent.details["model"])
+            ).current()
+            return "done" if aliases.get(intent.details["to"]) == intent.details["version"] else "not done"
+        package = intent.details.get("package")
         if intent.action in ("approve", "reject") and package:
             status = (self._look("model-package", str(package)) or {}).get("ModelApprovalStatus")
             return "done" if status == {"approve": "Approved", "reject": "Rejected"}[intent.action] else "not done"

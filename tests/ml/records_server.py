@@ -41,6 +41,7 @@ class RecordsServer:
         }
         self.platform = Platform(self.process.url, folder, 0, self.variables)
         publish(self.platform)
+        self.ssm: Any = self.platform.client("ssm")
         self._add(teams)
         self.s3: Any = self.platform.client("s3")
         self.sagemaker: Any = self.platform.client("sagemaker")
@@ -50,14 +51,13 @@ class RecordsServer:
 
     def _add(self, teams: Sequence[str]) -> None:
         """More teams in the contract, which are like the first but for their names."""
-        ssm: Any = self.platform.client("ssm")
-        first = json.loads(ssm.get_parameter(Name=team_path("local", TEAM))["Parameter"]["Value"])
+        first = json.loads(self.ssm.get_parameter(Name=team_path("local", TEAM))["Parameter"]["Value"])
         for team in teams:
             document = json.loads(json.dumps(first).replace(f"teams/{TEAM}", f"teams/{team}")) | {"name": team}
-            ssm.put_parameter(Name=team_path("local", team), Value=json.dumps(document), Type="String")
+            self.ssm.put_parameter(Name=team_path("local", team), Value=json.dumps(document), Type="String")
         name = f"{team_index_path('local')}/0"
         value = team_index_documents([TEAM, *teams])[0]
-        ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
+        self.ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
 
     def credentials(self) -> dict[str, str]:
         parser = configparser.ConfigParser()
@@ -69,10 +69,26 @@ class RecordsServer:
         """Variables of a process that uses the platform."""
         return {**os.environ, **self.variables}
 
-    def keys(self, folder: str) -> list[str]:
-        """Names of the objects in a folder of the team's prefix."""
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"teams/research/{folder}/")
+    def keys(self, folder: str, team: str = TEAM) -> list[str]:
+        """Names of the objects in a folder of a team's prefix."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"teams/{team}/{folder}/")
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def parameter(self, team: str) -> str:
+        """A team's part of the contract."""
+        return self.ssm.get_parameter(Name=team_path("local", team))["Parameter"]["Value"]
+
+    def remove(self, key: str) -> None:
+        """An object and its versions, so that nothing tells of them, as an administrator may."""
+        answer = self.s3.list_object_versions(Bucket=BUCKET, Prefix=key)
+        for one in [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]:
+            if one["Key"] == key:
+                self.s3.delete_object(Bucket=BUCKET, Key=key, VersionId=one["VersionId"])
+
+    def replace(self, key: str, body: bytes) -> None:
+        """Other content in an object's place, and no trace of what was there."""
+        self.remove(key)
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def stop(self) -> None:
         self.process.ensure_stopped()

@@ -1,8 +1,10 @@
-"""Ledger and audit log when processes are killed, and when several write at once, on the real AWS server."""
+"""Ledger, audit log and `ml gc` on the real AWS server: killed writers, several at once, changed lines, leftovers."""
 
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from ml.audit.chain import key
 from ml.targets.sagemaker import endpoints
-from tests.ml.lifecycle import Life, in_a_child
-from tests.ml.records_server import MODELS, RecordsServer
+from tests.ml.lifecycle import SPEC, Life, in_a_child
+from tests.ml.records_server import BUCKET, MODELS, RecordsServer
 
 pytestmark = pytest.mark.ml
 
@@ -21,7 +24,8 @@ ACTS = ("train", "deploy", "change", "approve", "take_down", "collect")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordsServer]:
-    running = RecordsServer(tmp_path_factory.mktemp("records"), teams=[f"act-{act.replace('_', '-')}" for act in ACTS])
+    teams = [*(f"act-{act.replace('_', '-')}" for act in ACTS), "crowd", "tampered", "leftovers", "leftovers-too"]
+    running = RecordsServer(tmp_path_factory.mktemp("records"), teams=teams)
     kept = {name: os.environ.get(name) for name in running.variables}
     os.environ.update(running.variables)
     try:
@@ -106,3 +110,170 @@ def test_a_kill_after_any_single_write_leaves_records_that_are_whole_and_that_gc
     assert killed >= 3
     with capsys.disabled():
         print(f"\n{act}: killed after each of {killed} writes: {', '.join(made)}")
+
+
+WRITER = """
+import sys
+from ml.audit import append
+from ml.environment import open_environment
+environment = open_environment("local")
+contract = environment.for_team("crowd")
+for number in range(10):
+    append(environment, contract, "crowd", "promote", f"trial/{number}", {"writer": sys.argv[1]})
+"""
+
+
+def test_four_who_write_at_once_all_get_their_lines_into_one_chain(server: RecordsServer) -> None:
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(number)], env=server.environment) for number in range(4)
+    ]
+    assert [one.wait(120) for one in writers] == [0, 0, 0, 0]
+    lines = server.platform.ml_json("audit", "log", "--env", "local", "--team", "crowd", "--limit", "100")
+    assert [line["number"] for line in lines] == list(range(1, 41))
+    for number in range(4):
+        written = [line["subject"] for line in lines if line["details"]["writer"] == str(number)]
+        assert written == [f"trial/{one}" for one in range(10)]
+    verdict = server.platform.ml_json("audit", "verify", "--env", "local", "--team", "crowd")
+    assert verdict["whole"]
+    assert verdict["lines"] == 40
+
+
+@pytest.fixture(scope="module")
+def recorded(server: RecordsServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A job of the team `tampered`, which its ledger, its log and its tags tell of. Its name."""
+    folder = tmp_path_factory.mktemp("job")
+    git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
+    subprocess.run([*git, "init", "-q", str(folder)], check=True)
+    (folder / "train.py").write_text("print('ok')\n")
+    (folder / "rows.csv").write_text("a\n1\n")
+    (folder / "job.yaml").write_text(SPEC.format("tampered") + "inputs: {train: ./rows.csv}\n")
+    subprocess.run([*git, "-C", str(folder), "add", "."], check=True)
+    subprocess.run([*git, "-C", str(folder), "commit", "-q", "-m", "first"], check=True)
+    names = [
+        server.platform.ml_json("train", folder / "job.yaml", "--env", "local", "-y", "--no-wait")["name"]
+        for _ in range(3)
+    ]
+    return names[-1]
+
+
+def test_who_trained_a_job_on_which_data_and_from_which_commit(server: RecordsServer, recorded: str) -> None:
+    told = server.platform.ml_json("audit", "who", recorded, "--env", "local", "--team", "tampered")
+    assert told["trained_by"] == {"arn": "arn:aws:iam::123456789012:user/platform-admin", "owner": "ada"}
+    assert len(told["commit"]) == 40
+    assert told["dirty"] is False
+    assert told["data"]["train"]["uri"].startswith(f"s3://{BUCKET}/teams/tampered/inputs/")
+    assert told["data"]["train"]["version"]
+    assert told["doubts"] == []
+    text = server.platform.ml("audit", "who", recorded, "--env", "local", "--team", "tampered").stdout
+    assert "trained by   ada (arn:aws:iam::123456789012:user/platform-admin) at 20" in text
+    assert f"from commit  {told['commit']}" in text
+    missing = server.platform.ml("audit", "who", "tampered-nothing", "--env", "local", "--team", "tampered")
+    assert missing.returncode == 6
+
+
+def test_a_record_that_was_changed_is_a_doubt(server: RecordsServer, recorded: str) -> None:
+    key = f"teams/tampered/jobs/{recorded}/record.json"
+    body = server.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    server.s3.put_object(Bucket=BUCKET, Key=key, Body=body.replace(b'"submitter": "ada"', b'"submitter": "eve"'))
+    told = server.platform.ml_json("audit", "who", recorded, "--env", "local", "--team", "tampered")
+    assert told["doubts"] == ["the run record is not the one that the audit line was written with: it was changed"]
+    server.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("tamper", "tampered: line 2: is not the one that line 3 was chained to"),
+        ("drop", "dropped: line 2: not there, and line 3 is"),
+        ("swap", "moved: line 2: holds what was line 3"),
+        ("cut", "truncated: line 3: cut off: the log ends with line 2"),
+        ("cut with the ledger", "truncated: line 2: cut off: the log ends with line 1, and the tags of job"),
+    ],
+)
+def test_a_change_of_the_log_by_whoever_may_do_anything_is_found(
+    server: RecordsServer, recorded: str, change: str, says: str
+) -> None:
+    prefix = "teams/tampered/"
+    places = {number: f"{prefix}audit/{key(number)}" for number in (1, 2, 3)}
+    entries = [f"{prefix}ledger/{name.partition('/ledger/')[2]}" for name in server.keys("ledger", "tampered")]
+    everything = [*places.values(), *entries]
+    bodies = {name: server.s3.get_object(Bucket=BUCKET, Key=name)["Body"].read() for name in everything}
+    try:
+        match change:
+            case "tamper":
+                server.replace(places[2], bodies[places[2]].replace(b'"owner":"ada"', b'"owner":"eve"'))
+            case "drop":
+                server.remove(places[2])
+            case "swap":
+                server.replace(places[2], bodies[places[3]])
+                server.replace(places[3], bodies[places[2]])
+            case "cut":
+                server.remove(places[3])
+            case _:
+                for name in (places[2], places[3], *entries):
+                    server.remove(name)
+        found = server.platform.ml("audit", "verify", "--env", "local", "--team", "tampered")
+        assert found.returncode == 1, found.stdout
+        assert says in found.stdout
+        assert "has been changed" in found.stdout
+    finally:
+        for name, body in bodies.items():
+            server.replace(name, body)
+
+
+def test_what_was_overwritten_or_deleted_is_told_by_s3s_versions(server: RecordsServer) -> None:
+    name = f"teams/tampered/audit/{key(1)}"
+    body = server.s3.get_object(Bucket=BUCKET, Key=name)["Body"].read()
+    server.s3.put_object(Bucket=BUCKET, Key=name, Body=body)
+    found = server.platform.ml("audit", "verify", "--env", "local", "--team", "tampered")
+    assert found.returncode == 1
+    assert f"overwritten: audit/{key(1)}: S3's versions tell that it was overwritten" in found.stdout
+    server.replace(name, body)
+
+
+def test_gc_names_prices_and_removes_what_is_nobodys_and_leaves_the_rest(server: RecordsServer, tmp_path: Path) -> None:
+    sagemaker, uri = server.sagemaker, MODELS[0]
+    role = json.loads(server.parameter("leftovers"))["execution_role_arn"]
+    for name in ("leftovers-nobodys", "leftovers-adas", "leftovers-too-theirs"):
+        tags = [{"Key": "groundwork:owner", "Value": "ada"}] if name.endswith("adas") else []
+        container = {"Image": "example.com/model-server:1", "ModelDataUrl": uri}
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer=container, Tags=tags)
+        variant = {
+            "VariantName": "main",
+            "ModelName": name,
+            "InstanceType": "ml.m5.xlarge",
+            "InitialInstanceCount": 2,
+        }
+        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], Tags=tags)
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=tags)
+    unread = "teams/leftovers/inputs/0123/rows.csv"
+    server.s3.put_object(Bucket=BUCKET, Key=unread, Body=b"x" * 1000)
+    server.s3.put_object(Bucket=BUCKET, Key="teams/leftovers/inputs/0123.json", Body=b"{}")
+    sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName="leftovers-too-theirs", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    named = server.platform.ml_json("gc", "--env", "local", "--team", "leftovers", "--min-age", "0s")
+    does = {(item["action"], item["kind"], item["name"]) for item in named["items"]}
+    assert does == {
+        ("remove", "endpoint", "leftovers-nobodys"),
+        ("remove", "endpoint-config", "leftovers-nobodys"),
+        ("remove", "model", "leftovers-nobodys"),
+        ("remove", "upload", "inputs/0123"),
+        *(("adopt", kind, "leftovers-adas") for kind in ("endpoint", "endpoint-config", "model")),
+    }
+    assert named["changed"] is False
+    assert named["usd_month"] == pytest.approx(2 * 0.23 * 730, abs=0.01)
+    assert server.platform.ml_json("gc", "--env", "local", "--team", "leftovers")["items"] == []  # all is young
+    swept = server.platform.ml("gc", "--env", "local", "--team", "leftovers", "--min-age", "0s", "-y")
+    assert swept.returncode == 0, swept.stderr
+    assert "4 to remove: 335.80 USD a month less now." in swept.stdout
+    names = {entry["EndpointName"] for entry in sagemaker.list_endpoints(MaxResults=100)["Endpoints"]}
+    assert {"leftovers-adas", "leftovers-too-theirs"} <= names
+    assert {entry["ModelName"] for entry in sagemaker.list_models(NameContains="leftovers")["Models"]} == {
+        "leftovers-adas",
+        "leftovers-too-theirs",
+    }
+    assert server.keys("inputs", "leftovers") == []
+    lines = server.platform.ml_json("audit", "log", "--env", "local", "--team", "leftovers", "--action", "delete")
+    assert {line["details"]["kind"] for line in lines} == {"endpoint", "endpoint-config", "model", "upload"}
+    assert server.platform.ml_json("audit", "verify", "--env", "local", "--team", "leftovers")["whole"]

@@ -191,6 +191,12 @@ def test_an_entry_of_what_never_came_to_be_or_is_gone_is_closed() -> None:
     }
 
 
+def test_a_builds_entry_is_closed_when_the_longest_build_has_ended() -> None:
+    recent = entry("build", "builder/serving/1", opened=NOW - timedelta(hours=35))
+    old = entry("build", "builder/serving/2", opened=NOW - timedelta(hours=37), created=None)
+    assert found([], [recent, old]) == [("close", "builder/serving/2", "ended")]
+
+
 def test_an_entry_whose_writer_died_after_the_creation_is_completed() -> None:
     unfinished = entry("training-job", "research-j", opened=NOW - timedelta(minutes=20), created=None)
     running = thing("training-job", "research-j", running=True)
