@@ -57,6 +57,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--run-dir", type=Path, help="folder shared with the supervisor (default: the state folder)")
     parser.add_argument("--aws-config", type=Path, help="AWS SDK config file to write (profile groundwork-local)")
     parser.add_argument("--aws-credentials", type=Path, help="AWS SDK credentials file to write (same profile)")
+    parser.add_argument("--peers", type=Path, help="JSON file with the AWS servers of other accounts")
     parser.add_argument("--verbose", action="store_true", help="log every request")
     return parser.parse_args(arguments)
 
@@ -79,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         mlflow_url=options.mlflow_url,
         aws_config=options.aws_config,
         aws_credentials=options.aws_credentials,
+        peers=options.peers,
     )
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.run_dir.mkdir(parents=True, exist_ok=True)

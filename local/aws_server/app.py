@@ -21,6 +21,7 @@ from local.aws_server.operations import (
     Records,
     ServerSettings,
     ServiceError,
+    detours,
     guard_for,
     overlaid_services,
     overlay_for,
@@ -84,11 +85,14 @@ class AwsServer:
             )
         self.calls += 1
         scope = protocol.scope_of(environ)
+        request = _request(environ, body)
         try:
+            for elsewhere in detours():
+                if (answer := elsewhere(self, environ, request, body)) is not None:
+                    return answer
             check_key(environ, scope.access_key_id, ACCOUNT_ID, body)
         except ServiceError as error:
             return protocol.error_response(environ, scope, error)
-        request = _request(environ, body)
         for service in self._services_by_signing_name.get(scope.signing_name, ()):
             matched = protocol.match_operation(service, request)
             if matched is None:
@@ -143,6 +147,10 @@ class AwsServer:
     def forward(self, call: Call, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """moto's answer to an overlay's call."""
         return moto_bridge.forward(self._bridge, call, params)
+
+    def run(self, environ: Mapping[str, Any], body: bytes) -> RawResponse:
+        """See `operations.Server.run`."""
+        return self._bridge.run(environ, body)
 
     def changing(self, signing_name: str) -> AbstractContextManager[None]:
         """See `operations.Server.changing`."""

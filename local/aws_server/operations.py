@@ -11,6 +11,7 @@ The members of the request are parsed into `call.params`, and those of the answe
 operation without an overlay goes to moto; `call.forward()` does the same from inside an overlay.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -18,7 +19,10 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Protocol
 
-ACCOUNT_ID = "123456789012"
+ACCOUNT_ID = os.environ.get("GROUNDWORK_AWS_ACCOUNT_ID", "123456789012")
+"""The account that this server is. A second server may be another one (access/peers.py)."""
+if "GROUNDWORK_AWS_ACCOUNT_ID" in os.environ:
+    os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT_ID  # moto looks at each request
 REGION = "us-east-1"
 ADMIN_USER = "platform-admin"
 """The identity that the local stack's own profile has."""
@@ -72,6 +76,7 @@ class ServerSettings:
     url: this server's own address, without a trailing slash.
     kubernetes_url, kubernetes_ca: the API server's address, and the file with its CA certificate (PEM).
     mlflow_url: where the supervisor starts an MLflow server when one has been asked for.
+    peers: file with the servers of other accounts; None where this server is alone.
     """
 
     state_dir: Path
@@ -82,6 +87,7 @@ class ServerSettings:
     mlflow_url: str = ""
     aws_config: Path | None = None
     aws_credentials: Path | None = None
+    peers: Path | None = None
 
 
 class Server(Protocol):
@@ -107,6 +113,10 @@ class Server(Protocol):
         ...
 
     def forward(self, call: "Call", params: Mapping[str, Any] | None = None) -> dict[str, Any]: ...
+
+    def run(self, environ: Mapping[str, Any], body: bytes) -> RawResponse:
+        """moto's answer to a whole request, whoever sent it."""
+        ...
 
     def changing(self, signing_name: str) -> AbstractContextManager[None]:
         """Around code that changes moto's backends itself: has moto to itself, and journals what was reached."""
@@ -153,7 +163,9 @@ Overlay = Callable[[Call], "dict[str, Any] | RawResponse | None"]
 Guard = Callable[[Call], None]
 
 _overlays: dict[tuple[str, str], Overlay] = {}
+Detour = Callable[["Server", Mapping[str, Any], Any, bytes], "RawResponse | None"]
 _guards: dict[tuple[str, str], Guard] = {}
+_detours: list[Detour] = []
 _start_hooks: list[Callable[[Server], None]] = []
 _stop_hooks: list[Callable[[Server], None]] = []
 
@@ -202,6 +214,20 @@ def guard(service: str, *names: str) -> Callable[[Guard], Guard]:
 def guard_for(service: str, name: str) -> Guard | None:
     """The guard of an operation, None where every key may have it."""
     return _guards.get((service, name))
+
+
+def detour(function: Detour) -> Detour:
+    """Registers what may answer a request (its WSGI environment, moto's Request, its body) in this server's place.
+
+    It is asked before the caller's key is looked at, and returns None for what it leaves alone.
+    """
+    _detours.append(function)
+    return function
+
+
+def detours() -> tuple[Detour, ...]:
+    """Detours, in the order of registration."""
+    return tuple(_detours)
 
 
 def overlay_for(service: str, name: str) -> Overlay | None:

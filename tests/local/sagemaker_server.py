@@ -68,6 +68,7 @@ class SageMakerServer:
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
         self.environment = environment
+        self.arguments: tuple[str, ...] = ()
         self.state = folder / "state"
         self.state.mkdir(parents=True)
         (folder / "model_server.py").write_text(MODEL_SERVER)
@@ -88,6 +89,7 @@ class SageMakerServer:
             [
                 *(sys.executable, "-m", "local.aws_server", "--state-dir", str(self.state), "--port", str(self.port)),
                 *("--aws-config", str(self.folder / "config"), "--aws-credentials", str(self.folder / "credentials")),
+                *self.arguments,
             ],
             stdout=log,
             stderr=log,

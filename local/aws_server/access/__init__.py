@@ -4,6 +4,7 @@
 issued here, as the local stack's profile has them all.
 """
 
+from local.aws_server.access import across as across
 from local.aws_server.access import objects as objects
 from local.aws_server.access import sessions as sessions
 from local.aws_server.access import table as table

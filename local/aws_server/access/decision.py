@@ -17,7 +17,7 @@ from local.aws_server.iam_policy import Decision, Policy, evaluate, parse
 from local.aws_server.iam_simulation import policies_of
 from local.aws_server.identity import Identity, identity_of
 from local.aws_server.moto_bridge import moto_lock
-from local.aws_server.operations import ServiceError
+from local.aws_server.operations import ACCOUNT_ID, ServiceError
 
 Keys = Mapping[str, Sequence[str]]
 
@@ -110,12 +110,15 @@ def context_of(identity: Identity, account_id: str, region: str) -> dict[str, Se
         keys["aws:username"] = [identity.principal_arn.rpartition("/")[2]]
     if identity.source_identity:
         keys["aws:sourceidentity"] = [identity.source_identity]
-    for name, value in {**_principal_tags(identity, account_id), **identity.session_tags}.items():
+    for name, value in tags_of(identity, account_id).items():
         keys[f"aws:principaltag/{name.lower()}"] = [value]
     return keys
 
 
-def _principal_tags(identity: Identity, account_id: str) -> dict[str, str]:
+def tags_of(identity: Identity, account_id: str) -> dict[str, str]:
+    """The tags of a caller: of its user or role, and those of its session, which take their place."""
+    if account_id != ACCOUNT_ID:
+        return dict(identity.session_tags)  # its server has sent them all
     iam = iam_backends[account_id]["aws"]
     with moto_lock:
         if identity.session_name:
@@ -123,7 +126,7 @@ def _principal_tags(identity: Identity, account_id: str) -> dict[str, str]:
             found = list(role.tags) if role is not None else []
         else:
             found = iam.tagger.list_tags_for_resource(identity.principal_arn)["Tags"]
-    return {tag["Key"]: tag["Value"] for tag in found}
+    return {tag["Key"]: tag["Value"] for tag in found} | dict(identity.session_tags)
 
 
 def _for(document: Mapping[str, Any] | None, identity: Identity, account_id: str) -> list[Policy]:
