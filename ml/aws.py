@@ -70,7 +70,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "codebuild": ("BatchGetBuilds", "ListBuildsForProject", "StartBuild"),
     "iam": ("GetRole",),
     "sagemaker-runtime": ("InvokeEndpoint",),
-    "service-quotas": ("GetServiceQuota", "ListServiceQuotas"),
+    "service-quotas": ("ListServiceQuotas",),
     "logs": ("CreateLogGroup", "DescribeLogStreams", "GetLogEvents", "PutRetentionPolicy"),
 }
 """Every operation that the `ml` command calls. A client made here has no other, but STS, which has all."""

@@ -42,7 +42,9 @@ UNSCOPABLE: Mapping[str, tuple[str, ...]] = {
         "ListModels",
         "ListProcessingJobs",
         "ListTrainingJobs",
+        "ListTransformJobs",
     ),
+    "servicequotas": ("ListServiceQuotas",),
     "sts": ("GetCallerIdentity",),
 }
 """Actions that AWS lets nobody narrow to a resource, so that their statement must say `*`.
@@ -92,7 +94,8 @@ STATEMENTS: tuple[StatementException, ...] = (
         type="aws:iam/policy:Policy",
         name="ci-[a-z0-9-]+-deploy-services",
         sids=(
-            *("ServicesUnscoped", "GlobalServicesUnscoped", "Buckets", "Images", "OwnKeys"),
+            *("ServicesUnscoped", "GlobalServicesUnscoped", "Buckets", "Images", "ImageBuilder", "OwnKeys"),
+            "SpendGuard",
             *("PullThroughRulesUnscoped", "MakeKeysUnscoped", "ListKeysUnscoped"),
         ),
         because="a deploy makes, changes and deletes all that an environment is made of; names, tags, the region and "

@@ -72,6 +72,7 @@ def list_service_quotas(call: Call) -> dict[str, Any]:
     _check(call)
     start = int(call.params.get("NextToken") or 0)
     end = start + int(call.params.get("MaxResults") or PAGE)
-    codes = list(_names())
+    wanted = call.params.get("QuotaCode")
+    codes = [code for code in _names() if wanted in (None, code)]
     answer: dict[str, Any] = {"Quotas": [_quota(call, code) for code in codes[start:end]]}
     return answer | ({"NextToken": str(end)} if end < len(codes) else {})

@@ -6,6 +6,7 @@ account's own list of quotas (some thousands, a hundred a page), and kept with t
 
 import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -26,10 +27,13 @@ def find_quota(environment: Environment, service: str, name: str) -> tuple[float
         codes = json.loads(file.read_bytes())
     if code := codes.get(name):
         try:
-            return client.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"], code
+            found = [one for one in _all(client, service, QuotaCode=code) if one["QuotaName"] == name]
         except ClientError as error:
             if error_details(error).code != "NoSuchResourceException":
                 raise
+            found = []
+        if found:
+            return found[0]["Value"], code
     quotas = list(_all(client, service))
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -37,8 +41,8 @@ def find_quota(environment: Environment, service: str, name: str) -> tuple[float
     return next(((one["Value"], one["QuotaCode"]) for one in quotas if one["QuotaName"] == name), None)
 
 
-def _all(client: Any, service: str) -> Any:
-    request: dict[str, Any] = {"ServiceCode": service, "MaxResults": 100}
+def _all(client: Any, service: str, **narrowed: str) -> Iterator[dict[str, Any]]:
+    request: dict[str, Any] = {"ServiceCode": service, "MaxResults": 100, **narrowed}
     while True:
         answer = client.list_service_quotas(**request)
         yield from answer["Quotas"]

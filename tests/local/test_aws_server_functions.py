@@ -157,6 +157,28 @@ def test_an_error_is_the_callers_to_see(server: AwsServerProcess, function: Make
     assert (answer["FunctionError"], result["errorType"]) == ("Unhandled", "Runtime.ExitError")
 
 
+def test_invocations_and_errors_are_counted(server: AwsServerProcess, function: Make):
+    good, bad = function("say"), function("fail")
+    for arn in (good, good, bad):
+        invoke(server, arn)
+
+    def total(arn: str, metric: str) -> float:
+        now = datetime.now(UTC)
+        answer = server.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName=metric,
+            Dimensions=[{"Name": "FunctionName", "Value": arn.rpartition(":")[2]}],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now + timedelta(minutes=1),
+            Period=3600,
+            Statistics=["Sum"],
+        )
+        return sum(point["Sum"] for point in answer["Datapoints"])
+
+    assert (total(good, "Invocations"), total(good, "Errors")) == (2, 0)
+    assert (total(bad, "Invocations"), total(bad, "Errors")) == (1, 1)
+
+
 def test_a_function_that_runs_out_of_time_is_ended(server: AwsServerProcess, function: Make):
     result, answer = invoke(server, function("sleep", Timeout=1))
     assert answer["FunctionError"] == "Unhandled"
@@ -276,5 +298,7 @@ def test_quotas_are_found_by_their_name(server: AwsServerProcess):
     assert quota["Value"] == 8
     again = client.get_service_quota(ServiceCode="sagemaker", QuotaCode=quota["QuotaCode"])["Quota"]
     assert again == quota
+    narrowed = client.list_service_quotas(ServiceCode="sagemaker", QuotaCode=quota["QuotaCode"])
+    assert narrowed["Quotas"] == [quota]
     with pytest.raises(client.exceptions.NoSuchResourceException):
         client.get_service_quota(ServiceCode="sagemaker", QuotaCode="L-00000000")

@@ -100,6 +100,7 @@ def run(server: Server, function: Function, region: str, event: bytes) -> Outcom
         f"Memory Size: {configuration['MemorySize']} MB\n"
     )
     _write_log(server, function, region, log)
+    _count(server, function, region, failed=bool(error), milliseconds=milliseconds)
     return Outcome(payload, error, log)
 
 
@@ -161,6 +162,24 @@ def _variables(server: Server, function: Function, region: str, folder: Path) ->
         "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
         "AWS_SESSION_TOKEN": credentials["SessionToken"],
     }
+
+
+def _count(server: Server, function: Function, region: str, *, failed: bool, milliseconds: float) -> None:
+    """Lambda's own metrics (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html)."""
+    dimensions = [{"Name": "FunctionName", "Value": function.name}]
+    values = (
+        ("Invocations", 1.0, "Count"),
+        ("Errors", float(failed), "Count"),
+        ("Duration", milliseconds, "Milliseconds"),
+    )
+    metrics = [
+        {"MetricName": name, "Dimensions": dimensions, "Value": value, "Unit": unit, "Timestamp": datetime.now(UTC)}
+        for name, value, unit in values
+    ]
+    try:
+        server.call("cloudwatch", "PutMetricData", {"Namespace": "AWS/Lambda", "MetricData": metrics}, region=region)
+    except ServiceError as error:
+        logger.warning("metrics of %s: %s", function.name, error.message)
 
 
 def _write_log(server: Server, function: Function, region: str, text: str) -> None:
