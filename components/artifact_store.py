@@ -1,6 +1,8 @@
 """Buckets for data, artifacts and logs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -8,6 +10,7 @@ import pulumi_aws as aws
 from components.bucket_guards import closed, encrypted, versioned
 from components.iam import Statement, document, written_with
 from components.placement import Placement
+from components.promotion_policy import readers_of_models
 from components.record_policy import EVERY_TEAM, record_objects, records_kept
 
 LOGS = "logs"
@@ -23,6 +26,7 @@ class ArtifactStoreArgs:
     log_retention_days: days that access logs are kept (1 or more).
     delete_contents: let a destroy delete buckets that still hold objects.
     protect: refuse to delete or replace the buckets.
+    readers: accounts that models are promoted to.
     """
 
     placement: Placement
@@ -31,6 +35,7 @@ class ArtifactStoreArgs:
     log_retention_days: int = 365
     delete_contents: bool = False
     protect: bool = True
+    readers: Sequence[str] = ()
 
 
 class ArtifactStore(pulumi.ComponentResource):
@@ -84,6 +89,7 @@ class ArtifactStore(pulumi.ComponentResource):
                 POLICIES[purpose],
                 bucket_arn=bucket.arn,
                 account_id=args.placement.account_id,
+                **self._shared_with(purpose),
             ),
             # S3 refuses concurrent changes of these two.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
@@ -105,6 +111,12 @@ class ArtifactStore(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=may_log),
             )
         return bucket, policy
+
+    def _shared_with(self, purpose: str) -> dict[str, pulumi.Input[Any]]:
+        """What only the policy of the artifacts' bucket depends on."""
+        if purpose != "artifacts":
+            return {}
+        return {"partition": self._args.placement.partition, "readers": list(self._args.readers)}
 
     def _lifecycle(self, takes_logs: bool) -> aws.s3.BucketLifecycleConfigurationRuleArgs:
         return aws.s3.BucketLifecycleConfigurationRuleArgs(
@@ -128,15 +140,18 @@ def bucket_policy(bucket_arn: str, account_id: str) -> str:
     return document(_tls_only(bucket_arn))
 
 
-def artifact_bucket_policy(bucket_arn: str, account_id: str) -> str:
-    """`bucket_policy`, and of any team's ledger and audit log nobody deletes an object or writes one again.
+def artifact_bucket_policy(
+    bucket_arn: str, account_id: str, partition: str = "aws", readers: Sequence[str] = ()
+) -> str:
+    """`bucket_policy`, and of any team's records nobody deletes an object or writes one again.
 
     It holds for administrators too: whoever wants to change a record has to change this policy first, which the
     account's trail shows. A destroy that may delete contents takes the policy away before it empties the bucket.
+    readers: accounts whose members read registered models here.
     """
     objects = record_objects(bucket_arn, EVERY_TEAM)
     everybody: list[Statement] = [{**statement, "Principal": {"AWS": "*"}} for statement in records_kept(objects)]
-    return document(_tls_only(bucket_arn), *everybody)
+    return document(_tls_only(bucket_arn), *everybody, *readers_of_models(bucket_arn, partition, readers))
 
 
 def log_bucket_policy(bucket_arn: str, account_id: str) -> str:

@@ -1,5 +1,6 @@
 """Encryption keys."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -7,6 +8,7 @@ import pulumi_aws as aws
 
 from components.iam import Statement, document, written_with
 from components.placement import Placement
+from components.promotion_policy import readers_of_key
 
 PURPOSES = {
     "data": "buckets, images and what jobs write",
@@ -31,12 +33,14 @@ class KeysArgs:
         https://docs.aws.amazon.com/kms/latest/APIReference/API_EnableKeyRotation.html).
     deletion_window_days: days that a deleted key can still be saved (7 to 30).
     protect: refuse to delete the keys, without which what they encrypt is lost.
+    readers: accounts that models are promoted to: what S3 gives them they may decrypt.
     """
 
     placement: Placement
     rotation_days: int = 365
     deletion_window_days: int = 30
     protect: bool = True
+    readers: Sequence[str] = ()
 
 
 class Keys(pulumi.ComponentResource):
@@ -58,10 +62,11 @@ class Keys(pulumi.ComponentResource):
                 rotation_period_in_days=args.rotation_days,
                 deletion_window_in_days=args.deletion_window_days,
                 policy=written_with(
-                    logs_key_policy if purpose == "logs" else key_policy,
+                    {"logs": logs_key_policy, "data": data_key_policy}.get(purpose, key_policy),
                     partition=args.placement.partition,
                     region=args.placement.region,
                     account_id=args.placement.account_id,
+                    **({"readers": list(args.readers)} if purpose == "data" else {}),
                 ),
                 opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
             )
@@ -85,6 +90,11 @@ def key_policy(partition: str, region: str, account_id: str) -> str:
     (https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html).
     """
     return document(_account_decides(partition, account_id))
+
+
+def data_key_policy(partition: str, region: str, account_id: str, readers: Sequence[str]) -> str:
+    """`key_policy`, and members of the `readers` (accounts) decrypt what S3 gives them."""
+    return document(_account_decides(partition, account_id), *readers_of_key(partition, region, readers))
 
 
 def own_logs_key(

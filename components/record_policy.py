@@ -1,13 +1,16 @@
-"""IAM statements that keep the records of what a team did: its ledger and its audit log."""
+"""IAM statements that keep the records of what a team did: its ledger, its audit log, and its models' aliases."""
 
 from collections.abc import Sequence
 
 from components.iam import Statement, deny
 from components.team_prefix import team_prefix
 
-RECORD_FOLDERS = ("audit", "ledger")
+RECORD_FOLDERS = ("aliases", "audit", "ledger")
 """Folders of a team's prefix in the artifact bucket whose objects are written once: nobody overwrites or deletes one.
-`ml` writes them (ml.audit.log.FOLDER, ml.ledger.entries.FOLDER)."""
+`ml` writes them (ml.registry.aliases.FOLDER, ml.audit.log.FOLDER, ml.ledger.entries.FOLDER)."""
+APPROVED_FOLDER = "approved"
+"""Beside them: the models that were approved, as they were then. Only approvers write there
+(ml.registry.approval.APPROVED_FOLDER)."""
 EVERY_TEAM = "*"
 """As a team's name: a `*` matches slashes too, so a folder of that name deeper in a team's prefix is kept like them."""
 
@@ -27,3 +30,9 @@ def records_kept(objects: Sequence[str]) -> list[Statement]:
         deny("RecordsStay", ["s3:DeleteObject", "s3:DeleteObjectVersion"], objects),
         deny("RecordsAreWrittenOnce", ["s3:PutObject"], objects, {"Null": {"s3:if-none-match": "true"}}),
     ]
+
+
+def approved_models_kept(artifact_bucket_arn: str, team: str) -> Statement:
+    """Whoever trains models does not write where the approved ones lie."""
+    objects = f"{artifact_bucket_arn}/{team_prefix(team)}/{APPROVED_FOLDER}/*"
+    return deny("ApprovedModelsStay", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"], [objects])

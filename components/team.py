@@ -7,10 +7,13 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
+from components.approval_policy import models_policy
+from components.ci_team_role import team_role_name
 from components.iam import written_with
 from components.image_builder_policy import TeamImages, team_images_policy
 from components.instance_facts import RESOURCES
 from components.placement import Placement
+from components.promotion_policy import PromotionSource
 from components.team_policy import submit_policy, submit_trust
 from components.team_prefix import team_prefix
 from components.team_rules import container_limits, namespace_rules, network_policies
@@ -41,6 +44,9 @@ class TeamArgs:
     execution_role_arn: role that the team's jobs run with.
     tracking_server_arn: managed tracking server that members read, if there is one.
     images: what members do about images.
+    approval_required: whether a model is served only once somebody else has approved it.
+    shares_models: whether models are promoted from here to other accounts.
+    sources: environments of other accounts that models come from.
     node_pools: what the team's pods run on. A destroy ends the pods first: nodes that outlive their pool stay for good.
     """
 
@@ -61,6 +67,9 @@ class TeamArgs:
     provider: k8s.Provider
     node_pools: Sequence[pulumi.Resource] = ()
     member_tag: bool = False
+    approval_required: bool = False
+    shares_models: bool = False
+    sources: Sequence[PromotionSource] = ()
     images: TeamImages | None = None
 
 
@@ -97,6 +106,7 @@ class Team(pulumi.ComponentResource):
                 account_id=placement.account_id,
                 members=list(args.members),
                 tagged=args.team if args.member_tag else None,
+                pipeline=team_role_name(placement.environment, args.team),
             ),
             opts=child,
         )
@@ -117,6 +127,7 @@ class Team(pulumi.ComponentResource):
                 artifact_bucket_arn=args.artifact_bucket_arn,
                 kms_key_arn=args.kms_key_arn,
                 tracking_server_arn=args.tracking_server_arn,
+                approval_required=args.approval_required,
             ),
             opts=child,
         )
@@ -139,6 +150,25 @@ class Team(pulumi.ComponentResource):
                 ),
                 opts=child,
             )
+        # A policy of its own: all inline policies of a role together have 10,240 characters.
+        models = aws.iam.Policy(
+            f"{name}-models",
+            name=f"{placement.prefix}-{args.team}-models",
+            description=f"What members of team {args.team} do with registered models",
+            policy=written_with(
+                models_policy,
+                partition=placement.partition,
+                region=placement.region,
+                account_id=placement.account_id,
+                team=args.team,
+                artifact_bucket_arn=args.artifact_bucket_arn,
+                approval_required=args.approval_required,
+                shares_models=args.shares_models,
+                sources=list(args.sources),
+            ),
+            opts=child,
+        )
+        aws.iam.RolePolicyAttachment(f"{name}-submit-models", role=role.name, policy_arn=models.arn, opts=child)
         aws.eks.AccessEntry(
             f"{name}-access",
             cluster_name=args.cluster_name,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from components.approval_policy import OWN_NAMES, PIPELINE_SUFFIX
 from components.iam import Statement, allow, document, unscoped
 from components.training_policy import file_access, tracking_access
 
@@ -15,19 +16,50 @@ TRUST_POLICY_CHARACTERS = 2048
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 
-def submit_trust(*, partition: str, account_id: str, members: Sequence[str], tagged: str | None = None) -> str:
+def submit_trust(
+    *,
+    partition: str,
+    account_id: str,
+    members: Sequence[str],
+    tagged: str | None = None,
+    pipeline: str | None = None,
+) -> str:
     """Who may assume the role: the members named; without any, whoever the IAM policies of the account let.
 
     tagged: a team's name; whoever in the account carries it in the tag TEAM_TAG is a member too. A list of members
         grows with the team and IAM takes so many characters; a condition on an attribute does not
         (https://docs.aws.amazon.com/IAM/latest/UserGuide/introduction_attribute-based-access-control.html).
+
+    pipeline: name of the role of the team's CI, whose sessions are called after who started the job and `-ci`.
+
+    A session may carry who it is, as its source identity: its own name and nobody else's.
     """
+    actions, own_name = ["sts:AssumeRole", "sts:SetSourceIdentity"], {"sts:SourceIdentity": list(OWN_NAMES)}
     account = f"arn:{partition}:iam::{account_id}:root"
     statements: list[Statement] = []
     if members or tagged is None:
         principals = list(members) or [account]
         statements.append(
-            {"Sid": "Members", "Effect": "Allow", "Principal": {"AWS": principals}, "Action": ["sts:AssumeRole"]}
+            {
+                "Sid": "Members",
+                "Effect": "Allow",
+                "Principal": {"AWS": principals},
+                "Action": actions,
+                "Condition": {"StringEqualsIfExists": own_name},
+            }
+        )
+    if pipeline is not None:
+        statements.append(
+            {
+                "Sid": "Pipelines",
+                "Effect": "Allow",
+                "Principal": {"AWS": [account]},
+                "Action": actions,
+                "Condition": {
+                    "ArnEquals": {"aws:PrincipalArn": f"arn:{partition}:iam::{account_id}:role/{pipeline}"},
+                    "StringLike": {"sts:SourceIdentity": f"*{PIPELINE_SUFFIX}"},
+                },
+            }
         )
     if tagged is not None:
         statements.append(
@@ -35,8 +67,11 @@ def submit_trust(*, partition: str, account_id: str, members: Sequence[str], tag
                 "Sid": "TaggedMembers",
                 "Effect": "Allow",
                 "Principal": {"AWS": [account]},
-                "Action": ["sts:AssumeRole"],
-                "Condition": {"StringEquals": {f"aws:PrincipalTag/{TEAM_TAG}": tagged}},
+                "Action": actions,
+                "Condition": {
+                    "StringEquals": {f"aws:PrincipalTag/{TEAM_TAG}": tagged},
+                    "StringEqualsIfExists": own_name,
+                },
             }
         )
     return document(*statements)
@@ -55,8 +90,11 @@ def submit_policy(
     artifact_bucket_arn: str,
     kms_key_arn: str,
     tracking_server_arn: str | None,
+    approval_required: bool = False,
 ) -> str:
     """What a member may do: submit, watch and stop jobs and endpoints named `<team>-…`, with the team's role alone.
+
+    approval_required: members deploy the models that approvers make; they make none from files of their own.
 
     Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
     """
@@ -66,7 +104,11 @@ def submit_policy(
     statements = [
         *file_access(team, data_bucket_arn, artifact_bucket_arn, kms_key_arn),
         allow("Jobs", _job_actions(), [f"{sagemaker}:{kind}/{team}-*" for kind in JOB_KINDS]),
-        allow("Serving", _serving_actions(), [f"{sagemaker}:{kind}/{team}-*" for kind in SERVING_KINDS]),
+        allow(
+            "Serving",
+            _serving_actions(makes_models=not approval_required),
+            [f"{sagemaker}:{kind}/{team}-*" for kind in SERVING_KINDS],
+        ),
         unscoped(
             "Lists",
             [
@@ -115,6 +157,11 @@ def submit_policy(
             [f"{arn}:ssm:{region}:{account_id}:parameter{path}" for path in (contract_path, f"{contract_path}/*")],
         ),
         allow("FindCluster", ["eks:DescribeCluster"], [cluster_arn]),
+        unscoped(
+            "Quotas",
+            ["servicequotas:ListServiceQuotas"],
+            because="ListServiceQuotas knows no resources",
+        ),
     ]
     if tracking_server_arn is not None:
         statements.append(tracking_access(tracking_server_arn))
@@ -128,10 +175,13 @@ def _job_actions() -> list[str]:
     return actions
 
 
-def _serving_actions() -> list[str]:
+def _serving_actions(*, makes_models: bool) -> list[str]:
     actions = ["sagemaker:AddTags", "sagemaker:ListTags"]
     for kind in ("Model", "EndpointConfig", "Endpoint"):
         actions += [f"sagemaker:{verb}{kind}" for verb in ("Create", "Describe", "Delete")]
+    if not makes_models:
+        # CreateModel has no condition key for the package: a member could make a model of any file. The approver does.
+        actions.remove("sagemaker:CreateModel")
     return [
         *actions,
         "sagemaker:UpdateEndpoint",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from components.iam import Statement, allow, deny, document, trust, unscoped
 from components.mlflow_actions import CLIENT_ACTIONS
-from components.record_policy import RECORD_FOLDERS, record_objects, records_kept
+from components.record_policy import RECORD_FOLDERS, approved_models_kept, record_objects, records_kept
 from components.team_prefix import SHARED_PREFIX, team_prefix
 from components.tracking_policy import ARTIFACT_PREFIX
 
@@ -67,6 +67,7 @@ def execution_policy(
     statements = [
         *file_access(team, data_bucket_arn, artifact_bucket_arn, kms_key_arn),
         deny("NoRecordsOfItsOwn", ["s3:PutObject"], record_objects(artifact_bucket_arn, team)),
+        approved_models_kept(artifact_bucket_arn, team),
         allow(
             "Logs",
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],

@@ -21,6 +21,7 @@ from infra.sections.monitoring import MonitoringSettings
 from infra.sections.network import NetworkSettings
 from infra.sections.node_pools import NodePoolSettings
 from infra.sections.policy import PolicySettings
+from infra.sections.promotion import PromotionSettings
 from infra.sections.queues import QueuesSettings
 from infra.sections.section import Problem, Section, check
 from infra.sections.storage import KeysSettings, ProtectionSettings, RegistrySettings, StorageSettings
@@ -76,6 +77,7 @@ class Settings(Section):
     ci: CiSettings = CiSettings()
     policy: PolicySettings = PolicySettings()
     guardrails: GuardrailSettings = GuardrailSettings()
+    promotion: PromotionSettings = PromotionSettings()
 
     @check("region", "network")
     def zones_lie_in_the_region(self) -> Iterator[Problem]:
@@ -108,6 +110,22 @@ class Settings(Section):
             if team not in names:
                 message = f"allowed are teams of this environment: {', '.join(sorted(names))}"
                 yield Problem(key="guardrails.budget.teams", value=team, message=message)
+
+    @check("registry", "teams")
+    def somebody_can_approve(self) -> Iterator[Problem]:
+        """Approval that is required, and a team whose models nobody may approve."""
+        for index, team in enumerate(self.teams):
+            if self.registry.approval_required and not team.approvers:
+                message = "with registry.approvalRequired a team names who approves its models"
+                yield Problem(key=f"teams[{index}].approvers", value=None, message=message)
+
+    @check("account_id", "promotion")
+    def promotions_go_to_another_account(self) -> Iterator[Problem]:
+        """A promotion from an account to itself."""
+        accounts = [*self.promotion.to, *(source.account_id for source in self.promotion.sources)]
+        if self.account_id and self.account_id in accounts:
+            message = "allowed are other accounts: within one, `ml promote` copies nothing"
+            yield Problem(key="promotion", value=self.account_id, message=message)
 
     @check("node_pools", "teams")
     def quotas_can_be_filled(self) -> Iterator[Problem]:

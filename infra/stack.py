@@ -21,7 +21,7 @@ from infra.wiring.guardrails import guardrails
 from infra.wiring.image_builder import image_builder
 from infra.wiring.monitoring import monitoring
 from infra.wiring.queues import queue_controller, queues
-from infra.wiring.teams import teams, training
+from infra.wiring.teams import approvals, teams, training
 from infra.wiring.tracking import tracking
 from platform_contract import SCHEMA_VERSION
 
@@ -49,6 +49,7 @@ class Platform:
         # What a team's namespace holds goes before what answers for it.
         below = [*self.node_pools, *controller]
         self.teams = teams(context, self._base, self.cluster, below, self.tracking, self.training)
+        self.approvals = approvals(context, self._base, self.tracking, self.training)
         self.queues = queues(context, self.cluster, controller, self.teams)
         self.monitoring = monitoring(context, self._base, self.cluster)
         self.guardrails = guardrails(context, self._base, self.cluster, self.monitoring.topic.arn)
@@ -87,6 +88,8 @@ class Platform:
                 "serving_image": pulumi.Output.concat(
                     base.registry.urls["serving"], f":{settings.registry.serving_tag}"
                 ),
+                "approval_required": settings.registry.approval_required,
+                "readers": list(settings.promotion.to),
                 "build_project": self.image_builder.project if self.image_builder else "",
             },
             "cluster": {
@@ -118,6 +121,7 @@ class Platform:
                 "queue": self.queues.get(name, ""),
                 "execution_role_arn": self.training.execution_role_arns[name],
                 "submit_role_arn": team.submit_role_arn,
+                "approve_role_arn": self.approvals[name].role_arn if name in self.approvals else None,
                 "data_uri": team.data_uri,
                 "artifact_uri": team.artifact_uri,
                 "monthly_budget_usd": limits.get(name),

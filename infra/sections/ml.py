@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from components.approval_policy import approve_trust
+from components.ci_team_role import team_role_name
 from components.team_policy import TEAM_TAG, TRUST_POLICY_CHARACTERS, submit_trust
 from infra.sections.queues import Image, TeamQueueSettings
 from infra.sections.section import Problem, Section, check
@@ -12,6 +14,8 @@ from infra.sections.values import KubernetesName, LogRetention, Principal, match
 
 LONGEST_JOB_SECONDS = 28 * 24 * 3600
 """SageMaker's own limit: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html"""
+LONGEST_ENVIRONMENT = 20
+"""Characters of a stack's name; infra/settings.py holds it to them."""
 Uri = Annotated[str, AfterValidator(matching(r"https?://[^\s/]+(/\S*)?", "an http:// or https:// address"))]
 Count = Annotated[int, Field(ge=0)]
 PLATFORM_NAMESPACES = ("grafana", "kueue-system", "monitoring", "tracking")
@@ -48,6 +52,7 @@ class TeamSettings(Section):
 
     name: also its namespace and the first part of its jobs' names.
     members: IAM roles and users that may submit jobs; without any, the account's own IAM policies decide.
+    approvers: IAM roles and users that may approve its models, each in its own name and none of its own.
     member_tag: whoever carries the team's name in the IAM tag `groundwork:team` may submit jobs, too.
     quota: the most that its pods ask for at a time.
     queue: what of the pools is its own, and what it borrows and lends.
@@ -55,6 +60,7 @@ class TeamSettings(Section):
 
     name: KubernetesName
     members: tuple[Principal, ...] = ()
+    approvers: tuple[Principal, ...] = ()
     member_tag: bool = False
     quota: QuotaSettings = QuotaSettings()
     queue: TeamQueueSettings = TeamQueueSettings()
@@ -72,13 +78,34 @@ class TeamSettings(Section):
         """More members than the trust policy of the team's role holds, with the arithmetic."""
         named = [m if m.startswith("arn:") else f"arn:aws:iam::{'0' * 12}:{m}" for m in self.members]
         tagged = self.name if self.member_tag else None
-        size = len(submit_trust(partition="aws", account_id="0" * 12, members=named, tagged=tagged).replace(" ", ""))
+        # The longest environment's name that there can be: which one this is, a team does not know.
+        trust = submit_trust(
+            partition="aws",
+            account_id="0" * 12,
+            members=named,
+            tagged=tagged,
+            pipeline=team_role_name("e" * LONGEST_ENVIRONMENT, self.name),
+        )
+        size = len(trust.replace(" ", ""))
         if size > TRUST_POLICY_CHARACTERS:
             yield Problem(
                 key="members",
                 value=f"{len(self.members)} members",
                 message=f"their role's trust policy has {size} characters, and IAM takes {TRUST_POLICY_CHARACTERS}; "
                 f"set `memberTag: true` and give members the tag {TEAM_TAG}={self.name} instead of naming them",
+            )
+
+    @check("approvers")
+    def the_approvers_fit_into_a_policy(self) -> Iterator[Problem]:
+        """More approvers than the trust policy of the approver role holds."""
+        named = [one if one.startswith("arn:") else f"arn:aws:iam::{'0' * 12}:{one}" for one in self.approvers]
+        size = len(approve_trust(partition="aws", account_id="0" * 12, approvers=named).replace(" ", ""))
+        if size > TRUST_POLICY_CHARACTERS:
+            yield Problem(
+                key="approvers",
+                value=f"{len(self.approvers)} approvers",
+                message=f"their role's trust policy has {size} characters, and IAM takes {TRUST_POLICY_CHARACTERS}; "
+                "name a role that they share instead",
             )
 
 

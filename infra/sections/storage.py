@@ -74,6 +74,7 @@ class RegistrySettings(Section):
 
     repositories: one repository each, by purpose, besides `training` and `serving`.
     serving_tag: tag of the serving image that endpoints use when a job names none.
+    approval_required: whether a model is served only once a person other than its author has approved it.
     keep_images: newest images that are kept in each repository.
     untagged_days: days after which an image without a tag is deleted.
     build: what makes images.
@@ -82,6 +83,7 @@ class RegistrySettings(Section):
     repositories: tuple[KubernetesName, ...] = ()
     build: ImageBuildSettings = ImageBuildSettings()
     serving_tag: Tag = "0.1.0"
+    approval_required: bool = False
     keep_images: Annotated[int, Field(ge=1)] = 100
     untagged_days: Days = 7
 

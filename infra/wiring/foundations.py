@@ -32,6 +32,7 @@ def foundations(context: Context) -> Foundations:
             rotation_days=settings.keys.rotation_days,
             deletion_window_days=settings.keys.deletion_window_days,
             protect=protect,
+            readers=settings.promotion.to,
         ),
         context.opts,
     )
@@ -44,6 +45,7 @@ def foundations(context: Context) -> Foundations:
             log_retention_days=settings.storage.log_retention_days,
             delete_contents=delete_contents,
             protect=protect,
+            readers=settings.promotion.to,
         ),
         context.opts,
     )

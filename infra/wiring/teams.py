@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import pulumi
 
+from components.approvals import Approvals, ApprovalsArgs
 from components.cluster import Cluster
+from components.promotion_policy import PromotionSource
 from components.team import Quota, Team, TeamArgs
 from components.tracking import Tracking
 from components.training import Training, TrainingArgs
@@ -58,6 +60,12 @@ def teams(
                 ),
                 members=[principal_arn(member, context.placement) for member in team.members],
                 member_tag=team.member_tag,
+                approval_required=context.settings.registry.approval_required,
+                shares_models=bool(context.settings.promotion.to),
+                sources=[
+                    PromotionSource(environment=source.environment, account_id=source.account_id)
+                    for source in context.settings.promotion.sources
+                ],
                 contract_path=contract_path(context.environment),
                 execution_role_arn=trains.execution_role_arns[team.name],
                 cluster_name=in_cluster.name,
@@ -75,4 +83,26 @@ def teams(
             context.opts,
         )
         for team in context.settings.teams
+    }
+
+
+def approvals(context: Context, base: Foundations, tracked: Tracking, trains: Training) -> dict[str, Approvals]:
+    """The approver role of each team that has approvers, by the team's name."""
+    return {
+        team.name: Approvals(
+            f"approvals-{team.name}",
+            ApprovalsArgs(
+                placement=context.placement,
+                team=team.name,
+                approvers=[principal_arn(approver, context.placement) for approver in team.approvers],
+                contract_path=contract_path(context.environment),
+                execution_role_arn=trains.execution_role_arns[team.name],
+                artifact_bucket_arn=base.store.artifact_bucket_arn,
+                kms_key_arn=base.keys.data_arn,
+                tracking_server_arn=tracked.server_arn,
+            ),
+            context.opts,
+        )
+        for team in context.settings.teams
+        if team.approvers
     }

@@ -1,7 +1,7 @@
 """Which version of a model is candidate, challenger and champion: a history of moves, each written once.
 
 MLflow's aliases have no compare-and-set: of two people who promote at once, the later one would silently win. So the
-truth is here: objects `registry/<model>/aliases/<number>.json` below the team's artifact prefix, of which S3 lets one
+truth is here: objects `aliases/<model>/<number>.json` below the team's artifact prefix, of which S3 lets one
 writer make each number (`If-None-Match: *`). MLflow's aliases and the model packages mirror it.
 """
 
@@ -19,8 +19,10 @@ from ml.write_once import WriteOnce
 from platform_contract import PlatformContract
 
 CANDIDATE, CHALLENGER, CHAMPION = ALIASES = ("candidate", "challenger", "champion")
-FOLDER = "registry"
-"""Under the team's artifact prefix."""
+FOLDER = "aliases"
+"""Under the team's artifact prefix; components/record_policy.py has the same word for what nobody changes."""
+REGISTRY_FOLDER = "registry"
+"""Beside it: the reports of gates, and the cards."""
 _KEY = re.compile(r"(\d{8})\.json")
 
 
@@ -59,7 +61,7 @@ class Move:
 
 def registry_uri(contract: PlatformContract, team: str, model: str) -> str:
     """Where what the registry keeps of a model lies, without a slash at its end."""
-    return f"{contract.teams[team].artifact_uri}/{FOLDER}/{model}"
+    return f"{contract.teams[team].artifact_uri}/{REGISTRY_FOLDER}/{model}"
 
 
 class AliasHistory:
@@ -68,7 +70,7 @@ class AliasHistory:
     def __init__(self, environment: Environment, contract: PlatformContract, team: str, model: str):
         self._environment = environment
         self._model = model
-        uri = f"{registry_uri(contract, team, model)}/aliases"
+        uri = f"{contract.teams[team].artifact_uri}/{FOLDER}/{model}"
         self._store = WriteOnce(environment.clients.client("s3"), uri)
 
     def current(self) -> Aliases:

@@ -62,6 +62,7 @@ ARNS = {
     "aws:cloudwatch/logGroup:LogGroup": "logs::log-group:{name}",
     "aws:codebuild/project:Project": "codebuild::project/{name}",
     "aws:codeconnections/connection:Connection": "codeconnections::connection/{logical}",
+    "aws:iam/policy:Policy": "iam::policy/{name}",
     "aws:kms/key:Key": "kms::key/{logical}",
     "aws:lambda/function:Function": "lambda::function:{name}",
     "aws:sagemaker/mlflowApp:MlflowApp": "sagemaker::mlflow-app/app-{logical}",

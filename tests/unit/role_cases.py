@@ -107,6 +107,25 @@ OTHER_BUILDS = [
 """Builds that would make the builder's role do something else."""
 
 
+PACKAGE = f"{SAGEMAKER}:model-package/{TEAM}-loans/3"
+AUTHOR = "sagemaker:CustomerMetadataProperties/groundwork-author"
+PROPOSED_BY = "sagemaker:CurrentCustomerMetadataProperties/groundwork-author"
+STATUS = "sagemaker:ModelApprovalStatus"
+
+
+def proposal(author: str, status: str = "PendingManualApproval", by: str = "ada") -> Request:
+    """A package that `by` makes in the name of `author`."""
+    context = {"aws:SourceIdentity": by} if by else {}
+    return Request("sagemaker:CreateModelPackage", PACKAGE, {**context, AUTHOR: author, STATUS: status})
+
+
+def decision(author: str, status: str = "Approved", by: str = "bob", **more: str) -> Request:
+    """A package of `author` that `by` decides about."""
+    context = {"aws:SourceIdentity": by} if by else {}
+    about = {PROPOSED_BY: author} if author else {}
+    return Request("sagemaker:UpdateModelPackage", PACKAGE, {**context, **about, STATUS: status, **more})
+
+
 CASES = [
     RoleCase(
         title="cluster",
@@ -291,6 +310,9 @@ CASES = [
             Request("sagemaker:ListProcessingJobs"),
             Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/{TEAM}-1"),
             Request("sagemaker:InvokeEndpoint", f"{SAGEMAKER}:endpoint/{TEAM}-1"),
+            proposal("ada"),
+            Request("sagemaker:CreateModelPackageGroup", f"{SAGEMAKER}:model-package-group/{TEAM}-loans"),
+            Request("sagemaker:DescribeModelPackage", PACKAGE),
             Request("ecr:DescribeImages", f"{IMAGES}/serving"),
             Request("codebuild:StartBuild", BUILDER, A_BUILD),
             Request("codebuild:BatchGetBuilds", BUILDER),
@@ -311,6 +333,12 @@ CASES = [
             Request("s3:ListBucketVersions", ARTIFACTS, {"s3:prefix": "teams/ranking/audit/"}),
             Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/ranking-1"),
             Request("sagemaker:DeleteEndpoint", f"{SAGEMAKER}:endpoint/ranking-1"),
+            proposal("bob"),
+            proposal("ada", by=""),
+            proposal("ada", status="Approved"),
+            decision("ada"),
+            Request("sagemaker:CreateModel", f"{SAGEMAKER}:model/{TEAM}-1"),
+            Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/approved/loans/x/model.tar.gz"),
             Request("ecr:PutImage", f"{IMAGES}/training"),
             Request("logs:PutRetentionPolicy", f"{LOGS}:/aws/sagemaker/Endpoints/ranking-1"),
             *(Request("codebuild:StartBuild", BUILDER, context) for context in OTHER_BUILDS),
@@ -322,6 +350,40 @@ CASES = [
             ),
             Request("ssm:PutParameter", f"{PARAMETERS}/groundwork/prod/contract/platform"),
             Request("logs:GetLogEvents", f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:ranking-1"),
+        ],
+    ),
+    RoleCase(
+        title="team's approve",
+        pattern=r"approvals-[a-z-]+-role",
+        assumed_by=[f"{ROLES}/ml-approvers"],
+        may=[
+            decision("ada"),
+            decision("ada", status="Rejected"),
+            Request("sagemaker:DescribeModelPackage", PACKAGE),
+            Request("sagemaker:DescribeProcessingJob", f"{SAGEMAKER}:processing-job/{TEAM}-gates-1"),
+            Request("sagemaker:CreateModel", f"{SAGEMAKER}:model/{TEAM}-1"),
+            Request("s3:GetObject", f"{ARTIFACTS}/teams/{TEAM}/registry/loans/3/card.html"),
+            Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/approved/loans/x/model.tar.gz"),
+            *(Request("s3:PutObject", one, ONCE) for one in (RECORD, ENTRY)),
+        ],
+        must_not=[
+            decision("bob"),
+            decision("bob-ci"),
+            decision("ada", by=""),
+            decision(""),
+            decision("ada", status="PendingManualApproval"),
+            decision("ada", **{AUTHOR: "carol"}),
+            decision("ada", **{"sagemaker:CustomerMetadataPropertiesToRemove": "groundwork-author"}),
+            proposal("bob", by="bob"),
+            *CHANGED_RECORDS,
+            Request("s3:GetObject", f"{ARTIFACTS}/teams/ranking/registry/loans/3/card.html"),
+            Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/jobs/x/output/model.tar.gz"),
+            Request("s3:GetObject", f"{DATA}/teams/{TEAM}/x"),
+            Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/{TEAM}-1"),
+            Request("sagemaker:CreateEndpoint", f"{SAGEMAKER}:endpoint/{TEAM}-1"),
+            Request(
+                "sagemaker:UpdateModelPackage", f"{SAGEMAKER}:model-package/ranking-loans/3", decision("ada").context
+            ),
         ],
     ),
 ]

@@ -83,6 +83,13 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
         ["teams[1].queue.guaranteed.g5", "3 (a) + 2 (b) = 5 > 4", "pools gpu"],
     ),
     ({"teams": [{"name": "tracking"}]}, ["teams[0].name", '"tracking"', "a namespace of this name"]),
+    ({"registry": {"approvalRequired": True}}, ["teams[0].approvers: is missing", "names who approves its models"]),
+    ({"promotion": {"to": ["123"]}}, ["promotion.to[0]", '"123"', "12 digits"]),
+    ({"promotion": {"sources": [{"environment": "dev"}]}}, ["promotion.sources[0].accountId", "is missing"]),
+    (
+        {"accountId": "123456789012", "promotion": {"to": ["123456789012"]}},
+        ["promotion", '"123456789012"', "allowed are other accounts"],
+    ),
     ({"tracking": {"kind": "sagemaker"}}, ["tracking.kind", '"sagemaker"', "'server', 'app', 'cluster' or 'existing'"]),
     ({"tracking": {"kind": "cluster"}}, ["tracking.image: is missing", "tracking.host", "tracking.certificateArn"]),
     ({"tracking": {"host": "mlflow.example.com"}}, ["tracking.host", "goes together with `kind: cluster`"]),

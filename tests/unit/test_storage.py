@@ -12,6 +12,7 @@ from components.registry import ImageRegistry, ImageRegistryArgs
 from local.aws_server.iam_policy import Policy, evaluate
 from ml.audit.log import FOLDER as audit_folder  # noqa: N811 - both are called so
 from ml.ledger.entries import FOLDER as ledger_folder  # noqa: N811
+from ml.registry.aliases import FOLDER as aliases_folder  # noqa: N811
 from tests.unit.parts import KEY, PLACEMENT, with_aws
 from tests.unit.recording import ACCOUNT, Recording, record
 
@@ -84,7 +85,7 @@ def test_nobody_deletes_or_replaces_a_record_of_any_team(folder: str):
 
 
 def test_the_folders_that_are_kept_are_those_that_ml_writes():
-    assert set(RECORD_FOLDERS) == {audit_folder, ledger_folder}
+    assert set(RECORD_FOLDERS) == {aliases_folder, audit_folder, ledger_folder}
 
 
 def test_data_and_artifacts_are_encrypted_with_our_key_and_logs_with_the_one_that_s3_can_write_with():
