@@ -5,6 +5,7 @@ the repository `candidates`, is scanned there, and is released under its tag onl
 severity or above. Its bill of materials is attached to it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +139,9 @@ class ImageBuilder(pulumi.ComponentResource):
                 kms_key_arn=args.kms_key_arn,
                 repository_arns=list(args.repository_arns),
                 candidates_arn=candidates.arn,
+                read_arns=[
+                    arn for image in (args.base_image, args.sbom_image) for arn in ecr_repositories(placement, image)
+                ],
             ),
             opts=child,
         )
@@ -198,6 +202,12 @@ class ImageBuilder(pulumi.ComponentResource):
 def project_name(placement: Placement) -> str:
     """Name of the builder's CodeBuild project."""
     return f"{placement.prefix}-images"
+
+
+def ecr_repositories(placement: Placement, image: str) -> list[str]:
+    """ARN of the ECR repository that an image is in; none for an image of another registry."""
+    found = re.match(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.[a-z.]+/([^:@]+)", image)
+    return [f"arn:{placement.partition}:ecr:{found[2]}:{found[1]}:repository/{found[3]}"] if found else []
 
 
 def log_group_name(placement: Placement) -> str:

@@ -75,6 +75,7 @@ def builder_policy(
     kms_key_arn: str,
     repository_arns: Sequence[str],
     candidates_arn: str,
+    read_arns: Sequence[str] = (),
 ) -> str:
     """Read contexts, write its log, push to the candidates and release to the repositories, look at scans.
 
@@ -82,6 +83,7 @@ def builder_policy(
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
     """
     everywhere = [candidates_arn, *repository_arns]
+    others = [allow("BaseImages", READ_IMAGES, read_arns)] if read_arns else []
     return document(
         allow(
             "Log",
@@ -102,6 +104,7 @@ def builder_policy(
         ),
         allow("Images", [*READ_IMAGES, *PUSH_IMAGES], everywhere),
         allow("Scans", ["ecr:DescribeImageScanFindings"], [candidates_arn]),
+        *others,
     )
 
 

@@ -70,6 +70,14 @@ def test_the_image_has_dockers_own_manifest_which_is_all_that_sagemaker_takes():
     assert "application/vnd.docker.distribution.manifest.v2+json" in BUILDSPEC
 
 
+def test_a_base_image_of_the_accounts_own_registry_may_be_read_and_nothing_else_of_it():
+    own = f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/mirror/python@sha256:{'0' * 64}"
+    statements = builder(base_image=own).policy("aws:iam/rolePolicy:RolePolicy", "images-role-policy")
+    (found,) = [statement for statement in statements if statement["Sid"] == "BaseImages"]
+    assert found["Resource"] == ["arn:aws:ecr:eu-west-1:123456789012:repository/mirror/python"]
+    assert "ecr:PutImage" not in found["Action"]
+
+
 def test_tools_of_a_build_are_pinned_by_digest():
     assert "@sha256:" in SBOM_IMAGE
     assert ":latest" not in BUILDSPEC
