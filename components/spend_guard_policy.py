@@ -75,7 +75,7 @@ def guard_policy(
         allow(
             "TellTeams",
             ["s3:PutObject"],
-            [f"{artifact_bucket_arn}/teams/*/spend/*", f"{artifact_bucket_arn}/teams/*/ledger/stopped/*"],
+            [f"{artifact_bucket_arn}/teams/*/spend/*", f"{artifact_bucket_arn}/teams/*/ledger/events/*"],
         ),
         allow("Encryption", ["kms:Decrypt", "kms:GenerateDataKey"], [kms_key_arn]),
         allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"]),

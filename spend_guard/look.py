@@ -148,7 +148,7 @@ def _stop(clients: Clients, team: Team, one: Stop, now: datetime) -> list[str]:
         "at": now.isoformat(timespec="seconds"),
     }
     bucket, prefix = _place(team)
-    key = f"{prefix}/ledger/stopped/{one.job.kind}/{one.job.name}/{now:%Y%m%dT%H%M%S}.json"
+    key = f"{prefix}/ledger/events/{one.job.kind}/{one.job.name}/{now:%Y%m%dT%H%M%S}.json"
     try:
         clients.s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(event).encode(), IfNoneMatch="*")
     except ClientError as error:

@@ -150,7 +150,7 @@ def test_a_job_that_would_pass_its_own_limit_is_stopped_and_says_so(server: Sage
         assert server.sagemaker.describe_training_job(TrainingJobName=other)["TrainingJobStatus"] == "InProgress"
         assert "groundwork:stopped-because" not in tags(server, other)
         server.sagemaker.stop_training_job(TrainingJobName=other)
-    (event,) = objects(server, "teams/research/ledger/stopped/training-job/research-dear/").values()
+    (event,) = objects(server, "teams/research/ledger/events/training-job/research-dear/").values()
     assert event["because"] == tags(server, dear)["groundwork:stopped-because"]
     assert [one["name"] for one in objects(server, "teams/research/spend/").popitem()[1]["stopped"]] == [dear]
 

@@ -243,7 +243,7 @@ CASES = [
             Request("ssm:GetParametersByPath", f"{PARAMETERS}/groundwork/prod/contract/teams"),
             Request("s3:PutObject", f"{ARTIFACTS}/spend-guard/2026-11.json"),
             Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/spend/2026-11.json"),
-            Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/ledger/stopped/training-job/x/1.json"),
+            Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/ledger/events/training-job/x/1.json"),
             Request("logs:PutLogEvents", f"{LOGS}:/aws/lambda/{PREFIX}-spend-guard:log-stream:x"),
         ],
         must_not=[
