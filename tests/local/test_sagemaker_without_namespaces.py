@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.aws_server.sagemaker.processes import SHIM, read_exit, read_log
-from tests.local.sagemaker_server import SageMakerServer
+from tests.local.sagemaker_server import BUCKET, ROLE, SageMakerServer, eventually
 
 pytestmark = pytest.mark.local
 
@@ -44,6 +44,27 @@ def test_a_job_that_goes_by_the_variables_works(server: SageMakerServer) -> None
     listed, base = server.printed("variables")
     assert listed == "m.csv"
     assert Path(base).name == "ml"
+
+
+def test_a_processing_job_whose_arguments_name_its_paths_works(server: SageMakerServer) -> None:
+    rows = {"S3Uri": f"s3://{BUCKET}/data/train", "LocalPath": "/opt/ml/processing/rows", "S3DataType": "S3Prefix"}
+    output = {"S3Uri": f"s3://{BUCKET}/plain", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob"}
+    server.sagemaker.create_processing_job(
+        ProcessingJobName="plain",
+        RoleArn=ROLE,
+        AppSpecification={
+            "ImageUri": "project:1",
+            "ContainerEntrypoint": ["cp", "/opt/ml/processing/rows/rows.csv", "/opt/ml/processing/out/rows.csv"],
+        },
+        ProcessingInputs=[{"InputName": "rows", "S3Input": {**rows, "S3InputMode": "File"}}],
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "out", "S3Output": output}]},
+        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+    )
+    eventually(
+        lambda: server.sagemaker.describe_processing_job(ProcessingJobName="plain"),
+        lambda job: job["ProcessingJobStatus"] == "Completed",
+    )
+    assert server.keys("plain/") == ["plain/rows.csv"]
 
 
 def test_an_endpoint_serves(server: SageMakerServer) -> None:
