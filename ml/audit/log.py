@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -163,7 +163,7 @@ def recording(
     action: str,
     subject: str,
     details: dict[str, Any] | None = None,
-) -> Iterator[Act]:
+) -> Generator[Act]:
     """Around a change that leaves no ledger entry behind: a line with the intent before it, one with the end after it.
 
     Whatever ends the process in between, the intent stays; `ml gc` asks the cloud what became of it and writes that

@@ -52,8 +52,8 @@ class Provenance:
 
     def data(self) -> dict[str, dict[str, str | None]]:
         """The inputs by channel: `uri`, and `version`, the digest of the content that it had, where that is known."""
-        versions = self.fact("data_versions") or {}
-        uris = self.fact("data") or (self.version.data if self.version else {})
+        versions: dict[str, str] = self.fact("data_versions") or {}
+        uris: dict[str, str] = self.fact("data") or (self.version.data if self.version else {})
         if self.record is not None:
             uris = {name: one.uri for name, one in self.record.inputs.items()} or uris
         return {

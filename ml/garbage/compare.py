@@ -119,7 +119,7 @@ def uploads(inventory: Inventory, read: Iterable[str], rules: Rules) -> list[Ite
 
 def reads(inventory: Inventory, entries: Iterable[Entry]) -> set[str]:
     """The uploads that runs read, by the ledger and by the descriptions of what is running."""
-    said = {str(uri) for entry in entries for uri in entry.details.get("uploads") or []}
+    said = {uri for entry in entries for uri in entry.uploads}
     return said | {uri for thing in inventory.things for uri in thing.reads}
 
 

@@ -85,12 +85,18 @@ class Entry:
     closed: datetime | None = None
     because: str | None = None
     closing_line: Place | None = None
-    phases: frozenset[str] = field(default_factory=frozenset)
+    phases: frozenset[str] = field(default_factory=frozenset[str])
 
     @property
     def is_open(self) -> bool:
         """Whether nobody has said that it is gone."""
         return CLOSED not in self.phases
+
+    @property
+    def uploads(self) -> list[str]:
+        """S3 URIs of what was uploaded for it."""
+        named: list[Any] = self.details.get("uploads") or []
+        return [str(uri) for uri in named]
 
     def document(self) -> dict[str, Any]:
         """The entry as `-o json` prints it."""

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -176,7 +176,7 @@ def creating(
     expires: timedelta | None = None,
     details: Mapping[str, Any] | None = None,
     head: Place | None = None,
-) -> Iterator[Creation]:
+) -> Generator[Creation]:
     """Around the one call that creates something: its ledger entry is written before, and completed after.
 
     kind: one of KINDS. name: as the cloud knows it; a model package, which is named by the cloud, has its group's.
