@@ -93,10 +93,11 @@ def _included(folder: Path) -> Iterator[tuple[str, Path]]:
     file = folder / CONTEXT_FILE
     if not file.is_file():
         return
-    document: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-    if not isinstance(document, dict) or set(cast(dict[str, Any], document)) != {"root", "include"}:
+    parsed: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+    document = cast(dict[str, Any], parsed) if isinstance(parsed, dict) else {}
+    if set(document) != {"root", "include"}:
         raise SpecError(f"{file}: has `root`, a folder, and `include`, paths below it")
-    root = (folder / document["root"]).resolve()
+    root = (folder / str(document["root"])).resolve()
     for entry in cast(list[str], document["include"]):
         path = (root / entry).resolve()
         if not path.is_relative_to(root) or not path.exists():
