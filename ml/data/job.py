@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,15 @@ RESULT_VERSION = 1
 def run() -> int:
     """The container's command: `python checks.zip CHANNEL…`."""
     base = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-    return main(base, sys.argv[1:], hashlib.sha256(Path(sys.argv[0]).read_bytes()).hexdigest())
+    try:
+        return main(base, sys.argv[1:], hashlib.sha256(Path(sys.argv[0]).read_bytes()).hexdigest())
+    except Exception as error:
+        # Its text may quote a personal value; the frames have code alone.
+        traceback.print_tb(error.__traceback__)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}, line {frame.lineno}"
+        _leave_message(base, f"Data validation: the check broke down: {type(error).__name__} in {where}.")
+        return 1
 
 
 def main(base: Path, names: Sequence[str], code_digest: str) -> int:

@@ -70,6 +70,12 @@ def test_a_missing_file_is_told_with_the_command_that_makes_one(tmp_path: Path) 
         load_expectations(tmp_path / "expectations.yaml")
 
 
+def test_the_documentations_example_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+    example = page.split("```yaml\n")[1].split("```")[0]
+    assert parse_expectations(example, "docs/data.md").personal == ("email",)
+
+
 def test_what_is_inferred_reads_back_the_same_and_is_text_for_a_person() -> None:
     tables = {"train": people(), "test": people(100, start=1000).drop(columns=["income"])}
     made = infer(tables, key=["id"], fresh="day=30d")
