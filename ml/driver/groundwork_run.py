@@ -9,7 +9,7 @@ Nothing here may end a job: what cannot be recorded is said in the log, and the 
 # It runs in Pythons and beside libraries that this project does not choose.
 # pyright: basic
 # os.path and open, not pathlib, whose import a job's start would wait for.
-# ruff: noqa: PTH113, PTH116, PTH118, PTH123, PTH202
+# ruff: noqa: PTH113, PTH118, PTH123
 
 import contextlib
 import hashlib
@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 
+from groundwork_board import FOLDER, Board
 from groundwork_facts import channel_version, commit, environment_lock, tags
 from groundwork_http import Artifacts, ContainerCredentials, HttpError, Tracking
 from groundwork_machine import Machine
@@ -29,15 +30,11 @@ INTERVAL_S = 10.0
 """Seconds between two deliveries of metrics and TensorBoard logs."""
 MOST_IN_A_BATCH = 1000
 """https://mlflow.org/docs/latest/api_reference/rest-api.html (Log Batch: 1,000 metrics, 100 parameters and tags)"""
-MOST_FILE_BYTES = 1 << 30
 VALIDATION = "data-validation"
-TENSORBOARD = "tensorboard"
-"""The folder of the logs, below output/ of the job and among the run's artifacts. /opt/ml/output/tensorboard is where
-SageMaker's own TensorBoardOutputConfig looks too."""
 
 
 def start(base, hyperparameters):
-    """The job's run, begun; None where the job has no record or wants none, or the tracking server does not answer.
+    """The job's run, begun; a NoRun where that fails; None where the job has no record or wants no run.
 
     base: the folder that is /opt/ml. The script wants none where the spec's `environment` sets MLFLOW_RUN_ID itself,
     be it to nothing.
@@ -53,10 +50,26 @@ def start(base, hyperparameters):
     try:
         return Run(uri, content, hyperparameters, base)
     except HttpError as error:
-        print(f"No MLflow run: {error}", file=sys.stderr, flush=True)
+        return NoRun(str(error))
     except Exception as error:
-        print(f"No MLflow run: {error!r}", file=sys.stderr, flush=True)
-    return None
+        return NoRun(repr(error))
+
+
+class NoRun:
+    """In place of a run that could not be made."""
+
+    def __init__(self, reason):
+        self._reason = reason
+
+    def watch_output(self):
+        """There is nowhere to send metrics to."""
+
+    def feed(self, text):
+        """Likewise."""
+
+    def end(self, status):
+        """Says why there is no run, after what the script has said."""
+        print("No MLflow run:", self._reason, file=sys.stderr, flush=True)
 
 
 class Run:
@@ -66,7 +79,6 @@ class Run:
         self._record = record = json.loads(content)
         self._content = content
         self._hyperparameters = hyperparameters
-        self._board = os.path.join(base, "output", TENSORBOARD)
         self._data = os.path.join(base, "input", "data")
         self._facts = [
             self._send_record,
@@ -75,7 +87,6 @@ class Run:
             self._send_inputs,
             self._send_validation,
         ]
-        self._sent = {}
         self._step = 0
         self._ended = self._apart = False
         self._lock, self._ending = threading.Lock(), threading.Lock()
@@ -86,6 +97,7 @@ class Run:
         info = self._resumed() or self._created()
         self.run_id = info["run_id"]
         self._artifacts = Artifacts(info["artifact_uri"], self._tracking, credentials, record["region"])
+        self._board = Board(os.path.join(base, "output", FOLDER), self._artifacts)
         self._watch = MetricWatch(record["request"]["AlgorithmSpecification"].get("MetricDefinitions") or [])
         os.environ["MLFLOW_RUN_ID"] = self.run_id
         # Runs that the script makes besides this one.
@@ -115,7 +127,7 @@ class Run:
         self._ended = True
         self._wake.set()
         self._lock.acquire(timeout=30)
-        for step in (self._send_facts, self._send_load, self._send_board, self._fill_in, lambda: self._update(status)):
+        for step in (self._send_facts, self._send_load, self._board.send, self._fill_in, lambda: self._update(status)):
             try:
                 step()
             except Exception as error:
@@ -176,7 +188,7 @@ class Run:
 
     def _keep_up(self):
         while True:
-            for step in (self._send_facts, self._send_metrics_that_nobody_else_sends, self._send_board):
+            for step in (self._send_facts, self._send_metrics_that_nobody_else_sends, self._board.send):
                 with self._lock:
                     # What goes wrong now is tried again, and said at the end if it still does then.
                     if not self._ended:
@@ -256,19 +268,6 @@ class Run:
     def _may_log_itself(self):
         """Whether the script may log to MLflow what it also prints: then only the end shows what is missing."""
         return self._apart or "mlflow" in sys.modules
-
-    def _send_board(self):
-        for folder, _, files in os.walk(self._board):
-            for name in files:
-                path = os.path.join(folder, name)
-                size = os.path.getsize(path)
-                state = size, os.stat(path).st_mtime_ns
-                if self._sent.get(path) != state and size <= MOST_FILE_BYTES:
-                    with open(path, "rb") as file:
-                        # A file that still grows is sent as long as it was.
-                        body = file.read(size)
-                    self._artifacts.put(TENSORBOARD + "/" + os.path.relpath(path, self._board), body)
-                    self._sent[path] = state
 
     def _fill_in(self):
         """Metrics and parameters that the script has not logged by itself."""

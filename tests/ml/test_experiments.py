@@ -255,3 +255,28 @@ def test_a_run_whose_data_have_changed_is_not_run_again_unless_told(
         assert list(found["differences"]["data"]) == ["rows"]
     finally:
         s3.put_object(Bucket="groundwork-test-data", Key="teams/research/curve/a.csv", Body=b"1")
+
+
+def test_a_job_that_is_stopped_inside_a_library_has_its_run_ended(platform: Platform, job: JobFolder) -> None:
+    # The main thread is inside C code until long after the test: only another thread can end the run.
+    script = "import hashlib\nprint('begun', flush=True)\nhashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)\n"
+    name = platform.ml_json("train", job(script, name="inside"), "--env", "local", "-y", "--no-wait")["name"]
+    eventually(lambda: platform.ml("logs", name, "--env", "local").stdout, lambda log: "begun" in log)
+    assert platform.ml("stop", name, "--env", "local").returncode == 0
+    (run,) = runs_of(platform, name)
+    assert run.info.status == "KILLED"
+
+
+def test_a_shell_scripts_metrics_are_found_and_what_it_calls_is_in_the_same_run(
+    platform: Platform, job: JobFolder, tmp_path: Path
+) -> None:
+    (tmp_path / "run.sh").write_text(
+        'echo "loss=0.5"; echo "$MLFLOW_RUN_ID"\n'
+        "python -c 'import sys; from ml.checkpoints import Checkpoints; print(\"loss=0.25\")'\n"
+    )
+    spec = job("", name="shell", entry_point="run.sh", metrics={"loss": "loss=([0-9.]+)"})
+    result = platform.ml("train", spec, "--env", "local", "-y")
+    assert result.returncode == 0, result.stderr
+    (run,) = runs_of(platform, result.stdout.splitlines()[3].split()[0])
+    assert result.stdout.splitlines()[:3] == ["loss=0.5", run.info.run_id, "loss=0.25"]
+    assert run.data.metrics["loss"] == 0.25

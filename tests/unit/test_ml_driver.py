@@ -144,3 +144,38 @@ def test_the_driver_needs_nothing_but_the_standard_library(tmp_path: Path) -> No
         "import sys; print(sorted(name for name in sys.modules if name in {'yaml', 'boto3', 'ml', 'numpy'}))"
     )
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}, True),
+        ({"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_RUN_ID": ""}, False),
+        ({}, False),
+    ],
+)
+def test_a_job_runs_although_its_run_cannot_be_recorded(
+    container: Container, variables: dict[str, str], said: bool
+) -> None:
+    channel = container.base / "input" / "data" / "record"
+    channel.mkdir(parents=True)
+    record = {"job": "j", "region": "eu-west-1", "experiment": "e", "request": {"AlgorithmSpecification": {}}}
+    (channel / "record.json").write_text(json.dumps(record))
+    result = container.run("print('ran')", variables={"SM_CURRENT_HOST_RANK": "0", **variables})
+    assert (result.returncode, result.stdout) == (0, "ran\n")
+    assert ("No MLflow run: 127.0.0.1:9" in result.stderr) is said
+
+
+def test_a_script_finds_the_checkpoints_module_without_our_package_and_a_folder_for_tensorboard(
+    container: Container,
+) -> None:
+    script = """
+import os, sys
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder)]
+from ml.checkpoints import Checkpoints
+print("groundwork.zip" in sys.modules["ml.checkpoints"].__file__, Checkpoints().folder)
+print(os.listdir(os.environ["GROUNDWORK_TENSORBOARD_DIR"]))
+"""
+    result = container.run(script)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"True {container.base / 'checkpoints'}\n[]\n"
