@@ -5,6 +5,7 @@ Runs as a job (`ml train job.yaml`) or by itself (`python train.py`).
 
 # Pandas and scikit-learn come without types.
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportPrivateImportUsage=false
+# pyright: reportCallIssue=false
 
 import argparse
 import os
