@@ -1,12 +1,11 @@
 """Who trained a model, on which data, and who approved it: what the records of a team say of one version."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ml.audit.chain import INTENT, REFUSED, Line
 from ml.records import RunRecord
-from ml.tracking import ModelVersion
 
 APPROVALS = ("approve", "reject", "promote", "register")
 
@@ -15,13 +14,14 @@ APPROVALS = ("approve", "reject", "promote", "register")
 class Provenance:
     """What is known of a model version, a job or an endpoint.
 
-    record: the run's record. submitted: the audit line of its submission. decided: lines about the version's approval
-    and promotion, oldest first. deployed: lines of deployments and rollbacks of it. doubts: what does not fit together.
+    registered_data: inputs by channel, as the registry has them. record: the run's record. submitted: the audit line of
+    its submission. decided: lines about the version's approval and promotion, oldest first. deployed: lines of
+    deployments and rollbacks of it. doubts: what does not fit together.
     """
 
     subject: str
     job: str | None
-    version: ModelVersion | None
+    registered_data: Mapping[str, str]
     record: RunRecord | None
     submitted: Line | None
     decided: list[Line] = field(default_factory=list[Line])
@@ -53,7 +53,7 @@ class Provenance:
     def data(self) -> dict[str, dict[str, str | None]]:
         """The inputs by channel: `uri`, and `version`, the digest of the content that it had, where that is known."""
         versions: dict[str, str] = self.fact("data_versions") or {}
-        uris: dict[str, str] = self.fact("data") or (self.version.data if self.version else {})
+        uris: dict[str, str] = self.fact("data") or dict(self.registered_data)
         if self.record is not None:
             uris = {name: one.uri for name, one in self.record.inputs.items()} or uris
         return {
@@ -66,11 +66,15 @@ class Provenance:
 def provenance(
     subject: str,
     job: str | None,
-    version: ModelVersion | None,
+    registered_data: Mapping[str, str],
     record: RunRecord | None,
     lines: Iterable[Line],
 ) -> Provenance:
-    """What lines and record say together. subject: `MODEL/VERSION`, or a job's name. lines: of the job's team."""
+    """What lines and record say together.
+
+    subject: `MODEL/VERSION`, or a job's name. registered_data: the inputs that the registry names, by channel.
+    lines: of the job's team.
+    """
     told = [line for line in sorted(lines, key=lambda one: one.number) if line.phase not in (INTENT, REFUSED)]
     submitted = next((line for line in told if line.action == "submit" and line.subject == job), None)
     doubts: list[str] = []
@@ -83,7 +87,7 @@ def provenance(
     return Provenance(
         subject=subject,
         job=job,
-        version=version,
+        registered_data=registered_data,
         record=record,
         submitted=submitted,
         decided=[line for line in told if line.action in APPROVALS and _is_about(line, subject)],

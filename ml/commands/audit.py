@@ -79,7 +79,7 @@ def who(subject: str, *, env: str | None, output: Format, team: str | None) -> E
     record = _record(environment, contract, name, job)
     with readable_errors(environment):
         lines = AuditLog(environment, contract, name).lines()
-    found = provenance(subject, job, version, record, lines)
+    found = provenance(subject, job, version.data if version else {}, record, lines)
     if found.submitted is None and version is None and record is None:
         raise NotFoundError(f"Neither a run record nor the audit log of {name} knows {subject!r}.")
     if output is Format.JSON:
