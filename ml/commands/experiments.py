@@ -124,7 +124,7 @@ def reproduce(
     if not first.metrics:
         raise SpecError(f"{first.job} has no metrics, so nothing would say whether a second run equals it.")
     contract = environment.for_team(record.team)
-    checks = check_ingredients(environment, record, first.tracked)
+    checks = check_ingredients(environment, contract, record, first.tracked)
     for check in checks:
         say(f"{ {True: 'same', False: 'OTHER', None: 'not known'}[check.same]:<9}  {check.about}: {check.text}")
     if any(check.same is False for check in checks) and not force:

@@ -15,6 +15,7 @@ from ml.environment import Environment, readable_errors
 from ml.errors import MlError, SpecError
 from ml.experiments.runs import TrackedRun
 from ml.identity import owner, resource_tags
+from ml.images.registry import find, purpose_of
 from ml.packaging.helpers import FILE_NAME as HELPERS
 from ml.plan.cost import Cost, job_cost
 from ml.records import RunRecord
@@ -49,7 +50,9 @@ class MetricCheck:
     equal: bool
 
 
-def check_ingredients(environment: Environment, record: RunRecord, tracked: TrackedRun | None) -> list[Check]:
+def check_ingredients(
+    environment: Environment, contract: PlatformContract, record: RunRecord, tracked: TrackedRun | None
+) -> list[Check]:
     """Whether code and data are still there as they were, and whether the image is known to be the same.
 
     tracked: knows the versions of data that were too large to be looked at before the job was sent.
@@ -60,11 +63,7 @@ def check_ingredients(environment: Environment, record: RunRecord, tracked: Trac
         seen = found.get(f"groundwork.data.{name}", "")
         version = one.version or (seen if re.fullmatch(r"[0-9a-f]{64}", seen) else None)
         checks.append(_input(environment, name, one.uri, version))
-    if record.image.digest:
-        checks.append(Check(about="image", same=True, text=f"by its digest, {record.image.digest[:19]}…"))
-    else:
-        text = f"{record.image.uri}: the record has no digest, so what its tag names may have changed"
-        checks.append(Check(about="image", same=None, text=text))
+    checks.append(_image(environment, contract, record))
     return checks
 
 
@@ -86,11 +85,7 @@ def again(environment: Environment, contract: PlatformContract, record: RunRecor
         "Environment": {key: value for key, value in variables.items() if not key.startswith(REGISTRATION)},
         "Tags": [*tags, *(tag for tag in request["Tags"] if tag["Key"] not in known)],
     }
-    image = record.image
-    if image.digest and "@" not in image.uri:
-        repository, _, tag = image.uri.rpartition(":")
-        exact = f"{repository if '/' not in tag else image.uri}@{image.digest}"
-        request["AlgorithmSpecification"] = {**request["AlgorithmSpecification"], "TrainingImage": exact}
+    request["AlgorithmSpecification"] = {**request["AlgorithmSpecification"], "TrainingImage": _exact_image(record)}
     if "CheckpointConfig" in request:
         checkpoints = f"{team.artifact_uri}/checkpoints/{name}"
         request["CheckpointConfig"] = {**request["CheckpointConfig"], "S3Uri": checkpoints}
@@ -155,6 +150,27 @@ def _code(environment: Environment, record: RunRecord) -> Check:
     )
     text = f"{what}digest {record.code.digest[:12]}…" if same else f"{record.code.uri} does not hold what the run had"
     return Check(about="code", same=same, text=text)
+
+
+def _exact_image(record: RunRecord) -> str:
+    """The image by its digest, where that is known."""
+    uri, digest = record.image.uri, record.image.digest
+    if not digest or "@" in uri:
+        return uri
+    repository, _, tag = uri.rpartition(":")
+    return f"{repository if '/' not in tag else uri}@{digest}"
+
+
+def _image(environment: Environment, contract: PlatformContract, record: RunRecord) -> Check:
+    if record.image.digest is None:
+        text = f"{record.image.uri}: the record has no digest, so what its tag names may have changed"
+        return Check(about="image", same=None, text=text)
+    exact = _exact_image(record)
+    if purpose_of(contract, exact) is not None:
+        with readable_errors(environment):
+            if find(environment, contract, exact) is None:
+                return Check(about="image", same=False, text=f"{exact} is not in the registry any more")
+    return Check(about="image", same=True, text=f"by its digest, {record.image.digest[:19]}…")
 
 
 def _input(environment: Environment, name: str, uri: str, version: str | None) -> Check:

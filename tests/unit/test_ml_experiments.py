@@ -5,6 +5,7 @@ import os
 import subprocess
 import tarfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from ml.packaging.git import git_state, without_credentials
 from ml.packaging.source import pack_source
 from ml.records import RecordedCode, RecordedImage, RecordedInput, RunRecord, read_record, write_record
 from ml.targets.sagemaker.jobs import JobState
-from tests.unit.memory_s3 import MemoryS3, environment
-from tests.unit.ml_contract import contract
+from ml.targets.sagemaker.recording import image_digest
+from tests.unit.memory_s3 import MemoryS3, environment, refusal
+from tests.unit.ml_contract import REGISTRY, contract
 
 pytestmark = pytest.mark.unit
 
@@ -242,12 +244,12 @@ def test_code_that_is_not_what_the_run_had_is_noticed(tmp_path: Path) -> None:
         s3.put_object(Bucket="artifacts", Key=f"code/x/{name}", Body=content)
     where = environment({"s3": s3})
     made = record(code={"digest": package.digest, "uri": "s3://artifacts/code/x/", "files": 1})
-    assert [(check.about, check.same) for check in check_ingredients(where, made, None)] == [
+    assert [(check.about, check.same) for check in check_ingredients(where, contract(), made, None)] == [
         ("code", True),
         ("image", None),
     ]
     s3.put_object(Bucket="artifacts", Key="code/x/source.tar.gz", Body=b"another")
-    assert check_ingredients(where, made, None)[0].same is False
+    assert check_ingredients(where, contract(), made, None)[0].same is False
 
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path) -> None:
@@ -324,3 +326,39 @@ def test_logs_are_copied_as_they_grow_and_never_out_of_their_folder(tmp_path: Pa
     logs.fetch()
     assert (copied.read_bytes(), copied.stat().st_ino) == (b"abcdef", inode)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["events.1"]
+
+
+class Registry:
+    """ECR with one image."""
+
+    def describe_images(self, *, repositoryName: str, imageIds: list[dict[str, str]]) -> Any:  # noqa: N803
+        known = [[{"imageTag": "0.1.0"}], [{"imageDigest": "sha256:" + "1" * 64}]]
+        if repositoryName != "groundwork/dev/training" or imageIds not in known:
+            raise refusal("ImageNotFoundException", 400, "DescribeImages")
+        return {
+            "imageDetails": [
+                {"imageDigest": "sha256:" + "1" * 64, "imagePushedAt": datetime.now(UTC), "imageSizeInBytes": 1}
+            ]
+        }
+
+
+@pytest.mark.parametrize(
+    ("uri", "digest"),
+    [
+        (f"{REGISTRY}/training:0.1.0", "sha256:" + "1" * 64),
+        (f"{REGISTRY}/training:0.2.0", None),
+        ("763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-training:2.8-gpu-py312", None),
+        ("elsewhere/image@sha256:" + "2" * 64, "sha256:" + "2" * 64),
+    ],
+)
+def test_an_images_digest_is_what_the_uri_names_or_the_platforms_registry_knows(uri: str, digest: str | None) -> None:
+    assert image_digest(environment({"ecr": Registry()}), contract(), uri) == digest
+
+
+@pytest.mark.parametrize(("digest", "same"), [("1", True), ("3", False)])
+def test_a_run_whose_image_is_gone_cannot_be_run_as_it_was(digest: str, same: bool) -> None:
+    image = {"uri": f"{REGISTRY}/training:0.1.0", "digest": "sha256:" + digest * 64}
+    where = environment({"ecr": Registry(), "s3": MemoryS3()})
+    checks = {check.about: check for check in check_ingredients(where, contract(), record(image=image), None)}
+    assert checks["image"].same is same
+    assert checks["code"].same is False  # nor is its code there

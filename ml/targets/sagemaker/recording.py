@@ -52,6 +52,7 @@ def _with_version(environment: Environment, recorded: RecordedInput) -> Recorded
 def new_record(
     spec: JobSpec,
     folder: Path,
+    environment: Environment,
     contract: PlatformContract,
     request: Mapping[str, Any],
     code: RecordedCode,
@@ -76,7 +77,7 @@ def new_record(
         spec=spec.model_dump(mode="json", by_alias=True, exclude_unset=True),
         code=code,
         git=RecordedGit(**git._asdict()) if git else None,
-        image=RecordedImage(uri=image, digest=image_digest(image)),
+        image=RecordedImage(uri=image, digest=image_digest(environment, contract, image)),
         inputs=dict(inputs),
         request=dict(request),
         model_data=f"{request['OutputDataConfig']['S3OutputPath']}/{request['TrainingJobName']}/output/model.tar.gz",
@@ -86,10 +87,19 @@ def new_record(
     )
 
 
-def image_digest(uri: str) -> str | None:
-    """The digest that an image's URI names; None for one that names a tag."""
+def image_digest(environment: Environment, contract: PlatformContract, uri: str) -> str | None:
+    """The digest that an image's URI names, or that its tag means now in the platform's registry; else None."""
+    from ml.images.registry import find, purpose_of
+
     _, at, digest = uri.partition("@")
-    return digest if at else None
+    if at or purpose_of(contract, uri) is None:
+        return digest or None
+    try:
+        with readable_errors(environment):
+            found = find(environment, contract, uri)
+    except (MlError, ClientError):
+        return None  # who may not look at the registry may run jobs all the same
+    return found.digest if found else None
 
 
 def with_record_channel(record: RunRecord, contract: PlatformContract) -> dict[str, Any]:

@@ -74,7 +74,8 @@ def submit(spec: JobSpec, folder: Path, environment: Environment) -> SubmittedJo
         inputs = check_inputs(spec, folder, environment, contract, request, inputs, uploads.content)
     cost = job_cost(spec, contract)
     inputs = with_versions(environment, inputs)
-    return send(environment, contract, new_record(spec, folder, contract, request, code, inputs, cost), cost)
+    record = new_record(spec, folder, environment, contract, request, code, inputs, cost)
+    return send(environment, contract, record, cost)
 
 
 def send(environment: Environment, contract: PlatformContract, record: RunRecord, cost: Cost) -> SubmittedJob:
