@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -129,3 +130,78 @@ def test_a_manifest_without_its_layers_is_refused(server: AwsServerProcess):
     manifest = {"schemaVersion": 2, "mediaType": kind, "config": {"digest": digest, "size": 2}, "layers": []}
     with pytest.raises(ClientError, match="LayersNotFoundException"):
         server.client("ecr").put_image(repositoryName=SERVING, imageManifest=json.dumps(manifest), imageTag="9")
+
+
+SLOW = """\
+version: 0.2
+phases:
+  install: {commands: ['export WHO=build', 'echo begun']}
+  build: {commands: ['echo "$WHO goes on"', 'sleep 120']}
+  post_build: {commands: ['echo after all']}
+"""
+
+
+def slow(server: AwsServerProcess) -> str:
+    """A build that has begun and lasts."""
+    if not server.client("codebuild").batch_get_projects(names=["slow"])["projects"]:
+        project = server.client("codebuild").batch_get_projects(names=[builds.PROJECT])["projects"][0]
+        server.client("codebuild").create_project(
+            name="slow",
+            serviceRole=project["serviceRole"],
+            artifacts={"type": "NO_ARTIFACTS"},
+            environment=project["environment"],
+            source={"type": "NO_SOURCE", "buildspec": SLOW},
+        )
+    build = server.client("codebuild").start_build(projectName="slow")["build"]["id"]
+    until = time.monotonic() + builds.PATIENCE_S
+    while time.monotonic() < until:
+        (found,) = server.client("codebuild").batch_get_builds(ids=[build])["builds"]
+        if found["currentPhase"] == "BUILD" and "build goes on" in builds.log_of(server.client, found):
+            return build
+        time.sleep(0.1)
+    raise AssertionError(found["phases"])
+
+
+def test_a_build_is_stopped_and_its_commands_with_it(server: AwsServerProcess):
+    build = slow(server)
+    server.client("codebuild").stop_build(id=build)
+    over = builds.ended(server.client, build)
+    assert over["buildStatus"] == "STOPPED"
+    assert "after all" not in builds.log_of(server.client, over)
+
+
+def test_a_build_ends_with_its_server_and_says_so_and_images_stay(server: AwsServerProcess, built: dict[str, Any]):
+    build = slow(server)
+    server.kill()
+    server.start()
+    (found,) = server.client("codebuild").batch_get_builds(ids=[build])["builds"]
+    assert found["buildStatus"] == "FAULT"
+    assert found["buildComplete"]
+    digests = server.client("ecr").describe_images(repositoryName=SERVING)["imageDetails"]
+    assert {"1.0.0"} <= {tag for detail in digests for tag in detail.get("imageTags", [])}
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"type": "NO_SOURCE", "buildspec": "buildspec.yml"}, "holds the buildspec itself"),
+        ({"type": "NO_SOURCE", "buildspec": "version: 0.1\nphases: {}"}, "version 0.2"),
+        ({"type": "NO_SOURCE", "buildspec": "version: 0.2\nbatch: {}\n"}, "does not do batch"),
+        ({"type": "NO_SOURCE", "buildspec": "version: 0.2\nphases: {build: {finally: []}}\n"}, "does not do finally"),
+    ],
+)
+def test_a_buildspec_that_nothing_here_would_run_is_refused(
+    server: AwsServerProcess, source: dict[str, str], said: str
+):
+    codebuild = server.client("codebuild")
+    project = codebuild.batch_get_projects(names=[builds.PROJECT])["projects"][0]
+    name = f"refused-{abs(hash(said)) % 10**6}"
+    codebuild.create_project(
+        name=name,
+        serviceRole=project["serviceRole"],
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment=project["environment"],
+        source=source,
+    )
+    with pytest.raises(ClientError, match=said):
+        codebuild.start_build(projectName=name)
