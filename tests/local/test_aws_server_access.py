@@ -227,6 +227,53 @@ def test_conditions_see_the_tags_of_principal_session_request_and_resource(serve
     session.delete_model_package_group(ModelPackageGroupName="of-session")
 
 
+def test_jobs_models_and_endpoints_need_leave_and_a_role_that_may_be_passed(server: Account) -> None:
+    service = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    execution = server.role("fraud-execution", service)
+    kinds = ("training-job", "processing-job", "model", "endpoint-config", "endpoint")
+    own = [f"{REGISTRY}:{kind}/fraud-*" for kind in kinds]
+    passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    small = {"NumericLessThanEquals": {"sagemaker:MaxRuntimeInSeconds": "60"}}
+    actions = ["CreateProcessingJob", "CreateEndpointConfig", "CreateEndpoint", "AddTags"]
+    arn = server.role(
+        "fraud-member",
+        trusting(ROOT),
+        allow([f"sagemaker:{action}" for action in actions], own),
+        allow(["sagemaker:CreateTrainingJob"], own, small),
+        allow(["iam:PassRole"], [execution], passed),
+    )
+    sagemaker = server.as_(server.assumed(arn), "sagemaker")
+
+    def train(name: str = "fraud-1", role: str = execution, seconds: int = 60) -> None:
+        sagemaker.create_training_job(
+            TrainingJobName=name,
+            RoleArn=role,
+            AlgorithmSpecification={
+                "TrainingImage": "project:1",
+                "TrainingInputMode": "File",
+                "ContainerEntrypoint": ["true"],
+            },
+            OutputDataConfig={"S3OutputPath": "s3://nowhere/x"},
+            ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            StoppingCondition={"MaxRuntimeInSeconds": seconds},
+        )
+
+    train()
+    for refused in ({"name": "ranking-1"}, {"seconds": 61}):
+        with pytest.raises(ClientError, match="perform: sagemaker:CreateTrainingJob on resource"):
+            train(**{"name": "fraud-2", **refused})
+    with pytest.raises(ClientError, match="perform: iam:PassRole on resource"):
+        train("fraud-2", role=arn)
+    for call, members in (
+        (sagemaker.create_model, {"ModelName": "fraud-1", "PrimaryContainer": {"Image": "serving:1"}}),
+        (sagemaker.stop_training_job, {"TrainingJobName": "fraud-1"}),
+        (sagemaker.delete_endpoint, {"EndpointName": "fraud-1"}),
+        (sagemaker.create_endpoint, {"EndpointName": "fraud-1", "EndpointConfigName": "ranking-1"}),
+    ):
+        with pytest.raises(ClientError, match="AccessDeniedException"):
+            call(**members)
+
+
 def test_a_sessions_own_policy_and_a_boundary_limit_it(server: Account) -> None:
     arn = server.role("limited", trusting(ROOT), allow(["sagemaker:*"]))
     narrow = document(allow(["sagemaker:CreateModelPackageGroup"], [f"{REGISTRY}:model-package-group/mine-*"]))

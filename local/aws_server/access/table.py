@@ -1,7 +1,8 @@
-"""The operations of SageMaker whose callers need a policy that allows them: the model registry.
+"""The operations of SageMaker whose callers need policies that allow them: the registry, models, endpoints and jobs.
 
 Resource types and condition keys are those of the service authorization reference,
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html.
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html. A request that passes a
+role to SageMaker needs iam:PassRole too (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,37 +13,50 @@ from local.aws_server.operations import Call, guard
 from local.aws_server.sagemaker import tags
 from local.aws_server.sagemaker.model_package_record import GROUP_KIND, key_of, package_of
 
-Keys = Mapping[str, Sequence[str]]
+Keys = dict[str, Sequence[str]]
 PACKAGE, GROUP = "model-package", "model-package-group"
+TAGGED = (PACKAGE, GROUP, "model", "endpoint", "endpoint-config", "training-job", "processing-job")
 
 
-def _package(call: Call) -> str:
+def _named(resource_type: str, member: str) -> Callable[[Call], list[str]]:
+    """The resource whose name is a member of the request."""
+    return lambda call: [call.arn(f"{resource_type}/{call.params[member]}")]
+
+
+def _endpoint(call: Call) -> list[str]:
+    """An endpoint and the configuration that it gets: both must be allowed."""
+    config = call.params["EndpointConfigName"]
+    return [call.arn(f"endpoint/{call.params['EndpointName']}"), call.arn(f"endpoint-config/{config}")]
+
+
+def _package(call: Call) -> list[str]:
     document = package_of(call)
     name = call.params.get("ModelPackageArn") or call.params["ModelPackageName"]
-    return document.get("Arn") or (name if name.startswith("arn:") else call.arn(f"{PACKAGE}/{name.lower()}"))
+    known = document.get("Arn")
+    return [known or (name if name.startswith("arn:") else call.arn(f"{PACKAGE}/{name.lower()}"))]
 
 
-def _new_package(call: Call) -> str:
+def _new_package(call: Call) -> list[str]:
     """ARN that the package would get: of a group the next version's."""
     group = call.params.get("ModelPackageGroupName")
     if not group:
-        return call.arn(f"{PACKAGE}/{call.params.get('ModelPackageName', '').lower()}")
+        return [call.arn(f"{PACKAGE}/{call.params.get('ModelPackageName', '').lower()}")]
     key = key_of(call.region, group)
     version = (call.server.records.get(GROUP_KIND, key) or {"Versions": 0})["Versions"] + 1
-    return call.arn(f"{PACKAGE}/{key.partition('/')[2]}/{version}")
+    return [call.arn(f"{PACKAGE}/{key.partition('/')[2]}/{version}")]
 
 
-def _group(call: Call) -> str:
-    return call.arn(f"{GROUP}/{key_of(call.region, call.params['ModelPackageGroupName']).partition('/')[2]}")
+def _group(call: Call) -> list[str]:
+    return [call.arn(f"{GROUP}/{key_of(call.region, call.params['ModelPackageGroupName']).partition('/')[2]}")]
 
 
-def _tagged(call: Call) -> str:
-    """The resource that is tagged, where it is of the registry."""
+def _tagged(call: Call) -> list[str]:
+    """The resource that is tagged, where it is of a kind that this table knows."""
     arn = call.params["ResourceArn"]
-    return arn if arn.split(":")[-1].partition("/")[0] in (PACKAGE, GROUP) else ""
+    return [arn] if arn.split(":")[-1].partition("/")[0] in TAGGED else []
 
 
-RESOURCES: Mapping[str, Callable[[Call], str]] = {
+RESOURCES: Mapping[str, Callable[[Call], list[str]]] = {
     "CreateModelPackage": _new_package,
     "UpdateModelPackage": _package,
     "DeleteModelPackage": _package,
@@ -50,26 +64,47 @@ RESOURCES: Mapping[str, Callable[[Call], str]] = {
     "DeleteModelPackageGroup": _group,
     "PutModelPackageGroupPolicy": _group,
     "DeleteModelPackageGroupPolicy": _group,
+    "CreateModel": _named("model", "ModelName"),
+    "DeleteModel": _named("model", "ModelName"),
+    "CreateEndpointConfig": _named("endpoint-config", "EndpointConfigName"),
+    "DeleteEndpointConfig": _named("endpoint-config", "EndpointConfigName"),
+    "CreateEndpoint": _endpoint,
+    "UpdateEndpoint": _endpoint,
+    "UpdateEndpointWeightsAndCapacities": _named("endpoint", "EndpointName"),
+    "DeleteEndpoint": _named("endpoint", "EndpointName"),
+    "CreateTrainingJob": _named("training-job", "TrainingJobName"),
+    "StopTrainingJob": _named("training-job", "TrainingJobName"),
+    "DeleteTrainingJob": _named("training-job", "TrainingJobName"),
+    "CreateProcessingJob": _named("processing-job", "ProcessingJobName"),
+    "StopProcessingJob": _named("processing-job", "ProcessingJobName"),
+    "DeleteProcessingJob": _named("processing-job", "ProcessingJobName"),
     "AddTags": _tagged,
     "DeleteTags": _tagged,
 }
-"""The ARN that each enforced operation acts on; empty where the operation, with these members, is not enforced."""
+"""The resources that each enforced operation acts on; each of them must be allowed. Reads are not enforced."""
+PASSED = ("RoleArn", "ExecutionRoleArn")
+"""Members that pass a role to SageMaker."""
 
 
 @guard("sagemaker", *RESOURCES)
 def check(call: Call) -> None:
     """Raises AccessDeniedException unless the caller's policies allow the request."""
-    arn = RESOURCES[call.operation](call)
-    if arn:
-        keys = request_keys(call) | resource_keys(call, arn)
-        wish = Wish(action=f"sagemaker:{call.operation}", resource=arn, keys=keys)
+    wishes = [
+        Wish(action=f"sagemaker:{call.operation}", resource=arn, keys=request_keys(call) | resource_keys(call, arn))
+        for arn in RESOURCES[call.operation](call)
+    ]
+    for member in PASSED:
+        if role := call.params.get(member):
+            service: Keys = {"iam:passedtoservice": ["sagemaker.amazonaws.com"]}
+            wishes.append(Wish(action="iam:PassRole", resource=role, keys=service))
+    for wish in wishes:
         require(wish, call.account_id, call.access_key_id, call.region, code="AccessDeniedException", status=400)
 
 
-def request_keys(call: Call) -> dict[str, Sequence[str]]:
+def request_keys(call: Call) -> Keys:
     """Condition keys of what is asked for."""
     params = call.params
-    keys: dict[str, Sequence[str]] = {}
+    keys: Keys = {}
     if status := params.get("ModelApprovalStatus"):
         keys["sagemaker:modelapprovalstatus"] = [status]
     for name, value in (params.get("CustomerMetadataProperties") or {}).items():
@@ -84,12 +119,34 @@ def request_keys(call: Call) -> dict[str, Sequence[str]]:
         keys[f"aws:requesttag/{tag['Key'].lower()}"] = [tag["Value"]]
     if names := [tag["Key"] for tag in given] or list(params.get("TagKeys") or ()):
         keys["aws:tagkeys"] = names
-    return keys
+    return keys | _job_keys(call)
 
 
-def resource_keys(call: Call, arn: str) -> dict[str, Sequence[str]]:
+def _job_keys(call: Call) -> Keys:
+    """Condition keys of jobs and endpoint configurations: machines, time, network."""
+    params = call.params
+    cluster = (params.get("ProcessingResources") or {}).get("ClusterConfig") or params.get("ResourceConfig") or {}
+    variants: list[dict[str, Any]] = params.get("ProductionVariants") or []
+    network = params.get("NetworkConfig") or params
+    vpc = network.get("VpcConfig") or {}
+    types = [each.get("InstanceType") for each in (cluster, *variants)]
+    models = [call.arn(f"model/{each['ModelName']}") for each in variants if each.get("ModelName")]
+    runtime = (params.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
+    keys: Keys = {
+        "sagemaker:instancetypes": [str(each) for each in types if each],
+        "sagemaker:modelarn": models,
+        "sagemaker:maxruntimeinseconds": [str(runtime)] if runtime else [],
+        "sagemaker:vpcsubnets": list(vpc.get("Subnets") or ()),
+        "sagemaker:vpcsecuritygroupids": list(vpc.get("SecurityGroupIds") or ()),
+    }
+    if "EnableNetworkIsolation" in network:
+        keys["sagemaker:networkisolation"] = [str(network["EnableNetworkIsolation"]).lower()]
+    return {name: values for name, values in keys.items() if values}
+
+
+def resource_keys(call: Call, arn: str) -> Keys:
     """Condition keys of the resource as it is: its tags; of a package its metadata and its stage in the life cycle."""
-    keys: dict[str, Sequence[str]] = {}
+    keys: Keys = {}
     for name, value in tags.tags_of(call.server, arn).items():
         keys[f"aws:resourcetag/{name.lower()}"] = keys[f"sagemaker:resourcetag/{name.lower()}"] = [value]
     document: Mapping[str, Any] = package_of(call)
