@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -143,11 +143,12 @@ def going(item: Item) -> bool:
     return item.thing is not None and (item.thing.status == "Deleting" or item.kind == "training-job")
 
 
-def in_a_child(act: Callable[[], Any], answer: Path) -> int:
-    """Do it in a process of its own, whose result is written to a file; its wait status."""
+def in_a_child(act: Callable[[], Any], answer: Path, variables: Mapping[str, str]) -> int:
+    """Do it in a process of its own, with these variables, whose result is written to a file; its wait status."""
     pid = os.fork()
     if pid == 0:
         code = 1
+        os.environ.update(variables)
         try:
             with Path(os.devnull).open("w") as nothing:
                 os.dup2(nothing.fileno(), 1)

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from components.team_policy import submit_policy
 from platform_contract import team_index_documents, team_index_path, team_path
 from tests.local.aws_server_process import AwsServerProcess
 from tests.local.sagemaker_server import MODEL_SERVER
-from tests.ml.conftest import TEAM, Platform, publish
+from tests.ml.conftest import ACCOUNT, REGION, TEAM, Platform, publish
 
 BUCKET = "groundwork-test-artifacts"
 MODELS = [f"s3://{BUCKET}/teams/research/models/{name}/model.tar.gz" for name in ("first", "second")]
@@ -68,6 +69,42 @@ class RecordsServer:
     def environment(self) -> dict[str, str]:
         """Variables of a process that uses the platform."""
         return {**os.environ, **self.variables}
+
+    def member(self, team: str) -> dict[str, str]:
+        """Variables of a process that uses the platform as a member of a team, with the rights that members have."""
+        iam, sts = self.platform.client("iam"), self.platform.client("sts")
+        role = json.loads(self.parameter(team))["execution_role_arn"]
+        trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+        name = f"{team}-submit"
+        arn = iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        )["Role"]["Arn"]
+        policy = submit_policy(
+            partition="aws",
+            region=REGION,
+            account_id=ACCOUNT,
+            team=team,
+            contract_path="/groundwork/local/contract",
+            execution_role_arn=role,
+            cluster_arn=f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/groundwork-local",
+            data_bucket_arn="arn:aws:s3:::groundwork-test-data",
+            artifact_bucket_arn=f"arn:aws:s3:::{BUCKET}",
+            kms_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000",
+            tracking_server_arn=None,
+        )
+        iam.put_role_policy(RoleName=name, PolicyName="submit", PolicyDocument=policy)
+        session = sts.assume_role(RoleArn=arn, RoleSessionName="ada")["Credentials"]
+        cleared = {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "GROUNDWORK_"))}
+        return cleared | {
+            "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": session["SessionToken"],
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.process.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "GROUNDWORK_PROFILE": "",
+            "GROUNDWORK_OWNER": "ada",
+        }
 
     def keys(self, folder: str, team: str = TEAM) -> list[str]:
         """Names of the objects in a folder of a team's prefix."""

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from components.artifact_store import artifact_bucket_policy
 from ml.audit.chain import key
 from ml.targets.sagemaker import endpoints
+from tests.ml.conftest import ACCOUNT
 from tests.ml.lifecycle import SPEC, Life, in_a_child
 from tests.ml.records_server import BUCKET, MODELS, RecordsServer
 
@@ -24,16 +26,19 @@ ACTS = ("train", "deploy", "change", "approve", "take_down", "collect")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordsServer]:
-    teams = [*(f"act-{act.replace('_', '-')}" for act in ACTS), "crowd", "tampered", "leftovers", "leftovers-too"]
+    teams = [
+        *(f"act-{act.replace('_', '-')}" for act in ACTS),
+        "crowd",
+        "tampered",
+        "leftovers",
+        "leftovers-too",
+        "members",
+    ]
     running = RecordsServer(tmp_path_factory.mktemp("records"), teams=teams)
-    kept = {name: os.environ.get(name) for name in running.variables}
-    os.environ.update(running.variables)
     try:
         yield running
     finally:
         running.stop()
-        for name, value in kept.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def prepared(server: RecordsServer, folder: Path, act: str, run: int) -> None:
@@ -50,10 +55,10 @@ def prepared(server: RecordsServer, folder: Path, act: str, run: int) -> None:
         life.in_service(name)
 
     answer = folder / "prepared.json"
-    assert in_a_child(prepare, answer) == 0, answer.read_text()
+    assert in_a_child(prepare, answer, server.variables) == 0, answer.read_text()
 
 
-def run_act(folder: Path, act: str, run: int, last: int) -> tuple[bool, list[str]]:
+def run_act(server: RecordsServer, folder: Path, act: str, run: int, last: int) -> tuple[bool, list[str]]:
     """Whether the act was killed, and the writes that it made where it was not."""
     team = f"act-{act.replace('_', '-')}"
 
@@ -64,7 +69,7 @@ def run_act(folder: Path, act: str, run: int, last: int) -> tuple[bool, list[str
 
     answer = folder / "made.json"
     answer.unlink(missing_ok=True)
-    status = in_a_child(do, answer)
+    status = in_a_child(do, answer, server.variables)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
         return True, []
@@ -72,7 +77,7 @@ def run_act(folder: Path, act: str, run: int, last: int) -> tuple[bool, list[str
     return False, json.loads(answer.read_text())
 
 
-def after(folder: Path, act: str) -> dict[str, Any]:
+def after(server: RecordsServer, folder: Path, act: str) -> dict[str, Any]:
     """What verification finds before and after `ml gc -y`."""
     team = f"act-{act.replace('_', '-')}"
 
@@ -84,7 +89,7 @@ def after(folder: Path, act: str) -> dict[str, Any]:
         return found | {"jobs": life.jobs(), "submitted": life.submitted()}
 
     answer = folder / "looked.json"
-    assert in_a_child(look, answer) == 0, answer.read_text()
+    assert in_a_child(look, answer, server.variables) == 0, answer.read_text()
     return json.loads(answer.read_text())
 
 
@@ -96,8 +101,8 @@ def test_a_kill_after_any_single_write_leaves_records_that_are_whole_and_that_gc
     while True:
         run = killed + 1
         prepared(server, tmp_path, act, run)
-        was_killed, made = run_act(tmp_path, act, run, run)
-        found = after(tmp_path, act) if act != "collect" or not was_killed else {}
+        was_killed, made = run_act(server, tmp_path, act, run, run)
+        found = after(server, tmp_path, act) if act != "collect" or not was_killed else {}
         if found:
             assert found["before"]["whole"], (act, run, found["before"])
             assert found["after"]["whole"], (act, run, found["after"])
@@ -277,3 +282,49 @@ def test_gc_names_prices_and_removes_what_is_nobodys_and_leaves_the_rest(server:
     lines = server.platform.ml_json("audit", "log", "--env", "local", "--team", "leftovers", "--action", "delete")
     assert {line["details"]["kind"] for line in lines} == {"endpoint", "endpoint-config", "model", "upload"}
     assert server.platform.ml_json("audit", "verify", "--env", "local", "--team", "leftovers")["whole"]
+
+
+def test_a_member_trains_deploys_verifies_and_collects_and_cannot_change_a_record(
+    server: RecordsServer, tmp_path: Path
+) -> None:
+    policy = artifact_bucket_policy(f"arn:aws:s3:::{BUCKET}", ACCOUNT)
+    server.s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
+    try:
+        member = server.member("members")
+        (tmp_path / "train.py").write_text("print('ok')\n")
+        (tmp_path / "job.yaml").write_text(SPEC.format("members"))
+
+        def ml(*words: object) -> str:
+            command = [sys.executable, "-m", "ml", *map(str, words), "--env", "local"]
+            done = subprocess.run(command, env=member, capture_output=True, text=True, timeout=120, check=False)
+            assert done.returncode == 0, done.stderr + done.stdout
+            return done.stdout
+
+        ml("train", tmp_path / "job.yaml", "-y", "--no-wait")
+        assert "is whole: 1 line," in ml("audit", "verify", "--team", "members")
+        assert "not looked at" not in ml("audit", "verify", "--team", "members")
+        assert "assumed-role/members-submit/ada" in ml("audit", "log", "--team", "members")
+        ml("gc", "--team", "members", "--min-age", "0s", "-y")
+        script = CHANGES.format(
+            bucket=BUCKET, line=f"teams/members/audit/{key(1)}", new=f"teams/members/audit/{key(9)}"
+        )
+        told = subprocess.run([sys.executable, "-c", script], env=member, capture_output=True, text=True, check=False)
+        assert told.stdout.split() == ["AccessDenied"] * 3, told.stderr
+    finally:
+        server.s3.delete_bucket_policy(Bucket=BUCKET)
+
+
+CHANGES = """
+import boto3, botocore
+s3 = boto3.client("s3")
+for call, members in (
+    (s3.put_object, dict(Key="{line}", Body=b"other")),
+    (s3.put_object, dict(Key="{new}", Body=b"without the condition")),
+    (s3.delete_object, dict(Key="{line}")),
+):
+    try:
+        call(Bucket="{bucket}", **members)
+        print("done")
+    except botocore.exceptions.ClientError as error:
+        print(error.response["Error"]["Code"])
+"""
