@@ -132,10 +132,12 @@ class Team(pulumi.ComponentResource):
             opts=child,
         )
         if args.images is not None:
-            aws.iam.RolePolicy(
+            # A policy of its own: all inline policies of a role hold 10,240 characters together
+            # (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+            images = aws.iam.Policy(
                 f"{name}-submit-images",
-                name="images",
-                role=role.name,
+                name=f"{placement.prefix}-{args.team}-images",
+                description=f"What members of team {args.team} may do about container images",
                 policy=written_with(
                     team_images_policy,
                     partition=placement.partition,
@@ -149,6 +151,9 @@ class Team(pulumi.ComponentResource):
                     bucket_arn=args.artifact_bucket_arn,
                 ),
                 opts=child,
+            )
+            aws.iam.RolePolicyAttachment(
+                f"{name}-submit-images-attachment", role=role.name, policy_arn=images.arn, opts=child
             )
         # A policy of its own: all inline policies of a role together have 10,240 characters.
         models = aws.iam.Policy(
