@@ -120,7 +120,7 @@ def describe(sagemaker: Any, kind: Kind, name: str) -> Job:
         ended=ended if status not in RUNNING else None,
         billable_s=_billable(answer, started, ended if status not in RUNNING else None),
         running=status == "InProgress",
-        max_runtime_s=(answer.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds") or DEFAULT_MAX_RUNTIME_S,
+        max_runtime_s=_inside(answer, "StoppingCondition", "MaxRuntimeInSeconds") or DEFAULT_MAX_RUNTIME_S,
         max_cost_usd=_own_limit(sagemaker, arn) if status == "InProgress" else None,
     )
 
@@ -135,12 +135,18 @@ def stop(sagemaker: Any, job: Job, reason: str) -> None:
 def _billable(answer: Mapping[str, Any], started: datetime | None, ended: datetime | None) -> float:
     """Seconds for which each machine is charged: SageMaker's own number once it has one (less than the job's time on
     spare capacity), the time since the start until then; a warm pool is charged while it waits."""
-    warm = (answer.get("WarmPoolStatus") or {}).get("ResourceRetainedBillableTimeInSeconds") or 0
+    warm = _inside(answer, "WarmPoolStatus", "ResourceRetainedBillableTimeInSeconds")
     if ended is not None and answer.get("BillableTimeInSeconds") is not None:
-        return answer["BillableTimeInSeconds"] + warm
+        return float(answer["BillableTimeInSeconds"]) + warm
     if started is None:
         return warm
     return ((ended or datetime.now(UTC)) - started).total_seconds() + warm
+
+
+def _inside(answer: Mapping[str, Any], structure: str, member: str) -> int:
+    """A number inside a structure that may not be there; 0 then."""
+    found: Mapping[str, Any] = answer.get(structure) or {}
+    return int(found.get(member) or 0)
 
 
 def _own_limit(sagemaker: Any, arn: str) -> Decimal | None:

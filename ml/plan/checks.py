@@ -55,11 +55,11 @@ def _sagemaker_may_assume(document: Any) -> bool:
     """botocore hands the document over parsed; other ways it comes as text."""
     policy = json.loads(unquote(document)) if isinstance(document, str) else document
     for statement in policy.get("Statement", []):
-        services: Any = statement.get("Principal", {})
-        services = services.get("Service", []) if isinstance(services, dict) else []
-        if statement.get("Effect") == "Allow" and "sagemaker.amazonaws.com" in (
-            [services] if isinstance(services, str) else services
-        ):
+        principal: Any = statement.get("Principal", {})
+        # An account or everybody may be a text; services are a member.
+        services: Any = [] if isinstance(principal, str) else principal.get("Service", [])
+        named = [services] if isinstance(services, str) else services
+        if statement.get("Effect") == "Allow" and "sagemaker.amazonaws.com" in named:
             return True
     return False
 

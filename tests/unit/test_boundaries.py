@@ -148,3 +148,17 @@ def test_no_module_of_infra_hides_one_of_the_standard_library():
     # The engine puts infra/ itself on the path.
     names = {path.stem for path in (ROOT / "infra").iterdir() if path.suffix == ".py" or path.is_dir()}
     assert names & sys.stdlib_module_names <= {"__main__"}
+
+
+def test_the_spend_guard_needs_only_what_its_function_has():
+    from components.spend_guard_code import files
+
+    brought = {"spend_guard", "prices"}
+    # AWS Lambda's Python runtime has boto3 (https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html).
+    known = {*brought, "boto3", "botocore", *sys.stdlib_module_names}
+    sources = {path: text for path, text in files().items() if path.endswith(".py")}
+    found = {name.split(".")[0] for text in sources.values() for name in imports(ast.parse(text))}
+    assert found <= known
+    named = {name for text in sources.values() for name in imports(ast.parse(text)) if name.split(".")[0] in brought}
+    places = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in sources}
+    assert named <= places
