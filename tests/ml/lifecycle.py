@@ -15,7 +15,8 @@ from ml.commands import gc as gc_command
 from ml.commands.output import Format
 from ml.environment import Environment, open_environment
 from ml.garbage.compare import Item, Rules
-from ml.ledger import creating
+from ml.registry import packages
+from ml.registry.aliases import AliasHistory
 from ml.spec import load_spec
 from ml.spec.model import EndpointInstance
 from ml.targets.sagemaker import endpoints
@@ -90,23 +91,27 @@ class Life:
         )
 
     def approve(self) -> None:
-        """A model package, as `ml promote` makes one, and its approval."""
-        group = f"{self.team}-model-{self.run}"
-        self.sagemaker.create_model_package_group(ModelPackageGroupName=group)
-        with creating(self.environment, self.contract, self.team, "model-package", group) as creation:
-            answer = self.sagemaker.create_model_package(
-                ModelPackageGroupName=group,
-                ModelApprovalStatus="PendingManualApproval",
-                InferenceSpecification={
-                    "Containers": [{"Image": IMAGE, "ModelDataUrl": self.model_data}],
-                    "SupportedContentTypes": ["text/csv"],
-                    "SupportedResponseMIMETypes": ["text/csv"],
-                },
+        """The writes of `ml promote`, whose gates have passed, and of `ml approve`."""
+        model, name = f"model-{self.run}", f"model-{self.run}/1"
+        history = AliasHistory(self.environment, self.contract, self.team, model)
+        told = {"model": model, "version": "1", "to": "challenger"}
+        with recording(self.environment, self.contract, self.team, "promote", name, told) as act:
+            package = packages.create(
+                self.environment,
+                self.contract,
+                self.team,
+                model,
+                status=packages.PENDING,
+                container={"Image": IMAGE, "ModelDataUrl": self.model_data},
+                metadata={packages.VERSION: "1", packages.AUTHOR: "ada"},
+                report_uri=f"{self.contract.teams[self.team].artifact_uri}/registry/report.json",
+                lineage={},
             )
-            creation.arn = answer["ModelPackageArn"]
-        subject, details = f"model-{self.run}/1", {"package": creation.arn}
-        with recording(self.environment, self.contract, self.team, "approve", subject, details):
-            self.sagemaker.update_model_package(ModelPackageArn=creation.arn, ModelApprovalStatus="Approved")
+            act.details["package"] = package
+            history.move(history.current(), {"challenger": "1"}, {"package": package})
+        with recording(self.environment, self.contract, self.team, "approve", name, {"package": package}):
+            packages.decide(self.environment, packages.describe(self.environment, package), packages.APPROVED, "")
+            history.move(history.current(), {"challenger": None, "champion": "1"}, {"approved": package})
 
     def take_down(self) -> None:
         """`ml stop --endpoint`."""
