@@ -12,7 +12,7 @@ from typing import Any
 from ml.commands.output import Format, duration, print_json, say, table
 from ml.environment import open_environment, readable_errors
 from ml.errors import ExitCode, NotFoundError, SpecError
-from ml.experiments.compare import SHORT, Comparison, Values, relative, source_changes
+from ml.experiments.compare import Comparison, Values, relative, short, source_changes
 from ml.experiments.compare import compare as compare_runs
 from ml.experiments.runs import Run, find_run
 
@@ -56,10 +56,10 @@ def as_text(comparison: Comparison) -> str:
     rows += section("METRICS", {name: _metric_cells(row) for name, row in comparison.metrics.items()})
     for title, values in (
         ("PARAMETERS", comparison.parameters),
-        ("DATA", _shortened(comparison.data, SHORT["digest"])),
-        ("CODE", {name: [_code_cell(name, value) for value in row] for name, row in comparison.code.items()}),
-        ("FILES", _shortened(comparison.files, SHORT["digest"])),
-        ("IMAGE", comparison.image),
+        ("DATA", _cells(comparison.data)),
+        ("CODE", _cells(comparison.code)),
+        ("FILES", _cells(comparison.files)),
+        ("IMAGE", _cells(comparison.image)),
         ("PACKAGES", comparison.packages),
     ):
         rows += section(title, values)
@@ -188,14 +188,14 @@ def _say_state(state: Any) -> None:
         say(f"· {state.detail}")
 
 
-def _shortened(values: Values, short: Any) -> Values:
-    return {name: [None if value is None else short(value) for value in row] for name, row in values.items()}
+def _cells(values: Values) -> Values:
+    return {name: [_cell(value) for value in row] for name, row in values.items()}
 
 
-def _code_cell(name: str, value: Any) -> Any:
+def _cell(value: Any) -> str | None:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return SHORT[name](value) if value is not None and name in SHORT else value
+    return None if value is None else short(value)
 
 
 def _metric_cells(row: Sequence[Any]) -> list[Any]:

@@ -61,9 +61,9 @@ def start_tensorboard(folder: Path, port: int | None) -> str:
 
     port: None for 6006 or the next one that is free. Raises MlError where it does not start.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pkg_resources, which TensorBoard 2.20 still uses
-        from tensorboard import program
+    # TensorBoard 2.20 still uses it.
+    warnings.filterwarnings("ignore", message="pkg_resources")
+    from tensorboard import program
 
     board: Any = program.TensorBoard()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

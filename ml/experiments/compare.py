@@ -2,8 +2,9 @@
 
 import difflib
 import io
+import re
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -200,5 +201,6 @@ def relative(value: Any, first: Any) -> str:
     return f"{(value - first) / abs(first):+.2%}" if first else f"{value - first:+.4g}"
 
 
-SHORT: dict[str, Callable[[Any], str]] = {"digest": lambda value: str(value)[-12:], "commit": lambda value: value[:12]}
-"""How long values are shown in text; JSON has all of them."""
+def short(value: Any) -> str:
+    """A digest as text shows it, with its first 12 characters; anything else as it is. JSON has all of them."""
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{28,52}\b", r"\1", str(value))
