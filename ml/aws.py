@@ -108,6 +108,13 @@ class Clients:
         other.session.set_credentials(*other.given_credentials.values())  # pyright: ignore[reportUnknownMemberType]
         return other
 
+    def of_source(self) -> "Clients":
+        """The clients of whom the profile takes its role from (`source_profile`); these ones where it takes none."""
+        profiles = cast("dict[str, dict[str, Any]]", self.session.full_config.get("profiles", {}))
+        settings = profiles.get(self._profile or "default", {})
+        source = settings.get("source_profile") if "role_arn" in settings else None
+        return Clients(str(source)) if source and not self.given_credentials else self
+
     @property
     def region(self) -> str | None:
         """The region that the profile or the environment names."""

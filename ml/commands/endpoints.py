@@ -19,7 +19,7 @@ from ml.environment import (
     team_names,
 )
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
-from ml.spec import load_spec
+from ml.spec import JobSpec, load_spec
 from ml.spec.model import Deployment, EndpointInstance, as_text
 from ml.targets.sagemaker import endpoints, jobs
 from ml.targets.sagemaker.capturing import may_hold_personal_columns, refuse_what_cannot_be_masked
@@ -49,6 +49,9 @@ def deploy(
     owner = team or (spec.team if spec else "")
     environment = open_environment(env)
     contract = environment.for_team(owner)
+    approved: str | None = None
+    if contract.registry.approval_required:
+        model = _registered(contract, spec, job, model)
     with readable_errors(environment):
         sagemaker = environment.clients.client("sagemaker")
         if model:
@@ -58,6 +61,11 @@ def deploy(
             if not version.job or not version.model_data:
                 raise MlError(f"Model {version.name} version {version.version} does not say which job it is from.")
             source, model_data = version.job, version.model_data
+            if contract.registry.approval_required:
+                from ml.registry.approval import approved_package
+
+                package = approved_package(environment, contract, owner, version)
+                approved, model_data = package.arn, package.model_data
         else:
             source, model_data = _trained(sagemaker, job, f"{owner}-{spec.name}" if spec else "")
         wanted = spec.deploy if spec else None
@@ -72,10 +80,19 @@ def deploy(
             image_digest=_locked(environment, contract, spec_file, wanted.image if wanted else None),
             environment={name: as_text(value) for name, value in wanted.environment.items()} if wanted else {},
             expires=timedelta(seconds=expires) if expires else None,
+            package=approved,
             **_captured(environment, wanted, source),
         )
         refuse_what_cannot_be_masked(target)
         return _deploy(environment, contract, target, output, wait=wait)
+
+
+def _registered(contract: PlatformContract, spec: JobSpec | None, job: str | None, model: str | None) -> str:
+    """The version to deploy where approval is required: the one named, or the champion. Raises MlError without one."""
+    if job is None and (model or (spec and spec.register_as)):
+        return model or f"{spec.register_as if spec else ''}@champion"
+    where = contract.platform.environment
+    raise MlError(f"{where} serves approved models alone: say --model NAME/VERSION, of which `ml promote` makes one.")
 
 
 def _deploy(

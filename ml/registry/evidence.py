@@ -15,6 +15,7 @@ from ml.environment import Environment, is_denied, readable_errors
 from ml.errors import MlError
 from ml.gates.request import REPORT_FILE, REQUEST_FILE, GateRequest, read_message
 from ml.identity import resource_tags
+from ml.images.registry import purpose_of, released
 from ml.ledger import creating
 from ml.registry.aliases import registry_uri
 from ml.registry.packages import GATES_JOB, REPORT, Package
@@ -62,7 +63,8 @@ def run_gates(
     folder = f"{registry_uri(contract, team, request.candidate.model)}/{request.candidate.version}/gates/{name}"
     with readable_errors(environment):
         _put(environment, f"{folder}/{REQUEST_FILE}", request.content())
-        wanted = job_request(contract, team, request, name, folder, instance)
+        image = released(environment, contract, team, contract.registry.serving_image)
+        wanted = job_request(contract, team, request, name, folder, instance, image)
         sagemaker = environment.clients.client("sagemaker")
         details = {"model": f"{request.candidate.model}/{request.candidate.version}", "instance_type": instance.type}
         try:
@@ -89,7 +91,13 @@ def _wait(sagemaker: Any, name: str, on_status: Callable[[str], None]) -> dict[s
 
 
 def job_request(
-    contract: PlatformContract, team: str, request: GateRequest, name: str, folder: str, instance: EndpointInstance
+    contract: PlatformContract,
+    team: str,
+    request: GateRequest,
+    name: str,
+    folder: str,
+    instance: EndpointInstance,
+    image: str,
 ) -> dict[str, Any]:
     """CreateProcessingJob's members. The container has no network: a model that is measured calls nobody."""
     inputs = {
@@ -112,7 +120,7 @@ def job_request(
         "ProcessingJobName": name,
         "RoleArn": contract.teams[team].execution_role_arn,
         "AppSpecification": {
-            "ImageUri": contract.registry.serving_image,
+            "ImageUri": image,
             "ContainerEntrypoint": ENTRYPOINT,
             "ContainerArguments": ["--request", request.digest],
         },
@@ -180,10 +188,10 @@ def check(environment: Environment, contract: PlatformContract, package: Package
         evidence = read_evidence(environment, described)
     ran = described["AppSpecification"]
     problems: list[str] = []
-    if ran["ImageUri"] != contract.registry.serving_image:
-        problems.append(
-            f"the gates ran in {ran['ImageUri']}, and the platform's image is now {contract.registry.serving_image}"
-        )
+    # Only the platform's builder puts images there, and none is ever replaced.
+    ours, theirs = purpose_of(contract, contract.registry.serving_image), purpose_of(contract, ran["ImageUri"])
+    if ours is None or theirs is None or ours[0] != theirs[0]:
+        problems.append(f"the gates ran in {ran['ImageUri']}, which is no image of the platform's for serving")
     if ran.get("ContainerEntrypoint") != ENTRYPOINT or described.get("Environment"):
         problems.append("the gates' job ran another program, or with variables of its own")
     if evidence.digest != package.metadata.get(REPORT):

@@ -36,16 +36,19 @@ def acts_as(caller_arn: str, role_arn: str) -> bool:
 def acting_as(environment: Environment, role_arn: str, purpose: str) -> Environment:
     """The environment as a session of a role sees it, with the caller as source identity.
 
-    The caller's own session where it is one of that role already. purpose: what the role is for, in an error's words.
-    Raises EnvironmentNotReadyError where the caller may not.
+    A profile that takes a role from another one (`role_arn`, `source_profile`) brings no source identity: the role is
+    taken anew, from that other one. A session that something else made of the role is taken as it is; whoever made it
+    has given it the person's name. purpose: what the role is for, in an error's words. Raises EnvironmentNotReadyError
+    where the caller may not.
     """
     with readable_errors(environment):
-        caller = environment.clients.caller_arn
+        source = environment.clients.of_source()
+        caller = source.caller_arn
         if acts_as(caller, role_arn):
             return environment
         name = person(caller)
         try:
-            answer: dict[str, Any] = environment.clients.client("sts").assume_role(
+            answer: dict[str, Any] = source.client("sts").assume_role(
                 RoleArn=role_arn, RoleSessionName=name, SourceIdentity=name
             )
         except ClientError as error:
