@@ -42,11 +42,15 @@ def gc(
 
 @dataclass(frozen=True)
 class Found:
-    """What a comparison is made of, and what it says is to be done."""
+    """What a comparison is made of, and what it says is to be done.
+
+    teamless: what is no team's, which is only named.
+    """
 
     inventory: Inventory
     lines: Sequence[Line]
     items: Sequence[Item]
+    teamless: Sequence[str]
 
 
 def look(environment: Environment, contract: PlatformContract, team: str, rules: Rules) -> Found:
@@ -61,7 +65,7 @@ def look(environment: Environment, contract: PlatformContract, team: str, rules:
     items = compare.intents(lines, rules)
     items += compare.compare(inventory, entries, rules, cloud.with_owner)
     items += compare.uploads(inventory, _read(cloud, inventory, entries), rules)
-    return Found(inventory, lines, items)
+    return Found(inventory, lines, items, cloud.teamless())
 
 
 def _rules(young: int | None, unused: int | None) -> Rules:
@@ -100,6 +104,8 @@ def _print(environment: Environment, contract: PlatformContract, team: str, foun
     region = contract.platform.region
     for kind in found.inventory.unseen:
         say(f"Not looked at: {kind} (the caller may not list them)")
+    if found.teamless:
+        print(f"No team's, and for an administrator to judge: {', '.join(found.teamless)}.")
     if not found.items:
         things = len(found.inventory.things)
         print(f"Nothing of {team} is nobody's, and nothing has expired ({things} things looked at).")
@@ -150,4 +156,5 @@ def _document(
         "unpriced": unknown,
         "looked_at": len(found.inventory.things),
         "unseen": found.inventory.unseen,
+        "teamless": list(found.teamless),
     }

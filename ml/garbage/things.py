@@ -89,6 +89,26 @@ class Cloud:
                 found.unseen.append(kind)
         return found
 
+    def teamless(self) -> list[str]:
+        """Endpoints and running jobs whose names begin with no team's, as `kind name`: whoever made them, no ledger
+        tells of them, and no team's role may touch them."""
+        running = {"StatusEquals": "InProgress"}
+        listings = (
+            ("endpoint", "list_endpoints", "Endpoints", "EndpointName", {}),
+            ("training-job", "list_training_jobs", "TrainingJobSummaries", "TrainingJobName", running),
+            ("processing-job", "list_processing_jobs", "ProcessingJobSummaries", "ProcessingJobName", running),
+        )
+        found: list[str] = []
+        for kind, operation, key, name, request in listings:
+            try:
+                names = [str(entry[name]) for entry in self._listed(operation, key, **request)]
+            except ClientError as error:
+                if not is_denied(error):
+                    raise
+                continue
+            found += [f"{kind} {one}" for one in names if owning_team(one, self._teams) is None]
+        return found
+
     def with_owner(self, thing: Thing) -> Thing:
         """The thing with its owner, by its tag; a package in a group has no tags, and says its author."""
         try:

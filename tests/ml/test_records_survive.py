@@ -239,7 +239,7 @@ def test_what_was_overwritten_or_deleted_is_told_by_s3s_versions(server: Records
 def test_gc_names_prices_and_removes_what_is_nobodys_and_leaves_the_rest(server: RecordsServer, tmp_path: Path) -> None:
     sagemaker, uri = server.sagemaker, MODELS[0]
     role = json.loads(server.parameter("leftovers"))["execution_role_arn"]
-    for name in ("leftovers-nobodys", "leftovers-adas", "leftovers-too-theirs"):
+    for name in ("leftovers-nobodys", "leftovers-adas", "leftovers-too-theirs", "stray"):
         tags = [{"Key": "groundwork:owner", "Value": "ada"}] if name.endswith("adas") else []
         container = {"Image": "example.com/model-server:1", "ModelDataUrl": uri}
         sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer=container, Tags=tags)
@@ -267,13 +267,14 @@ def test_gc_names_prices_and_removes_what_is_nobodys_and_leaves_the_rest(server:
         *(("adopt", kind, "leftovers-adas") for kind in ("endpoint", "endpoint-config", "model")),
     }
     assert named["changed"] is False
+    assert named["teamless"] == ["endpoint stray"]
     assert named["usd_month"] == pytest.approx(2 * 0.23 * 730, abs=0.01)
     assert server.platform.ml_json("gc", "--env", "local", "--team", "leftovers")["items"] == []  # all is young
     swept = server.platform.ml("gc", "--env", "local", "--team", "leftovers", "--min-age", "0s", "-y")
     assert swept.returncode == 0, swept.stderr
     assert "4 to remove: 335.80 USD a month less now." in swept.stdout
     names = {entry["EndpointName"] for entry in sagemaker.list_endpoints(MaxResults=100)["Endpoints"]}
-    assert {"leftovers-adas", "leftovers-too-theirs"} <= names
+    assert {"leftovers-adas", "leftovers-too-theirs", "stray"} <= names
     assert {entry["ModelName"] for entry in sagemaker.list_models(NameContains="leftovers")["Models"]} == {
         "leftovers-adas",
         "leftovers-too-theirs",
