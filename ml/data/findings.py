@@ -1,7 +1,7 @@
 """What a check of data found, as the documents and the text that people and gates read."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 MASK = "•••"
 """In place of what a personal column holds."""
@@ -72,7 +72,8 @@ def result_of(document: dict[str, Any]) -> CheckResult:
     """A result from its document."""
     return CheckResult(
         findings=tuple(
-            Finding(**{**entry, "examples": tuple(entry.get("examples") or ())}) for entry in document["findings"]
+            Finding(**cast("dict[str, Any]", {**entry, "examples": tuple(entry.get("examples") or ())}))
+            for entry in document["findings"]
         ),
         datasets=tuple(DataSetSummary(**entry) for entry in document["datasets"]),
     )

@@ -242,7 +242,8 @@ def processing_request(
 
 def validation_uri(training_job: Mapping[str, Any]) -> str | None:
     """Where the result of a job's data validation lies, by DescribeTrainingJob's answer; None where it had none."""
-    for channel in training_job.get("InputDataConfig") or []:
+    channels: list[dict[str, Any]] = training_job.get("InputDataConfig") or []
+    for channel in channels:
         if channel["ChannelName"] == CHANNEL:
             return str(channel["DataSource"]["S3DataSource"]["S3Uri"])
     return None

@@ -5,7 +5,8 @@ What is inferred is a draft: it allows what the reference has and a little more,
 """
 
 # Pandas comes without types.
-# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportAssignmentType=false
+# pyright: reportCallIssue=false, reportReturnType=false, reportGeneralTypeIssues=false
 
 import math
 import re

@@ -19,12 +19,12 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2
 .good { color: var(--good); } .bad { color: var(--bad); } .quiet { color: var(--quiet); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .75rem .35rem 0;
-  border-bottom: 1px solid var(--line); vertical-align: top; } th { color: var(--quiet); font-weight: 500; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+  border-bottom: 1px solid var(--line); vertical-align: top; }
+th { white-space: nowrap; color: var(--quiet); font-weight: 500; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 0; background: var(--panel);
   padding: .75rem 1rem; border-radius: .4rem; } dt { color: var(--quiet); } dd { margin: 0; overflow-wrap: anywhere; }
 code { font-family: ui-monospace, monospace; font-size: .9em; overflow-wrap: anywhere; }
-svg rect { fill: var(--bar); } summary { cursor: pointer; margin: 1rem 0; }
+svg { display: block; } svg rect { fill: var(--bar); } summary { cursor: pointer; margin: 1rem 0; }
 """
 
 
@@ -90,7 +90,7 @@ def _column(described: dict[str, Any], rows: int) -> tuple[str, str, str, str]:
     if described.get("personal"):
         return f"{kind}, personal", share, MASK, ""
     if "mean" in described:
-        shown = [f"{name} {described[name]:.6g}" for name in ("least", "median", "mean", "greatest")]
+        shown = [f"{name} {described[name]:.6g}" for name in ("min", "median", "mean", "max")]
         return kind, share, "; ".join(shown), _bars(described["histogram"])
     if "first" in described:
         first, last = (f"{datetime.fromtimestamp(described[end], UTC):%Y-%m-%d %H:%M}" for end in ("first", "last"))

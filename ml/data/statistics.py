@@ -1,7 +1,8 @@
 """What a table is like, in the few numbers that a report shows of each column."""
 
 # Pandas comes without types.
-# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportAssignmentType=false
+# pyright: reportCallIssue=false, reportReturnType=false, reportGeneralTypeIssues=false
 
 import math
 from typing import Any
@@ -40,10 +41,10 @@ def _numbers(series: pd.Series) -> dict[str, Any]:
         return {}
     low, high = float(series.min()), float(series.max())
     return {
-        "least": low,
+        "min": low,
         "mean": float(series.mean()),
         "median": float(series.median()),
-        "greatest": high,
+        "max": high,
         "distinct": int(series.nunique()),
         "histogram": _histogram(series, low, high),
     }

@@ -1,7 +1,8 @@
 """Streams of rows, checked a window at a time: as many rows, or as many seconds, as a window holds."""
 
 # Pandas comes without types.
-# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportAssignmentType=false
+# pyright: reportCallIssue=false, reportReturnType=false, reportGeneralTypeIssues=false
 
 import csv
 import io

@@ -4,7 +4,8 @@ CSV and TSV (also gzipped), Parquet and JSON lines. Needs pandas; runs in the jo
 """
 
 # Pandas comes without types.
-# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportAssignmentType=false
+# pyright: reportCallIssue=false, reportReturnType=false, reportGeneralTypeIssues=false
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def data_version(environment: Environment, uri: str) -> DataVersion:
         if not listed:
             raise NotFoundError(f"Nothing lies at {uri}.")
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            objects = tuple(pool.map(lambda one: _object(s3, bucket, prefix, one), listed))
+            objects = tuple(pool.map(partial(_object, s3, bucket, prefix), listed))
     digest = version_of({one.name: one.sha256 for one in objects})
     return DataVersion(uri=uri, digest=digest, objects=objects)
 

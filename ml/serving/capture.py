@@ -22,7 +22,6 @@ from ml.serving.personal import Masker
 
 MOST_WAITING = 10_000
 """Exchanges between two files; beyond, they are left out: a request does not wait for S3."""
-_STOP = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +48,7 @@ class Capture:
         self._percent = percent
         self._masker = masker
         self._interval_s = interval_s
-        self._s3 = s3
+        self._s3: Any = s3
         self._left_out = 0
         self._waiting: queue.Queue[Exchange | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -75,7 +74,7 @@ class Capture:
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Write what is left."""
-        self._waiting.put(_STOP)
+        self._waiting.put(None)
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
@@ -88,7 +87,7 @@ class Capture:
                     taken = self._waiting.get(timeout=max(0.0, deadline - time.monotonic()))
                 except queue.Empty:
                     break
-                if taken is _STOP:
+                if taken is None:
                     stopping = True
                 else:
                     lines.append(json.dumps(self._record(taken), ensure_ascii=False))
@@ -131,7 +130,8 @@ class Capture:
         if self._s3 is None:
             import boto3
 
-            self._s3 = boto3.client("s3")  # pyright: ignore[reportUnknownMemberType]
+            make: Any = boto3.client  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            self._s3 = make("s3")
         return self._s3
 
 
