@@ -22,7 +22,8 @@ class Cost:
     price: None where the list has none; `unknown` then says which.
     spot_hourly: dollars an hour on spare capacity, None where nobody knows; `spot_unknown` then says why.
     max_runtime_s: the limit that SageMaker is given. bounded_by: the field that it comes from.
-    most_usd: what the job costs at most, None without a price. arithmetic: how the limit follows from `max_cost`.
+    check_usd: what the check of its data costs at most, on a machine of its own; 0 without one, None without a price.
+    max_cost_usd: what check and job together may cost. arithmetic: how the limit follows from it.
     """
 
     region: str
@@ -33,13 +34,16 @@ class Cost:
     spot_unknown: str
     max_runtime_s: int
     bounded_by: str
+    check_usd: Decimal | None
     max_cost_usd: Decimal | None
     arithmetic: str = ""
 
     @property
     def most_usd(self) -> Decimal | None:
-        """Dollars that the job costs at most, its disks left out; None without a price."""
-        return self.price.most(self.max_runtime_s) if self.price else None
+        """Dollars that the job and the check of its data cost at most, disks left out; None without a price."""
+        if self.price is None or self.check_usd is None:
+            return None
+        return self.price.most(self.max_runtime_s) + self.check_usd
 
     @property
     def hourly(self) -> Decimal | None:
@@ -53,6 +57,7 @@ class Cost:
             "hourly_usd": _number(self.hourly),
             "spot_hourly_usd": _number(self.spot_hourly),
             "most_usd": _number(self.most_usd),
+            "check_most_usd": _number(self.check_usd),
             "max_cost_usd": _number(self.max_cost_usd),
             "max_runtime_seconds": self.max_runtime_s,
             "bounded_by": self.bounded_by,
@@ -72,16 +77,20 @@ def job_cost(spec: JobSpec, contract: PlatformContract, catalogue: Catalogue | N
         price, unknown = job_price(region, [machines], prices), ""
     except UnknownPriceError as error:
         price, unknown = None, str(error)
+    check, check_unknown = _check(spec, region, prices)
+    unknown = "\n".join(text for text in (unknown, check_unknown) if text)
     seconds, bounded_by = _max_runtime(spec, contract)
     max_cost = None if spec.max_cost is None else Decimal(str(spec.max_cost))
     arithmetic = ""
     if max_cost is not None:
-        if price is None:
+        if price is None or check is None:
             raise SpecError(_cannot_be_kept(max_cost, unknown, region, prices))
-        allowed = _allowed(max_cost, price, machines)
+        left = max_cost - check
+        allowed = _allowed(max_cost, check, price, machines)
+        checked = f", less {dollars(check)} USD for the check of the data," if check else ""
         arithmetic = (
-            f"{dollars(max_cost)} USD last {price.lasts(max_cost)} s at {_plain(price.hourly)} USD an hour; less the "
-            f"{STOP_GRACE_S} s that a stopped script may take, {allowed} s"
+            f"{dollars(max_cost)} USD{checked} last {price.lasts(left)} s at {_plain(price.hourly)} USD an hour; less "
+            f"the {STOP_GRACE_S} s that a stopped script may take, {allowed} s"
         )
         if allowed < seconds:
             seconds, bounded_by = allowed, "max_cost"
@@ -95,6 +104,7 @@ def job_cost(spec: JobSpec, contract: PlatformContract, catalogue: Catalogue | N
         spot_unknown=spot_unknown,
         max_runtime_s=seconds,
         bounded_by=bounded_by,
+        check_usd=check,
         max_cost_usd=max_cost,
         arithmetic=arithmetic,
     )
@@ -106,6 +116,7 @@ def cost_line(spec: JobSpec, cost: Cost) -> str:
     limit = f"for at most {duration(cost.max_runtime_s)} ({cost.bounded_by})"
     if cost.price is None or cost.most_usd is None:
         return f"{machines} {limit}; its price is not known: {cost.unknown}"
+    limit += ", and the check of its data" if cost.check_usd else ""
     spot = " or less, as spot" if spec.spot else ""
     return f"{machines} {limit}: {cost.price.hourly:f} USD an hour{spot}, at most {dollars(cost.most_usd)} USD."
 
@@ -122,14 +133,27 @@ def _max_runtime(spec: JobSpec, contract: PlatformContract) -> tuple[int, str]:
     return min(limit, wait), "the platform's limit" if limit <= wait else "spot.max_wait" if spec.spot else "a day"
 
 
-def _allowed(max_cost: Decimal, price: JobPrice, machines: Machines) -> int:
-    allowed = price.runtime_for(max_cost)
+def _check(spec: JobSpec, region: str, prices: Catalogue) -> tuple[Decimal | None, str]:
+    """What the check of the data costs at most, and why that is not known."""
+    if spec.validation is None:
+        return Decimal(0), ""
+    try:
+        price = job_price(region, [Machines(spec.validation.instance.type)], prices)
+    except UnknownPriceError as error:
+        return None, str(error)
+    return price.most(spec.validation.max_runtime), ""
+
+
+def _allowed(max_cost: Decimal, check: Decimal, price: JobPrice, machines: Machines) -> int:
+    left = max(max_cost - check, Decimal(0))
+    allowed = price.runtime_for(left)
     if allowed < LEAST_RUNTIME_S:
-        least = price.most(LEAST_RUNTIME_S).quantize(Decimal("0.01"), ROUND_UP)
+        least = (price.most(LEAST_RUNTIME_S) + check).quantize(Decimal("0.01"), ROUND_UP)
+        checked = f", of which the check of the data may take {dollars(check)} USD," if check else ""
         raise SpecError(
-            f"max_cost: {_plain(max_cost)} USD last {price.lasts(max_cost)} s of {machines.count} × {machines.type} at "
-            f"{_plain(price.hourly)} USD an hour. Less the {STOP_GRACE_S} s that a stopped script may take, "
-            f"{max(allowed, 0)} s are left, and {LEAST_RUNTIME_S} s is the least. Allow {least} USD or more."
+            f"max_cost: {_plain(max_cost)} USD{checked} last {price.lasts(left)} s of {machines.count} × "
+            f"{machines.type} at {_plain(price.hourly)} USD an hour. Less the {STOP_GRACE_S} s that a stopped script "
+            f"may take, {max(allowed, 0)} s are left, and {LEAST_RUNTIME_S} s is the least. Allow {least} USD or more."
         )
     return allowed
 

@@ -104,9 +104,14 @@ def cost_findings(spec: JobSpec, cost: Cost) -> list[Finding]:
         Finding("runs", Level.OK, where),
         Finding("limit", Level.OK, f"{duration(cost.max_runtime_s)} ({cost.bounded_by})"),
     ]
-    if cost.price is None:
-        found.append(Finding("price", Level.UNKNOWN, cost.unknown))
-    else:
+    if spec.validation is not None:
+        known = f", at most {dollars(cost.check_usd)} USD" if cost.check_usd is not None else ""
+        minutes = duration(spec.validation.max_runtime)
+        text = f"the data, first, on 1 × {spec.validation.instance.type} for at most {minutes}{known}"
+        found.append(Finding("checks", Level.OK, text))
+    if cost.unknown:
+        found.append(Finding("price", Level.UNKNOWN, cost.unknown.replace("\n", " ")))
+    if cost.price is not None:
         row = cost.price.lines[0][1]
         found.append(
             Finding("price", Level.OK, f"{cost.price.hourly:f} USD an hour on demand (of {row.date}: {row.source})")

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -134,6 +135,23 @@ def test_money_for_less_than_a_minute_is_refused_with_the_arithmetic() -> None:
         job_cost(spec(max_cost=0.01), platform())
     assert "36 s are left, and 60 s is the least. Allow 0.02 USD or more." in str(error.value)
     assert job_cost(spec(max_cost=0.02), platform()).max_runtime_s >= 60
+
+
+def test_the_check_of_the_data_is_paid_from_the_same_money() -> None:
+    check = {"inputs": {"train": "s3://data/x"}, "validation": {"max_runtime": "10m"}}
+    # 720 s of ml.m5.large at 0.115 dollars an hour.
+    cost = job_cost(spec(max_cost=0.1, **check), platform())
+    assert cost.check_usd == Decimal("0.023")
+    assert (cost.max_runtime_s, cost.bounded_by) == (1085, "max_cost")
+    assert "less 0.03 USD for the check of the data, last 1205 s" in cost.arithmetic
+    assert cost.most_usd is not None
+    assert cost.most_usd <= 0.1
+    with pytest.raises(SpecError, match=r"of which the check of the data may take 0\.03 USD"):
+        job_cost(spec(max_cost=0.03, **check), platform())
+    unknown = {**check, "validation": {"instance": {"type": "ml.c6i.large"}}}
+    assert job_cost(spec(**unknown), platform()).most_usd is None
+    with pytest.raises(SpecError, match="no price of sagemaker:ml"):
+        job_cost(spec(max_cost=1, **unknown), platform())
 
 
 def test_a_limit_on_a_price_that_nobody_knows_is_refused() -> None:
