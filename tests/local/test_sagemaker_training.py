@@ -283,6 +283,17 @@ def test_a_spot_job_that_is_interrupted_without_warning_has_what_had_reached_s3(
     assert server.printed("spot-killed") == ["step"]
 
 
+def test_a_checkpoint_that_the_job_deletes_goes_from_s3_too(server: SageMakerServer) -> None:
+    server.submit(
+        "checkpoints-deleted",
+        "cd /opt/ml/checkpoints; touch old; sleep 2.5; rm old; touch new",
+        CheckpointConfig={"S3Uri": f"s3://{BUCKET}/checkpoints/deleted"},
+    )
+    eventually(lambda: server.keys("checkpoints/deleted/"), lambda keys: keys == ["checkpoints/deleted/old"])
+    assert server.ended("checkpoints-deleted")["TrainingJobStatus"] == "Completed"
+    assert server.keys("checkpoints/deleted/") == ["checkpoints/deleted/new"]
+
+
 def test_a_job_whose_requirements_are_met_installs_nothing(server: SageMakerServer) -> None:
     server.submit(
         "requirements", "echo 'boto3>=1' > r.txt; python -m pip install -r r.txt && pip install boto3; ls $PIP_TARGET"

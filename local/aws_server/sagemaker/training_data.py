@@ -107,10 +107,20 @@ def _checkpoint_folder(request: Mapping[str, Any], host: contract.Host) -> Path:
 
 
 def upload_checkpoints(bucket: Bucket, request: Mapping[str, Any], host: contract.Host, sent: dict[str, int]) -> None:
-    """Checkpoints that are new or changed since `sent` (path to modification time), which is kept up to date."""
+    """Checkpoints that are new or changed since `sent` (path to modification time), which is kept up to date.
+
+    What was sent and is gone from the folder goes from S3 too
+    (https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html).
+    """
     checkpoints = request.get("CheckpointConfig")
-    if checkpoints:
-        upload_folder(bucket, _checkpoint_folder(request, host), checkpoints["S3Uri"], known=sent)
+    if not checkpoints:
+        return
+    folder = _checkpoint_folder(request, host)
+    upload_folder(bucket, folder, checkpoints["S3Uri"], known=sent)
+    name, prefix = s3_location(checkpoints["S3Uri"])
+    for gone in [relative for relative in sent if not (folder / relative).exists()]:
+        bucket.call("DeleteObject", {"Bucket": name, "Key": f"{prefix.rstrip('/')}/{gone}".lstrip("/")})
+        del sent[gone]
 
 
 def upload_output(bucket: Bucket, record: TrainingRecord, host: contract.Host, *, with_model: bool) -> None:

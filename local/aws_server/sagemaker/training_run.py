@@ -54,6 +54,7 @@ class TrainingRun(threading.Thread):
         self._commands = Commands(stop=record.stop_requested)
         self._created_s = record.created.timestamp()
         self._streams: list[LogStream] = []
+        self._sent: dict[str, int] = {}
         self._containers: list[Container] = []
         self.metrics = TrainingMetrics(
             plane, record.region, record.name, self._request["AlgorithmSpecification"].get("MetricDefinitions") or []
@@ -142,7 +143,7 @@ class TrainingRun(threading.Thread):
             ):
                 self._enter(outcome.secondary)
                 if outcome.secondary == "Interrupted" and not self._commands.abrupt:
-                    self._sync_checkpoints(hosts[0], {})
+                    self._sync_checkpoints(hosts[0], self._sent)
                 continue
             if self._commands.shutdown and outcome.status != "Completed":
                 outcome = Outcome("Failed", "Failed", SERVER_STOPPED)
@@ -245,7 +246,7 @@ class TrainingRun(threading.Thread):
     def _watch(self, hosts: Sequence[contract.Host]) -> list[Exit]:
         """Until every container has ended: how each did."""
         self._deliver_ended(hosts)
-        sent: dict[str, int] = {}
+        self._sent = sent = {}
         checkpoints = (
             (lambda: self._sync_checkpoints(hosts[0], sent)) if self._request.get("CheckpointConfig") else None
         )
@@ -263,7 +264,7 @@ class TrainingRun(threading.Thread):
         if outcome.status != "Failed":
             self._enter("Uploading")
         bucket = self._bucket()
-        training_data.upload_checkpoints(bucket, self._request, host, {})
+        training_data.upload_checkpoints(bucket, self._request, host, self._sent)
         training_data.upload_output(bucket, self.record, host, with_model=outcome.status != "Failed")
 
     def _command(
