@@ -79,7 +79,9 @@ def _copied(step: Instruction, contents: Contents, context: Path, made: Mapping[
     *sources, target = words(step, contents.values)
     if not sources:
         raise EngineError(f"Dockerfile:{step.line}: COPY takes at least one source and a target")
-    target = posixpath.join(contents.config.get("WorkingDir", "/"), target)
+    at = posixpath.normpath(posixpath.join(contents.config.get("WorkingDir", "/"), target))
+    # A slash at its end, or a dot, says that it is a folder.
+    target = at + "/" if target.endswith(("/", "/.")) or target == "." else at
     if "from" in step.flags:
         name = step.flags["from"].lower()
         if name not in made:
