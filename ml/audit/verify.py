@@ -7,6 +7,7 @@ endpoints, which are not in the bucket at all. S3's own versions and times tell 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -36,6 +37,8 @@ class Finding:
 
 
 UNFINISHED = "unfinished"
+CLOCKS = timedelta(minutes=1)
+"""How far apart the clocks of S3's machines may be: S3 says nothing about it, so this is ample."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +184,7 @@ def _previous(body: bytes) -> str | None:
 
 
 def _times(ordered: Sequence[StoredLine]) -> list[Finding]:
-    """A line exists before the next one is written, so S3 has never taken it later."""
+    """A line exists before the next one is written, so S3 has never taken it later, its machines' clocks aside."""
     return [
         Finding(
             what="overwritten",
@@ -189,7 +192,7 @@ def _times(ordered: Sequence[StoredLine]) -> list[Finding]:
             says=f"S3 took it at {one.modified:%Y-%m-%d %H:%M:%S}, after line {later.number}: it was written again",
         )
         for one, later in pairwise(ordered)
-        if one.modified > later.modified
+        if one.modified > later.modified + CLOCKS
     ]
 
 

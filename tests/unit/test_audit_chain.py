@@ -153,6 +153,8 @@ def test_overwriting_and_deleting_are_told_by_s3s_versions_and_times() -> None:
     here, s3 = written(3)
     body = s3.get_object(Bucket=BUCKET, Key=PREFIX + key(2))["Body"].read()
     s3.put_object(Bucket=BUCKET, Key=PREFIX + key(2), Body=body)
+    assert ("overwritten", "line 2") not in told(verdict(here))  # a moment later: clocks differ as much
+    s3.objects[BUCKET, PREFIX + key(2)][-1].modified += timedelta(minutes=2)
     assert ("overwritten", "line 2") in told(verdict(here))
     assert ("overwritten", key(2)) in told(verdict(here))
     s3.delete_object(Bucket=BUCKET, Key=PREFIX + key(3))
