@@ -81,7 +81,7 @@ def _copied(step: Instruction, contents: Contents, context: Path, made: Mapping[
         raise EngineError(f"Dockerfile:{step.line}: COPY takes at least one source and a target")
     at = posixpath.normpath(posixpath.join(contents.config.get("WorkingDir", "/"), target))
     # A slash at its end, or a dot, says that it is a folder.
-    target = at + "/" if target.endswith(("/", "/.")) or target == "." else at
+    target = at.rstrip("/") + "/" if target.endswith(("/", "/.")) or target == "." else at
     if "from" in step.flags:
         name = step.flags["from"].lower()
         if name not in made:
