@@ -6,6 +6,7 @@ Importing this package registers its operations with the AWS server.
 from local.aws_server.sagemaker import endpoint_operations as endpoint_operations
 from local.aws_server.sagemaker import invoke as invoke
 from local.aws_server.sagemaker import lifecycle as lifecycle
+from local.aws_server.sagemaker import lineage as lineage
 from local.aws_server.sagemaker import model_package_groups as model_package_groups
 from local.aws_server.sagemaker import model_packages as model_packages
 from local.aws_server.sagemaker import models as models

@@ -10,6 +10,7 @@ from local.aws_server.sagemaker.plane import require_arn
 KIND = "sagemaker:tags"
 OWN = (
     *("training-job", "processing-job", "model", "model-package", "model-package-group"),
+    *("artifact", "context", "action"),
     *("endpoint-config", "endpoint", "mlflow-tracking-server", "mlflow-app"),
 )
 MOST_TAGS = 50
