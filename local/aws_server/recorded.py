@@ -136,6 +136,12 @@ RECORDED: tuple[Recorded, ...] = (
         "no event is logged",
     ),
     Recorded(
+        "scheduler",
+        "schedule with `cron(…)`, or with another target than a function",
+        "the expression's form, the role and its trust policy",
+        "nothing is started",
+    ),
+    Recorded(
         "ecr",
         "pull-through cache rule",
         "prefix, upstream, the secret and its name, 50 rules",
