@@ -1,4 +1,4 @@
-"""The spend guard under the genuine engine: its code goes through the engine, the schedule starts it, nothing is left."""
+"""The spend guard under the genuine engine: its code goes through it, the schedule starts it, nothing is left."""
 
 import time
 from pathlib import Path
