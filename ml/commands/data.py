@@ -197,7 +197,7 @@ def _named(data: Iterable[str]) -> dict[str, Path]:
 
 def _of_spec(spec_file: Path) -> tuple[dict[str, Path], Path]:
     """The checked inputs of a job's spec that are on this machine, and its file of expectations."""
-    from ml.data.gate import checked_channels
+    from ml.data.load import checked_channels
     from ml.spec import load_spec
 
     spec = load_spec(spec_file)
@@ -232,7 +232,8 @@ def _validation_of(environment: Environment, name: str) -> str:
     from botocore.exceptions import ClientError
 
     from ml.aws import error_details
-    from ml.data.gate import SUFFIX, validation_uri
+    from ml.data.gate import validation_uri
+    from ml.data.request import SUFFIX
     from ml.targets.sagemaker import jobs
 
     sagemaker = environment.clients.client("sagemaker")

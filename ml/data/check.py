@@ -14,10 +14,11 @@ from typing import Any
 
 import pandas as pd
 
+from ml.data.checks import Check, percent
 from ml.data.expectations import Expectations
 from ml.data.findings import MASK, CheckResult, Finding
 from ml.data.statistics import summary
-from ml.data.suite import Check, Planned, percent, plan
+from ml.data.suite import Planned, plan
 from ml.data.tables import as_text
 
 _OF_THE_TABLE = ("rows", "columns")

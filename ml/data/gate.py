@@ -6,12 +6,9 @@ result says that the check passed and the files in its channels are, by SHA-256,
 """
 
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,48 +16,21 @@ from botocore.exceptions import ClientError
 
 from ml.aws import error_details
 from ml.commands.output import say
-from ml.data.expectations import Expectations
 from ml.data.findings import CheckResult, result_of
-from ml.data.load import load_expectations
+from ml.data.load import checked_channels, expectations_of
+from ml.data.request import checks_archive, expectations_document, processing_request
 from ml.environment import Environment, is_denied, readable_errors
-from ml.errors import MlError, SpecError
-from ml.identity import resource_tags
-from ml.images import platform_image, training_image
+from ml.errors import MlError
 from ml.ledger import creating
 from ml.records import RecordedInput
 from ml.spec import JobSpec
 from ml.targets.sagemaker.jobs import Pause
-from ml.targets.sagemaker.training import volume_key, vpc_config
 from platform_contract import PlatformContract
 
 CHANNEL = "data-validation"
 """The channel that brings the result to the training job; ml/driver/groundwork_data.py has the same word."""
 VARIABLE = "GROUNDWORK_VALIDATION"
-SUFFIX = "-data"
-"""After the training job's name: the name of the processing job that checked its data."""
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
-FOLDER = "validations"
-"""Under the team's artifact prefix: one folder a check, with result.json, report.html and the expectations."""
-_START = 'exec "$(command -v python3 || command -v python)" /opt/ml/processing/input/code/checks.zip "$@"'
-MODULES = (
-    "__init__.py",
-    "durations.py",
-    *(
-        f"data/{name}.py"
-        for name in (
-            "__init__",
-            "check",
-            "content",
-            "expectations",
-            "findings",
-            "job",
-            "report",
-            "statistics",
-            "suite",
-            "tables",
-        )
-    ),
-)
 _MOST_SHOWN = 20
 
 
@@ -91,25 +61,6 @@ class Validated:
     def variables(self) -> dict[str, str]:
         """What tells the training job that it must check, and against which result."""
         return {VARIABLE: self.digest}
-
-
-def checked_channels(spec: JobSpec) -> tuple[str, ...]:
-    """The inputs that a spec wants checked."""
-    assert spec.validation is not None
-    return spec.validation.channels or tuple(spec.inputs)
-
-
-def load_gate(spec: JobSpec, folder: Path) -> Expectations:
-    """The expectations that a spec names, found to fit its inputs. Raises SpecError."""
-    assert spec.validation is not None
-    file = folder / spec.validation.expectations
-    expectations = load_expectations(file)
-    channels = checked_channels(spec)
-    if expectations.leakage and (missing := [name for name in expectations.leakage.between if name not in channels]):
-        raise SpecError(
-            f"{file}: leakage.between: {missing[0]!r} is none of the inputs that are checked ({', '.join(channels)})"
-        )
-    return expectations
 
 
 def check_inputs(
@@ -152,8 +103,10 @@ def validated(
     digest and returns the folder's URI (`Uploads.content`). tell: takes lines of progress.
     Raises SpecError, and DataError where the data are not as expected or could not be checked.
     """
-    expectations = load_gate(spec, folder)
-    code = put_content("checks", {"checks.zip": checks_archive(), "expectations.json": _document(expectations)})
+    expectations = expectations_of(spec, folder)
+    code = put_content(
+        "checks", {"checks.zip": checks_archive(), "expectations.json": expectations_document(expectations)}
+    )
     request = processing_request(spec, contract, job, {name: channels[name] for name in checked_channels(spec)}, code)
     name, uri = request["ProcessingJobName"], _output(request)
     sagemaker = environment.clients.client("sagemaker")
@@ -191,55 +144,6 @@ def refusal(result: CheckResult, name: str, uri: str, environment: str) -> str:
     return "\n".join([*lines, f"Report: ml data report {name} --env {environment} ({uri}/report.html)"])
 
 
-def processing_request(
-    spec: JobSpec, contract: PlatformContract, job: str, channels: Mapping[str, str], code: str
-) -> dict[str, Any]:
-    """CreateProcessingJob's members
-    (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateProcessingJob.html)."""
-    assert spec.validation is not None
-    team, validation = contract.teams[spec.team], spec.validation
-    name = f"{job}{SUFFIX}"
-    cluster: dict[str, Any] = {
-        "InstanceCount": 1,
-        "InstanceType": validation.instance.type,
-        "VolumeSizeInGB": validation.instance.volume_gb,
-    }
-    if key := volume_key(contract, validation.instance.type):
-        cluster["VolumeKmsKeyId"] = key
-    output = {
-        "S3Uri": f"{team.artifact_uri}/{FOLDER}/{name}",
-        "LocalPath": "/opt/ml/processing/output",
-        "S3UploadMode": "EndOfJob",
-    }
-    request: dict[str, Any] = {
-        "ProcessingJobName": name,
-        "RoleArn": team.execution_role_arn,
-        "AppSpecification": {
-            "ImageUri": platform_image(validation.image, contract)
-            if validation.image
-            else training_image(spec, contract),
-            "ContainerEntrypoint": ["/bin/sh", "-c"],
-            # The channels' names are arguments: the shell sees them as "$@" alone.
-            "ContainerArguments": [_START, "checks", *channels],
-        },
-        "ProcessingInputs": [
-            _input("code", code),
-            *(_input(channel, uri) for channel, uri in channels.items()),
-        ],
-        "ProcessingOutputConfig": {
-            "Outputs": [{"OutputName": "result", "S3Output": output}],
-            "KmsKeyId": contract.storage.kms_key_arn,
-        },
-        "ProcessingResources": {"ClusterConfig": cluster},
-        "StoppingCondition": {"MaxRuntimeInSeconds": validation.max_runtime},
-        "Environment": {"AWS_DEFAULT_REGION": contract.platform.region, "PYTHONUNBUFFERED": "1"},
-        "Tags": [*resource_tags(contract, spec.team), {"Key": "groundwork:training-job", "Value": job}],
-    }
-    if contract.training.use_vpc:
-        request["NetworkConfig"] = {"VpcConfig": vpc_config(contract)}
-    return request
-
-
 def validation_uri(training_job: Mapping[str, Any]) -> str | None:
     """Where the result of a job's data validation lies, by DescribeTrainingJob's answer; None where it had none."""
     channels: list[dict[str, Any]] = training_job.get("InputDataConfig") or []
@@ -247,36 +151,6 @@ def validation_uri(training_job: Mapping[str, Any]) -> str | None:
         if channel["ChannelName"] == CHANNEL:
             return str(channel["DataSource"]["S3DataSource"]["S3Uri"])
     return None
-
-
-@cache
-def checks_archive() -> bytes:
-    """The modules that check, as an archive that Python runs: the same bytes for the same modules."""
-    root = Path(__file__).parents[1]
-    files = {f"ml/{name}": (root / name).read_bytes() for name in MODULES}
-    files["__main__.py"] = b"import sys\n\nfrom ml.data.job import run\n\nsys.exit(run())\n"
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in sorted(files.items()):
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
-    return buffer.getvalue()
-
-
-def _document(expectations: Expectations) -> bytes:
-    return expectations.model_dump_json(indent=1).encode()
-
-
-def _input(name: str, uri: str) -> dict[str, Any]:
-    return {
-        "InputName": name,
-        "S3Input": {
-            "S3Uri": uri,
-            "LocalPath": f"/opt/ml/processing/input/{name}",
-            "S3DataType": "S3Prefix",
-            "S3InputMode": "File",
-            "S3DataDistributionType": "FullyReplicated",
-        },
-    }
 
 
 def _output(request: Mapping[str, Any]) -> str:

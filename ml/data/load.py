@@ -1,6 +1,7 @@
 """Reading and writing `expectations.yaml`: every error at once, each with file, line and column."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import ValidationError
@@ -9,6 +10,9 @@ from ml.data.expectations import Expectations
 from ml.errors import SpecError
 from ml.spec.problems import dotted, problem
 from ml.spec.yaml_lines import load_located
+
+if TYPE_CHECKING:
+    from ml.spec import JobSpec
 
 FILE_NAME = "expectations.yaml"
 
@@ -24,6 +28,27 @@ def load_expectations(path: Path) -> Expectations:
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: cannot be read: {error}") from error
     return parse_expectations(text, str(path))
+
+
+def checked_channels(spec: "JobSpec") -> tuple[str, ...]:
+    """The inputs that a spec wants checked; none where it has no validation."""
+    if spec.validation is None:
+        return ()
+    return spec.validation.channels or tuple(spec.inputs)
+
+
+def expectations_of(spec: "JobSpec", folder: Path) -> Expectations:
+    """The expectations that a spec's validation names, found to fit its inputs. Raises SpecError."""
+    assert spec.validation is not None
+    file = folder / spec.validation.expectations
+    expectations = load_expectations(file)
+    channels = checked_channels(spec)
+    for name in expectations.leakage.between if expectations.leakage else ():
+        if name not in channels:
+            raise SpecError(
+                f"{file}: leakage.between: {name!r} is none of the inputs that are checked ({', '.join(channels)})"
+            )
+    return expectations
 
 
 def parse_expectations(text: str, name: str) -> Expectations:

@@ -14,9 +14,10 @@ from typing import Any
 
 import pandas as pd
 
+from ml.data.checks import Check, between, outside, percent
 from ml.data.expectations import Column, Expectations, instant
+from ml.data.suite_rows import row_checks
 from ml.data.tables import ISO_TIME, TypedTable, as_text, typed_table
-from ml.durations import written
 
 UNSEEN_SHARE = 0.01
 """Share that the reference is taken to have of all values that it did not have: a divergence from nothing is infinite
@@ -28,22 +29,6 @@ _TYPES = {
     "time": ("an ISO 8601 time", ISO_TIME, None),
     "text": ("text", None, None),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One thing that is checked.
-
-    kind: rows, columns, type, missing, range, outliers, values, pattern, drift, unique, duplicates, leakage, freshness.
-    column: None for a check of the whole table. expected: what has to hold, in words. expectation: what Great
-    Expectations checks; None for what these data cannot tell, and `instead` says why.
-    """
-
-    kind: str
-    column: str | None
-    expected: str
-    expectation: Any
-    instead: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +64,7 @@ def plan(
     checks = _table_checks(expectations, dataset, frame, columns, window=window)
     for name, column in there.items():
         checks += _column_checks(name, column, frame[name], table, beside)
-    checks += _row_checks(expectations, there, table, beside, now, earlier)
+    checks += row_checks(expectations, there, table, beside, now, earlier)
     whole = pd.concat([table.frame, pd.DataFrame(beside, index=frame.index)], axis=1) if beside else table.frame
     return Planned(as_read=frame, frame=whole, checks=checks)
 
@@ -137,11 +122,11 @@ def _column_checks(
         low, high = (instant(bound) for bound in column.range)
         add(
             "range",
-            _between(*(None if bound is None else as_text(bound) for bound in column.range)),
+            between(*(None if bound is None else as_text(bound) for bound in column.range)),
             gx.ExpectColumnValuesToBeBetween(column=typed, min_value=low, max_value=high),
         )
     if outliers := column.outliers:
-        words = _outside(outliers.below, outliers.above)
+        words = outside(outliers.below, outliers.above)
         add(
             "outliers",
             f"at most {percent(outliers.at_most)} {words}",
@@ -221,99 +206,3 @@ def _add_drift(add: Any, name: str, column: Column, series: pd.Series, beside: d
             bucketize_data=False,
         ),
     )
-
-
-def _row_checks(
-    expectations: Expectations,
-    columns: dict[str, Column],
-    table: TypedTable,
-    beside: dict[str, pd.Series],
-    now: datetime,
-    earlier: pd.DataFrame | None,
-) -> list[Check]:
-    gx = _gx()
-    checks: list[Check] = []
-    names = list(columns)
-    for group in expectations.unique:
-        if all(name in columns for name in group):
-            expectation: Any = (
-                gx.ExpectColumnValuesToBeUnique(column=group[0])
-                if len(group) == 1
-                else gx.ExpectCompoundColumnsToBeUnique(column_list=list(group))
-            )
-            checks.append(
-                Check(
-                    kind="unique",
-                    column=None,
-                    expected=f"no two rows share {', '.join(group)}",
-                    expectation=expectation,
-                )
-            )
-    if expectations.duplicates is not None and len(names) > 1:
-        share = expectations.duplicates
-        checks.append(
-            Check(
-                kind="duplicates",
-                column=None,
-                expected=f"at most {percent(share)} of the rows are there more than once"
-                if share
-                else "no row is there more than once",
-                expectation=gx.ExpectCompoundColumnsToBeUnique(column_list=names, mostly=1 - share),
-            )
-        )
-    if expectations.leakage and earlier is not None:
-        first, second = expectations.leakage.between
-        key = [name for name in expectations.leakage.key or names if name in columns and name in earlier]
-        beside["§ leaks"] = _is_in(table.frame[key], earlier[key])
-        by = f" (by {', '.join(expectations.leakage.key)})" if expectations.leakage.key else ""
-        checks.append(
-            Check(
-                kind="leakage",
-                column=None,
-                expected=f"at most {percent(expectations.leakage.at_most)} of the rows of {second} are in {first}{by}"
-                if expectations.leakage.at_most
-                else f"no row of {second} is in {first}{by}",
-                expectation=gx.ExpectColumnValuesToBeInSet(
-                    column="§ leaks", value_set=[False], mostly=1 - expectations.leakage.at_most
-                ),
-            )
-        )
-    if (fresh := expectations.freshness) and fresh.column in columns:
-        checks.append(
-            Check(
-                kind="freshness",
-                column=fresh.column,
-                expected=f"newest not older than {written(fresh.at_most)} on {now:%Y-%m-%d %H:%M} UTC",
-                expectation=gx.ExpectColumnMaxToBeBetween(
-                    column=table.typed[fresh.column], min_value=now.timestamp() - fresh.at_most
-                ),
-            )
-        )
-    return checks
-
-
-def _is_in(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
-    """Which rows are among the others, by the text of their values: what is 1 in one file may be 1.0 in another."""
-    return _row_digests(rows).isin(set(_row_digests(others)))
-
-
-def _row_digests(rows: pd.DataFrame) -> pd.Series:
-    # Missing is equal to missing, and to nothing else.
-    text = {name: rows[name].map(as_text).where(rows[name].notna(), "\0") for name in rows}
-    return pd.util.hash_pandas_object(pd.DataFrame(text, index=rows.index), index=False)
-
-
-def percent(share: float) -> str:
-    """A share as people read it: 0.1%, 12%, never 0% for what is not none."""
-    return f"{100 * share:.3g}%"
-
-
-def _between(low: str | None, high: str | None) -> str:
-    if low is None:
-        return f"at most {high}"
-    return f"at least {low}" if high is None else f"from {low} to {high}"
-
-
-def _outside(low: float | None, high: float | None) -> str:
-    parts = [f"below {low:g}"] if low is not None else []
-    return " or ".join([*parts, *([f"above {high:g}"] if high is not None else [])])

@@ -49,6 +49,10 @@ def parse_spec(text: str, name: str, folder: Path) -> JobSpec:
     if spec is None or problems:
         lines = [f"{name}:{place.line}:{place.column}: {text}" for place, text in sorted(problems)]
         raise SpecError("\n".join(lines))
+    if spec.validation:
+        from ml.data.load import expectations_of
+
+        expectations_of(spec, folder)
     return spec
 
 
@@ -67,6 +71,9 @@ def _missing_files(spec: JobSpec, folder: Path) -> list[tuple[tuple[str | int, .
             missing.append(((field,), f"{field}: no file {value!r} in source_dir {spec.source_dir!r}{hint}"))
     if not spec.entry_point.endswith((".py", ".sh")):
         missing.append((("entry_point",), f"entry_point: {spec.entry_point!r} is neither a .py nor a .sh file"))
+    if spec.validation and not (folder / spec.validation.expectations).is_file():
+        text = f"validation.expectations: no file {spec.validation.expectations!r} beside the spec"
+        missing.append((("validation", "expectations"), f"{text}; `ml data infer` drafts one"))
     for name, channel in spec.inputs.items():
         if channel.is_local and not (folder / channel.source).exists():
             missing.append((("inputs", name), f"inputs.{name}: nothing at {channel.source!r} beside the spec"))

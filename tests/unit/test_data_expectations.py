@@ -122,6 +122,26 @@ def test_a_spec_whose_data_cannot_be_checked_is_refused(fields: str, words: str,
 
 def test_a_specs_validation_has_sensible_defaults(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("")
+    (tmp_path / "expectations.yaml").write_text("columns: {a: {type: text}}")
     validation: Any = parse_spec(SPEC + "inputs: {train: x}\nvalidation: {}", "job.yaml", tmp_path).validation
     assert validation.expectations == "expectations.yaml"
     assert (validation.instance.type, validation.max_runtime) == ("ml.m5.large", 3600)
+
+
+@pytest.mark.parametrize(
+    ("expectations", "words"),
+    [
+        (None, "job.yaml:6:13: validation.expectations: no file 'expectations.yaml' beside the spec"),
+        ("columns: {a: {type: txt}}", "expectations.yaml:1:21: columns.a.type"),
+        ("columns: {a: {type: text}}\nleakage: {between: [train, test]}", "'test' is none of the inputs"),
+    ],
+)
+def test_mistakes_in_the_expectations_are_found_with_the_spec(
+    expectations: str | None, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "train.py").write_text("")
+    if expectations is not None:
+        (tmp_path / "expectations.yaml").write_text(expectations)
+    with pytest.raises(SpecError) as raised:
+        parse_spec(SPEC + "inputs: {train: x}\nvalidation: {}", "job.yaml", tmp_path)
+    assert words in str(raised.value)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ml.data import gate
+from ml.data import request as job_request
 from ml.data.content import folder_content, version_of
 from ml.data.findings import CheckResult, Finding
 from ml.data.version import data_version, local_version, relative_name
@@ -35,7 +36,9 @@ def spec(**fields: Any) -> JobSpec:
 
 def request(**fields: Any) -> dict[str, Any]:
     uris = {"train": "s3://data/teams/research/a", "te.st": "s3://data/teams/research/b"}
-    return gate.processing_request(spec(**fields), contract(), JOB, uris, "s3://artifacts/teams/research/checks/1/")
+    return job_request.processing_request(
+        spec(**fields), contract(), JOB, uris, "s3://artifacts/teams/research/checks/1/"
+    )
 
 
 def test_the_check_is_a_processing_job_of_the_team_named_after_the_training_job() -> None:
@@ -69,12 +72,12 @@ def test_channel_names_reach_the_shell_as_arguments_alone() -> None:
 
 
 def test_the_archive_of_checks_has_every_module_that_it_imports_and_the_same_bytes_each_time(tmp_path: Path) -> None:
-    content = gate.checks_archive()
-    gate.checks_archive.cache_clear()
-    assert gate.checks_archive() == content
+    content = job_request.checks_archive()
+    job_request.checks_archive.cache_clear()
+    assert job_request.checks_archive() == content
     (tmp_path / "checks.zip").write_bytes(content)
     # The archive comes first, as in the job: what it lacks is not found elsewhere.
-    modules = [name.removesuffix(".py").replace("/", ".") for name in gate.MODULES if "__init__" not in name]
+    modules = [name.removesuffix(".py").replace("/", ".") for name in job_request.MODULES if "__init__" not in name]
     imports = ", ".join(f"ml.{module}" for module in modules)
     code = f"import sys; sys.path.insert(0, 'checks.zip'); import {imports}; import ml; print(ml.__file__)"
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
