@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from ml.errors import SpecError
+from ml.images.registry import purpose_of
+from platform_contract import PlatformContract
 
 FILE = "images.lock"
 
@@ -30,6 +32,13 @@ def read_lock(folder: Path) -> dict[str, dict[str, str]]:
 def locked_digest(folder: Path, environment: str, image: str) -> str | None:
     """Digest that the lock of a folder has for `REPOSITORY:TAG` in an environment."""
     return read_lock(folder).get(environment, {}).get(image)
+
+
+def locked_image(folder: Path, environment: str, contract: PlatformContract, uri: str) -> str:
+    """A URI of the platform's registry by the digest that the lock of a folder has for it; others as they are."""
+    place = purpose_of(contract, uri)
+    digest = locked_digest(folder, environment, ":".join(place)) if place else None
+    return f"{uri.rpartition(':')[0]}@{digest}" if digest else uri
 
 
 def write_lock(folder: Path, environment: str, image: str, digest: str) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from ml.errors import MlError, NotFoundError, SpecError
 from ml.images import platform_image
 from ml.images.context import BUILT_IN, check_bases, read_context
-from ml.images.lock import locked_digest, write_lock
+from ml.images.lock import locked_digest, locked_image, write_lock
 from ml.images.registry import MissingImageError, released
 from ml.targets.sagemaker.endpoint_log import keep_for_a_while
 from tests.unit.memory_images import MemoryLogs, MemoryRegistry, digest_of
@@ -63,6 +63,13 @@ def test_a_lock_has_a_digest_for_each_environment(tmp_path: Path):
     assert json.loads(file.read_text()) == {"dev": {"serving:1": "sha256:1"}, "prod": {"serving:1": "sha256:2"}}
     assert locked_digest(tmp_path, "dev", "serving:1") == "sha256:1"
     assert locked_digest(tmp_path, "local", "serving:1") is None
+
+
+def test_a_job_trains_in_the_image_that_the_lock_says(tmp_path: Path):
+    write_lock(tmp_path, "dev", "training:1", "sha256:ab")
+    assert locked_image(tmp_path, "dev", contract(), f"{REGISTRY}/training:1") == f"{REGISTRY}/training@sha256:ab"
+    for other in (f"{REGISTRY}/training:2", f"{REGISTRY}/training@sha256:cd", "somebody/else:1"):
+        assert locked_image(tmp_path, "dev", contract(), other) == other
 
 
 def test_a_lock_of_another_form_is_named(tmp_path: Path):

@@ -15,6 +15,7 @@ from ml.environment import Environment, is_denied, readable_errors
 from ml.errors import MlError
 from ml.identity import resource_tags
 from ml.images import training_image
+from ml.images.lock import locked_image
 from ml.packaging.inputs import read_input
 from ml.packaging.source import pack_source
 from ml.plan.cost import MAX_COST_TAG, Cost, job_cost
@@ -58,6 +59,8 @@ def submit(spec: JobSpec, folder: Path, environment: Environment) -> SubmittedJo
     contract = environment.for_team(spec.team)
     team = contract.teams[spec.team]
     request = job_request(spec, contract, job_name(spec))
+    algorithm: dict[str, Any] = request["AlgorithmSpecification"]
+    algorithm["TrainingImage"] = locked_image(folder, environment.name, contract, algorithm["TrainingImage"])
     package = pack_source(folder / spec.source_dir, spec.exclude)
     with readable_errors(environment):
         uploads = Uploads(environment.clients.client("s3"), team.artifact_uri, environment.profile)
