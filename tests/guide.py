@@ -6,6 +6,26 @@ from pathlib import Path
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _DONE = "@@ block done:"
+_UNTIL_CTRL_C = ("ml board ",)
+"""Commands that show something in a browser until the reader presses Ctrl-C."""
+_CTRL_C = """\
+until_ctrl_c() { # runs a command until it has said an address, asks for that page, and presses Ctrl-C
+    local said address
+    said=$(mktemp)
+    set -m # without job control a command in the background would not hear of Ctrl-C
+    "$@" >"$said" 2>&1 &
+    set +m
+    for _ in $(seq 1200); do
+        if grep -q http:// "$said" || ! kill -0 $! 2>/dev/null; then break; fi
+        sleep 0.1
+    done
+    cat "$said"
+    address=$(grep -om1 'http://[^ ]*' "$said")
+    curl --silent --show-error --fail --output /dev/null "$address"
+    kill -INT $!
+    wait $! || [ $? -eq 130 ]
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -35,8 +55,13 @@ def commands(page: Path) -> list[Block]:
 def as_script(typed: list[Block]) -> str:
     """A shell script that runs the blocks one after another, ends at the first that fails, and says after each that it
     is done. Variables and the folder carry over, as in the reader's shell."""
-    parts = [f"{block.text.rstrip()}\necho '{_DONE} {block.line}'" for block in typed]
-    return "set -euo pipefail\n" + "\n".join(parts) + "\n"
+    parts = [f"{_typed(block.text)}\necho '{_DONE} {block.line}'" for block in typed]
+    return f"set -euo pipefail\n{_CTRL_C}" + "\n".join(parts) + "\n"
+
+
+def _typed(text: str) -> str:
+    lines = text.rstrip().splitlines()
+    return "\n".join(f"until_ctrl_c {line}" if line.startswith(_UNTIL_CTRL_C) else line for line in lines)
 
 
 def outputs(printed: str, typed: list[Block]) -> dict[int, str]:

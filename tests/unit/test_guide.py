@@ -45,3 +45,24 @@ def test_blocks_run_in_one_shell_and_the_one_that_fails_is_known() -> None:
     done = subprocess.run(["bash", "-c", as_script(typed)], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert outputs(done.stdout, typed) == {4: "", 8: "here\n"}
+
+
+def test_what_runs_until_ctrl_c_is_asked_for_its_page_and_ended(tmp_path: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    (tmp_path / "ml").write_text(
+        f"#!{sys.executable}\n"
+        "import http.server\n"
+        "server = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)\n"
+        "print(f'Open http://127.0.0.1:{server.server_port}/ until Ctrl-C', flush=True)\n"
+        "try:\n    server.serve_forever()\nexcept KeyboardInterrupt:\n    print('ended')\n"
+    )
+    (tmp_path / "ml").chmod(0o755)
+    typed = blocks("```bash\nml board a/1\n```\n```bash\necho on\n```\n")
+    variables = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", as_script(typed)], env=variables, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Open http://" in done.stdout
+    assert outputs(done.stdout, typed)[5] == "on\n"
