@@ -45,11 +45,12 @@ def prepared(server: RecordsServer, folder: Path, act: str, run: int) -> None:
     """What an act finds: an endpoint to change, one to take down, something to collect."""
     team = f"act-{act.replace('_', '-')}"
 
+    name = {"change": f"{team}-kept", "take_down": f"{team}-down-{run}", "collect": f"{team}-new-{run}"}.get(act)
+    if name is None or (act != "take_down" and run > 1):
+        return
+
     def prepare() -> None:
         life = Life(folder, team, run, 0, MODELS[0])
-        name = {"change": f"{team}-kept", "take_down": f"{team}-down-{run}", "collect": f"{team}-new-{run}"}.get(act)
-        if name is None or (act != "take_down" and run > 1):
-            return
         expires = timedelta(0) if act == "collect" else None
         endpoints.deploy(life.environment, life.contract, life.target(name, expires))
         life.in_service(name)
@@ -82,8 +83,8 @@ def after(server: RecordsServer, folder: Path, act: str) -> dict[str, Any]:
     team = f"act-{act.replace('_', '-')}"
 
     def look() -> dict[str, Any]:
-        before = Life(folder, team, 0, 0, MODELS[0]).verdict().document()
         life = Life(folder, team, 0, 0, MODELS[0])
+        before = life.verdict().document()
         life.collect()
         found = {"before": before, "after": life.verdict().document(), "left": life.left()}
         return found | {"jobs": life.jobs(), "submitted": life.submitted()}
