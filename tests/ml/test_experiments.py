@@ -280,3 +280,16 @@ def test_a_shell_scripts_metrics_are_found_and_what_it_calls_is_in_the_same_run(
     (run,) = runs_of(platform, result.stdout.splitlines()[3].split()[0])
     assert result.stdout.splitlines()[:3] == ["loss=0.5", run.info.run_id, "loss=0.25"]
     assert run.data.metrics["loss"] == 0.25
+
+
+def test_a_model_leads_to_the_run_that_made_it(platform: Platform, job: JobFolder) -> None:
+    script = "import os, pathlib\npathlib.Path(os.environ['SM_MODEL_DIR'], 'MLmodel').write_text('flavors: {}')\n"
+    spec = job(script + "print('loss=0.5')\n", name="tiny", register="tiny", metrics={"loss": "loss=([0-9.]+)"})
+    name = platform.ml_json("train", spec, "--env", "local", "-y")["name"]
+    (version,) = platform.ml_json("models", "tiny", "--env", "local")
+    (run,) = runs_of(platform, name)
+    assert version["run_id"] == run.info.run_id
+    assert version["metrics"]["loss"] == 0.5
+    found = platform.ml_json("compare", "tiny/1", name, "--env", "local")
+    assert [one["name"] for one in found["runs"]] == [name, name]
+    assert found["alike"]
