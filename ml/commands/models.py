@@ -3,22 +3,25 @@
 from pathlib import Path
 
 from ml.commands.output import Format, numbers, print_json, table
-from ml.environment import open_environment, readable_errors
+from ml.environment import Environment, open_environment, readable_errors
 from ml.errors import ExitCode, NotFoundError
+from ml.packaging.inputs import read_input
 from ml.packaging.source import pack_source
-from ml.spec import load_spec
+from ml.records import read_record
+from ml.spec import JobSpec, load_spec
+from ml.spec.model import as_text
 from ml.targets.sagemaker import endpoints
-from ml.tracking import list_versions
+from ml.tracking import ModelVersion, list_versions
 
 
 def models(name: str | None, *, env: str | None, output: Format, limit: int, made_by: Path | None = None) -> ExitCode:
     """Versions in the registry, each with its job, its metrics and the endpoints that serve it."""
-    code = _code(made_by) if made_by else None
+    spec = load_spec(made_by) if made_by else None
     environment = open_environment(env)
     contract = environment.platform
     versions = list_versions(environment, contract.tracking.uri, name, limit)
-    if made_by:
-        versions = [one for one in versions if one.code == code]
+    if spec and made_by:
+        versions = _made_by(environment, spec, made_by.parent, versions)
         if not versions:
             raise NotFoundError(f"No version was trained by {made_by} and the files beside it as they are now.")
     with readable_errors(environment):
@@ -36,7 +39,8 @@ def models(name: str | None, *, env: str | None, output: Format, limit: int, mad
             one.created.replace("T", " ").removesuffix("+00:00"),
             one.job or "",
             ", ".join(served.get(one.job or "", [])),
-            numbers(one.metrics),
+            # How busy the machine was says nothing about the model.
+            numbers({name: value for name, value in one.metrics.items() if not name.startswith("system/")}),
         )
         for one in versions
     ]
@@ -45,7 +49,21 @@ def models(name: str | None, *, env: str | None, output: Format, limit: int, mad
     return ExitCode.OK
 
 
-def _code(spec_file: Path) -> str:
-    """The digest that `ml train` would give the source now."""
-    spec = load_spec(spec_file)
-    return pack_source(spec_file.parent / spec.source_dir, spec.exclude).digest
+def _made_by(environment: Environment, spec: JobSpec, folder: Path, versions: list[ModelVersion]) -> list[ModelVersion]:
+    """Versions whose run had this source, these hyperparameters and, of inputs on this machine, this content."""
+    code = pack_source(folder / spec.source_dir, spec.exclude).digest
+    alike = [one for one in versions if one.code == code and one.team == spec.team and one.job]
+    if not alike:
+        return []
+    contract = environment.for_team(spec.team)
+    parameters = {name: as_text(value) for name, value in spec.hyperparameters.items()}
+    data = {
+        name: read_input(folder / channel.source).digest for name, channel in spec.inputs.items() if channel.is_local
+    }
+    found: list[ModelVersion] = []
+    for one in alike:
+        record = read_record(environment, contract, spec.team, one.job or "")
+        versions_read = {name: record.inputs[name].version for name in data if name in record.inputs}
+        if record.request["HyperParameters"] == parameters and versions_read == data:
+            found.append(one)
+    return found
