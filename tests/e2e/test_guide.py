@@ -34,6 +34,26 @@ def test_the_guides_model_answers_about_each_row(printed: dict[str, str]) -> Non
     assert len(re.findall(r"^[\d.]+ [\d.]+$", answer, re.MULTILINE)) == 5
 
 
+def test_the_guides_second_version_is_refused_by_how_much_it_is_worse(printed: dict[str, str]) -> None:
+    [refusal] = [text for first, text in printed.items() if first.startswith("ml promote loan-decisions/2")]
+    assert re.search(
+        r"REFUSED +metric accuracy: .* worse than the champion, version 1, .* by [\d.]+ to [\d.]+", refusal
+    )
+
+
+def test_the_guides_first_version_is_whole_from_its_commit_to_its_card(
+    platform: Platform, printed: dict[str, str]
+) -> None:
+    [answer] = [text for first, text in printed.items() if first.startswith("ml audit log")]
+    assert "The audit log of research is whole" in answer
+    assert re.search(r"^from commit +[0-9a-f]{40}$", answer, re.MULTILINE), (
+        "the project had changes that git does not have"
+    )
+    card = (platform.checkout.folder.parent / "loans" / "card.html").read_text()
+    assert "loan-decisions version 1" in card
+    assert "black or Hispanic" in card
+
+
 def test_the_guide_leaves_nothing_in_the_checkout_that_git_would_see(
     platform: Platform, printed: dict[str, str]
 ) -> None:
