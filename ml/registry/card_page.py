@@ -17,6 +17,7 @@ body { font: 15px/1.55 system-ui, sans-serif; color: var(--text); background: va
 h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
 .chips { margin: .6rem 0 1.2rem; display: flex; flex-wrap: wrap; gap: .4rem; }
 .chip { border: 1px solid var(--line); border-radius: 1rem; padding: .05rem .7rem; font-size: .9rem; }
+.good, .bad { white-space: nowrap; }
 .good { color: var(--good); } .bad { color: var(--bad); } .quiet { color: var(--quiet); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .9rem .35rem 0;
