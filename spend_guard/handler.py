@@ -6,12 +6,15 @@ import os
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from spend_guard.look import Clients, look
 
 logging.getLogger("spend_guard").setLevel(logging.INFO)
 _SESSION = boto3.Session()
-_CLIENTS = Clients(*(_SESSION.client(service) for service in ("ssm", "s3", "sagemaker")))  # pyright: ignore
+_PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8})
+"""A month may have thousands of jobs, and SageMaker throttles whoever asks for them in a row."""
+_CLIENTS = Clients(*(_SESSION.client(service, config=_PATIENT) for service in ("ssm", "s3", "sagemaker")))  # pyright: ignore
 """Made once an execution environment, which serves many looks."""
 
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from prices import Machines
 
 MAX_COST_TAG = "groundwork:max-cost-usd"
@@ -27,6 +29,7 @@ class Job:
     created, started, ended: UTC; None where that has not been yet.
     billable_s: seconds that are charged for it so far, from its start. running: not ended, and nobody has asked it to.
     max_runtime_s: when SageMaker itself stops it. max_cost_usd: its own limit, None without one.
+    settled: it has ended and nothing more is charged: its machines do not wait for another job (a warm pool).
     """
 
     kind: str
@@ -41,6 +44,7 @@ class Job:
     running: bool
     max_runtime_s: int
     max_cost_usd: Decimal | None
+    settled: bool = False
 
     def billable_since(self, moment: datetime) -> float:
         """Seconds that are charged from a moment on: the part of its life that lies after it."""
@@ -120,22 +124,31 @@ def describe(sagemaker: Any, kind: Kind, name: str) -> Job:
         ended=ended if status not in RUNNING else None,
         billable_s=_billable(answer, started, ended if status not in RUNNING else None),
         running=status == "InProgress",
-        max_runtime_s=_inside(answer, "StoppingCondition", "MaxRuntimeInSeconds") or DEFAULT_MAX_RUNTIME_S,
+        max_runtime_s=_inside(answer, "StoppingCondition").get("MaxRuntimeInSeconds") or DEFAULT_MAX_RUNTIME_S,
         max_cost_usd=_own_limit(sagemaker, arn) if status == "InProgress" else None,
+        settled=status not in RUNNING and _inside(answer, "WarmPoolStatus").get("Status") != "Available",
     )
 
 
-def stop(sagemaker: Any, job: Job, reason: str) -> None:
-    """Write on the job why, and stop it: in this order, so that a stopped job always says so."""
+def stop(sagemaker: Any, job: Job, reason: str) -> str:
+    """Write on the job why, and stop it: in this order, so that a stopped job says so from the first moment.
+
+    A job that takes no tag (it may have fifty already) is stopped all the same. Why it has none, else empty.
+    """
     kind = next(one for one in KINDS if one.word == job.kind)
-    sagemaker.add_tags(ResourceArn=job.arn, Tags=[{"Key": STOPPED_TAG, "Value": reason[:256]}])
+    untold = ""
+    try:
+        sagemaker.add_tags(ResourceArn=job.arn, Tags=[{"Key": STOPPED_TAG, "Value": reason[:256]}])
+    except ClientError as error:
+        untold = str(error)
     getattr(sagemaker, kind.call("stop"))(**{f"{kind.prefix}Name": job.name})
+    return untold
 
 
 def _billable(answer: Mapping[str, Any], started: datetime | None, ended: datetime | None) -> float:
     """Seconds for which each machine is charged: SageMaker's own number once it has one (less than the job's time on
     spare capacity), the time since the start until then; a warm pool is charged while it waits."""
-    warm = _inside(answer, "WarmPoolStatus", "ResourceRetainedBillableTimeInSeconds")
+    warm = float(_inside(answer, "WarmPoolStatus").get("ResourceRetainedBillableTimeInSeconds") or 0)
     if ended is not None and answer.get("BillableTimeInSeconds") is not None:
         return float(answer["BillableTimeInSeconds"]) + warm
     if started is None:
@@ -143,10 +156,9 @@ def _billable(answer: Mapping[str, Any], started: datetime | None, ended: dateti
     return ((ended or datetime.now(UTC)) - started).total_seconds() + warm
 
 
-def _inside(answer: Mapping[str, Any], structure: str, member: str) -> int:
-    """A number inside a structure that may not be there; 0 then."""
-    found: Mapping[str, Any] = answer.get(structure) or {}
-    return int(found.get(member) or 0)
+def _inside(answer: Mapping[str, Any], structure: str) -> Mapping[str, Any]:
+    """A structure of an answer; an empty one where it is not there."""
+    return answer.get(structure) or {}
 
 
 def _own_limit(sagemaker: Any, arn: str) -> Decimal | None:

@@ -18,6 +18,8 @@ from spend_guard.decisions import Account, Priced, Stop, Team, account, by_team
 from spend_guard.endpoints import Endpoint, Metered, endpoints
 
 logger = logging.getLogger("spend_guard")
+ENDED_BY_ITSELF = frozenset({"ValidationException", "ResourceNotFound"})
+"""What SageMaker answers to the stop of a job that has ended meanwhile, or is gone."""
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,14 @@ def _stop(clients: Clients, team: Team, one: Stop, now: datetime) -> list[str]:
     """Stops a job and writes an event beside the team's ledger. What has just ended by itself is no failure."""
     logger.warning(json.dumps({"stopping": one.job.name, "team": team.name, "because": one.reason}))
     try:
-        jobs.stop(clients.sagemaker, one.job, one.reason)
+        untold = jobs.stop(clients.sagemaker, one.job, one.reason)
     except ClientError as error:
-        if "status" in str(error) or "ValidationException" in str(error):
+        if error.response["Error"]["Code"] in ENDED_BY_ITSELF:  # pyright: ignore
             logger.warning("%s was not stopped: %s", one.job.name, error)
             return []
         return [f"{one.job.name}: {error}"]
+    if untold:
+        logger.warning("%s has no tag that says why it was stopped: %s", one.job.name, untold)
     event = {
         "kind": one.job.kind,
         "name": one.job.name,
@@ -176,7 +180,7 @@ def _tell(s3: Any, seen: Account, now: datetime, month: str) -> None:
 
 def _remember(known: memory.Memory, team: str, seen: Iterable[Priced], month: datetime) -> None:
     for one in seen:
-        if one.job.ended is not None:
+        if one.job.settled:
             usd = one.spent_since(month) if one.price else None
             known.ended[one.job.arn] = memory.Ended(team, one.job.name, usd)
 

@@ -5,11 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from prices import Machines, UnknownPriceError, job_price
 from spend_guard.decisions import Account, Priced, Team, account, by_team
 from spend_guard.endpoints import Metered
-from spend_guard.jobs import KINDS, Job
+from spend_guard.jobs import KINDS, Job, stop
 
 pytestmark = pytest.mark.unit
 MONTH = datetime(2026, 11, 1, tzinfo=UTC)
@@ -52,7 +53,7 @@ def seen(team: Team, *jobs: Job, **fields: Any) -> Account:
 
 
 def stopped(account: Account) -> dict[str, str]:
-    return {stop.job.name: stop.reason for stop in account.stops}
+    return {one.job.name: one.reason for one in account.stops}
 
 
 def test_a_job_within_its_own_limit_and_the_budget_goes_on() -> None:
@@ -163,6 +164,25 @@ def test_reasons_are_made_of_characters_that_a_tag_takes() -> None:
         *seen(FREE, job(machines=(Machines("ml.x9.large"),), max_cost_usd=Decimal(1))).stops,
     ]
     assert len(found) == 3
-    for stop in found:
+    for one in found:
         # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Tag.html
-        assert re.fullmatch(r"[\w\s.:/=+\-@]{1,256}", stop.reason), stop.reason
+        assert re.fullmatch(r"[\w\s.:/=+\-@]{1,256}", one.reason), one.reason
+
+
+class FakeSageMaker:
+    """Notes what is called; a tag is refused."""
+
+    def __init__(self) -> None:
+        self.stopped: list[str] = []
+
+    def add_tags(self, **_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ResourceLimitExceeded", "Message": "50 tags"}}, "AddTags")
+
+    def stop_training_job(self, **members: Any) -> None:
+        self.stopped.append(members["TrainingJobName"])
+
+
+def test_a_job_that_takes_no_more_tags_is_stopped_all_the_same() -> None:
+    sagemaker = FakeSageMaker()
+    assert "50 tags" in stop(sagemaker, job(), "because")
+    assert sagemaker.stopped == ["a"]
