@@ -7,6 +7,8 @@ from components.iam import Statement, allow, document, unscoped
 from components.training_policy import file_access, tracking_access
 
 JOB_KINDS = ("training-job", "processing-job", "transform-job", "hyper-parameter-tuning-job", "pipeline")
+OWN_LOG_GROUPS = ("TrainingJobs", "ProcessingJobs")
+"""Log groups that all teams' jobs share, below /aws/sagemaker/: members read their own streams."""
 SERVING_KINDS = ("model", "endpoint", "endpoint-config")
 
 
@@ -136,12 +138,15 @@ def submit_policy(
         allow(
             "FindLogs",
             ["logs:DescribeLogStreams"],
-            [f"{logs}/TrainingJobs", f"{logs}/TrainingJobs:*", f"{logs}/Endpoints/{team}-*"],
+            [
+                *(f"{logs}/{group}{streams}" for group in OWN_LOG_GROUPS for streams in ("", ":*")),
+                f"{logs}/Endpoints/{team}-*",
+            ],
         ),
         allow(
             "ReadLogs",
             ["logs:FilterLogEvents", "logs:GetLogEvents"],
-            [f"{logs}/TrainingJobs:log-stream:{team}-*", f"{logs}/Endpoints/{team}-*"],
+            [*(f"{logs}/{group}:log-stream:{team}-*" for group in OWN_LOG_GROUPS), f"{logs}/Endpoints/{team}-*"],
         ),
         # SageMaker makes an endpoint's group with its first line, and then keeps every line for ever: `ml deploy` makes
         # it before, with an end.

@@ -324,6 +324,7 @@ CASES = [
                 f"{ROLES}/{PREFIX}-{TEAM}-execution",
                 {"iam:PassedToService": "sagemaker.amazonaws.com"},
             ),
+            Request("logs:GetLogEvents", f"{LOGS}:/aws/sagemaker/ProcessingJobs:log-stream:{TEAM}-1"),
         ],
         must_not=[
             *OTHERS_FILES,
@@ -350,6 +351,7 @@ CASES = [
             ),
             Request("ssm:PutParameter", f"{PARAMETERS}/groundwork/prod/contract/platform"),
             Request("logs:GetLogEvents", f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:ranking-1"),
+            Request("logs:GetLogEvents", f"{LOGS}:/aws/sagemaker/ProcessingJobs:log-stream:ranking-1"),
         ],
     ),
     RoleCase(
