@@ -4,7 +4,7 @@ Needs pandas and Great Expectations; runs in the job that checks the data too.
 """
 
 # Pandas and Great Expectations come without types that pyright can use.
-# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportPrivateImportUsage=false
 
 from datetime import datetime
 from typing import Any
