@@ -14,6 +14,7 @@ import pytest
 from ml import checkpoints as module
 from ml.checkpoints import Checkpoints
 from ml.commands.experiments import as_text
+from ml.data.version import DataVersion
 from ml.errors import MlError, NotFoundError
 from ml.experiments.board import Logs
 from ml.experiments.compare import compare, packages_of, source_changes
@@ -23,7 +24,7 @@ from ml.packaging.git import git_state, without_credentials
 from ml.packaging.source import pack_source
 from ml.records import RecordedCode, RecordedImage, RecordedInput, RunRecord, read_record, write_record
 from ml.targets.sagemaker.jobs import JobState
-from ml.targets.sagemaker.recording import image_digest
+from ml.targets.sagemaker.recording import MOST_READ_BYTES, MOST_READ_FILES, image_digest, with_versions
 from tests.unit.memory_s3 import MemoryS3, environment, refusal
 from tests.unit.ml_contract import REGISTRY, contract
 
@@ -362,3 +363,33 @@ def test_a_run_whose_image_is_gone_cannot_be_run_as_it_was(digest: str, same: bo
     checks = {check.about: check for check in check_ingredients(where, contract(), record(image=image), None)}
     assert checks["image"].same is same
     assert checks["code"].same is False  # nor is its code there
+
+
+@pytest.mark.parametrize(
+    ("files", "size", "known"), [(1, 10, True), (2, MOST_READ_BYTES, False), (MOST_READ_FILES + 1, 1, False)]
+)
+def test_the_version_of_data_is_found_out_before_the_job_where_they_are_few_and_small(
+    files: int, size: int, known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Listing:
+        def get_paginator(self, _: str) -> Any:
+            return self
+
+        def paginate(self, **_: Any) -> Any:
+            yield {"Contents": [{"Key": f"rows/{number}", "Size": size} for number in range(files)]}
+
+    found = DataVersion(uri="s3://data/rows", digest="d" * 64, objects=())
+    monkeypatch.setattr("ml.data.version.data_version", lambda *_: found)
+    inputs = {"rows": RecordedInput(uri="s3://data/rows"), "local": RecordedInput(uri="s3://a/b", version="known")}
+    made = with_versions(environment({"s3": Listing()}), inputs)
+    assert made["rows"].version == ("d" * 64 if known else None)
+    assert made["local"] == inputs["local"]
+
+
+def test_data_that_the_submitter_may_not_see_have_no_version_and_stop_nothing() -> None:
+    class Closed:
+        def get_paginator(self, _: str) -> Any:
+            raise refusal("AccessDenied", 403, "ListObjectsV2")
+
+    inputs = {"rows": RecordedInput(uri="s3://data/rows")}
+    assert with_versions(environment({"s3": Closed()}), inputs) == inputs

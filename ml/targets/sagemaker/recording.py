@@ -17,8 +17,9 @@ from ml.spec import JobSpec
 from platform_contract import PlatformContract
 
 MOST_READ_BYTES = 64 * 2**20
+MOST_READ_FILES = 200
 """Data whose version is found out before the job is sent: finding it may mean reading all of it once from here. The
-version of larger data the job itself finds out (`ml/driver/groundwork_run.py`)."""
+version of more data the job itself finds out (`ml/driver/groundwork_run.py`)."""
 
 
 def with_versions(environment: Environment, inputs: Mapping[str, RecordedInput]) -> dict[str, RecordedInput]:
@@ -37,7 +38,7 @@ def _with_version(environment: Environment, recorded: RecordedInput) -> Recorded
             for page in pages.paginate(Bucket=bucket, Prefix=prefix):
                 for entry in page.get("Contents", []):
                     size, files = size + int(entry["Size"]), files + 1
-                if size > MOST_READ_BYTES:
+                if size > MOST_READ_BYTES or files > MOST_READ_FILES:
                     return recorded
         if not files:
             return recorded
