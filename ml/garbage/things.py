@@ -93,7 +93,7 @@ class Cloud:
         """Endpoints and running jobs whose names begin with no team's, as `kind name`: whoever made them, no ledger
         tells of them, and no team's role may touch them."""
         running = {"StatusEquals": "InProgress"}
-        listings = (
+        listings: tuple[tuple[str, str, str, str, dict[str, str]], ...] = (
             ("endpoint", "list_endpoints", "Endpoints", "EndpointName", {}),
             ("training-job", "list_training_jobs", "TrainingJobSummaries", "TrainingJobName", running),
             ("processing-job", "list_processing_jobs", "ProcessingJobSummaries", "ProcessingJobName", running),
