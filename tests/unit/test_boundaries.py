@@ -19,7 +19,7 @@ WHERE_WORDS = ("environment", "stack", "endpoint_url", "get_stack", "env", "stac
 ENVIRONMENT_NAMES = ("local", "dev", "prod", "laptop", "production")
 OWN_ADDRESSES = re.compile(r"localhost|(?<![\d.])(127\.0\.0\.1|0\.0\.0\.0(?!/0))|(?<![\w:])::1\b")
 # A server's own bind address, in its process or its pod, says nothing about the platform's whereabouts.
-BINDS_AN_ADDRESS = ("ml/serving", "components/tracking_cluster.py")
+BINDS_AN_ADDRESS = ("ml/serving", "ml/gates/latency.py", "components/tracking_cluster.py")
 
 
 def modules(*packages: str) -> Iterator[tuple[str, ast.Module]]:
