@@ -5,10 +5,6 @@ import os
 import sys
 import traceback
 
-from botocore.exceptions import ClientError
-
-from ml.aws import error_details
-
 from ml.command_line import plan as plan  # isort: skip
 from ml.command_line import jobs as jobs  # isort: skip
 from ml.command_line import endpoints as endpoints  # isort: skip
@@ -48,15 +44,25 @@ def _run() -> int:
         return int(error.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
-    except ClientError as error:
-        print(f"ml: {error.operation_name} was refused: {error_details(error).message}", file=sys.stderr)
-        return int(ExitCode.JOB_FAILED)
     except BrokenPipeError:
         return int(ExitCode.OK)  # the reader of our output, such as `head`, went away
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if not _told_as_refusal(error):
+            traceback.print_exc()
         return int(ExitCode.JOB_FAILED)
     return int(ExitCode.OK)
+
+
+def _told_as_refusal(error: Exception) -> bool:
+    """Say an error that is an answer of AWS in one line. Help needs no AWS SDK, so it is imported here."""
+    from botocore.exceptions import ClientError
+
+    from ml.aws import error_details
+
+    if not isinstance(error, ClientError):
+        return False
+    print(f"ml: {error.operation_name} was refused: {error_details(error).message}", file=sys.stderr)
+    return True
 
 
 if __name__ == "__main__":
