@@ -21,7 +21,8 @@ from components.registry import lifecycle_policy
 
 BUILDSPEC = (Path(__file__).parent / "data" / "image_buildspec.yaml").read_text(encoding="utf-8")
 MACHINE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
-"""https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-available.html"""
+"""With Docker 26, buildx, AWS CLI 2 and Python, which the commands use
+(https://github.com/aws/aws-codebuild-docker-images, al/x86_64/standard/5.0/Dockerfile, read at commit 3d3a2c35)."""
 SBOM_IMAGE = "docker.io/anchore/syft:v1.51.1@sha256:95fe0835e5bebc6f8b1f8acef68d47d63d594ef4c0f25c097ff853b23cbac74c"
 """syft 1.51.1 (https://github.com/anchore/syft); its index's digest as ten public repositories pin it, read 2026-11-21
 through a code index, not from a registry."""
