@@ -20,7 +20,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-TIMEOUT_S = 30
+TIMEOUT_S = 10
+"""A job's machines cost money while they wait for an answer."""
 PAUSES_S = (0.2, 1.0)
 """Before a request is repeated that was answered with 429 or 5xx, or once by nobody."""
 BINARY = {"Content-Type": "application/octet-stream"}
@@ -34,6 +35,11 @@ class HttpError(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
+
+
+def is_trouble(error):
+    """Whether an error is the server's, or nobody answered: the next request is likely to end the same."""
+    return isinstance(error, HttpError) and (error.status == 0 or error.status >= 500)
 
 
 class Credentials:

@@ -21,7 +21,7 @@ import time
 
 from groundwork_board import FOLDER, Board
 from groundwork_facts import channel_version, commit, environment_lock, tags
-from groundwork_http import Artifacts, ContainerCredentials, HttpError, Tracking
+from groundwork_http import Artifacts, ContainerCredentials, HttpError, Tracking, is_trouble
 from groundwork_machine import Machine
 from groundwork_output import MetricWatch, watched
 from groundwork_stop import on_stop
@@ -127,12 +127,22 @@ class Run:
         self._ended = True
         self._wake.set()
         self._lock.acquire(timeout=30)
-        for step in (self._send_facts, self._send_load, self._board.send, self._fill_in, lambda: self._update(status)):
-            try:
-                step()
-            except Exception as error:
-                print(f"The MLflow run misses something: {error}", file=sys.stderr, flush=True)
+        for step in (self._send_facts, self._send_load, self._board.send, self._fill_in):
+            # A server that does not answer is not waited for again and again, on machines that cost money.
+            if self._troubled_by(step):
+                break
+        self._troubled_by(lambda: self._update(status))
         return True
+
+    @staticmethod
+    def _troubled_by(step):
+        """Takes a step and says what it could not do; whether the next one is likely to end the same."""
+        try:
+            step()
+        except Exception as error:
+            print(f"The MLflow run misses something: {error}", file=sys.stderr, flush=True)
+            return is_trouble(error)
+        return False
 
     def _resumed(self):
         """The run of an earlier start of this job. Only jobs that may start again are asked about."""

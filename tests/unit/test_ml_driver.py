@@ -1,11 +1,13 @@
 """The driver under the container contract, in a base folder of its own."""
 
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -179,3 +181,51 @@ print(os.listdir(os.environ["GROUNDWORK_TENSORBOARD_DIR"]))
     result = container.run(script)
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"True {container.base / 'checkpoints'}\n[]\n"
+
+
+class FailingTracker(http.server.BaseHTTPRequestHandler):
+    """A tracking server that makes runs and then has no time any more."""
+
+    asked: ClassVar[list[str]] = []
+
+    def log_message(self, *_: Any) -> None: ...
+
+    def do_POST(self) -> None:
+        operation = self.path.split("/mlflow/")[-1].split("?")[0]
+        self.asked.append(operation)
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        known = {
+            "experiments/get-by-name": {"experiment": {"experiment_id": "1"}},
+            "runs/create": {"run": {"info": {"run_id": "abc", "artifact_uri": "mlflow-artifacts:/1/abc/artifacts"}}},
+        }
+        body = json.dumps(known.get(operation, {"message": "no time"})).encode()
+        self.send_response(200 if operation in known else 503)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_PUT = do_POST  # noqa: N815
+
+
+def test_a_tracking_server_that_breaks_while_the_job_runs_neither_fails_nor_holds_it(container: Container) -> None:
+    channel = container.base / "input" / "data" / "record"
+    channel.mkdir(parents=True)
+    record = {
+        **{"job": "j", "team": "t", "environment": "e", "region": "eu-west-1", "experiment": "e", "submitter": "ada"},
+        **{"request": {"AlgorithmSpecification": {}}, "spec": {}, "code": {"digest": "d"}, "image": {"uri": "i"}},
+    }
+    (channel / "record.json").write_text(json.dumps(record))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FailingTracker)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        result = container.run(
+            "import os; print(os.environ['MLFLOW_RUN_ID'])",
+            variables={"SM_CURRENT_HOST_RANK": "0", "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{server.server_port}"},
+        )
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (result.returncode, result.stdout) == (0, "abc\n")
+    assert result.stderr.count("The MLflow run misses something: HTTP 503: no time") == 2
+    assert FailingTracker.asked[-1] == "runs/update"
+    assert "runs/get" not in FailingTracker.asked
