@@ -17,7 +17,7 @@ from infra.wiring.ci import jenkins_agents, preview_access
 from infra.wiring.compute import cluster, node_pools
 from infra.wiring.context import Context
 from infra.wiring.foundations import foundations
-from infra.wiring.guardrails import guardrails
+from infra.wiring.guardrails import guardrails, spend_guard
 from infra.wiring.image_builder import image_builder
 from infra.wiring.monitoring import monitoring
 from infra.wiring.queues import queue_controller, queues
@@ -61,6 +61,7 @@ class Platform:
             ContractArgs(environment=environment, sections=self._sections(), teams=self._team_documents()),
             context.opts,
         )
+        self.spend_guard = spend_guard(context, self._base, self.monitoring.topic.arn, self.contract)
 
     def _sections(self) -> dict[str, Mapping[str, pulumi.Input[Any]]]:
         settings, placement, base = self._context.settings, self._context.placement, self._base

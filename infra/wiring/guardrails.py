@@ -20,7 +20,6 @@ class Guardrails:
     """What is set of it."""
 
     budgets: Budgets | None
-    spend_guard: SpendGuard | None
     anomalies: EnvironmentAnomalies | None
     trail: AuditTrail | None
     image_cache: ImageCache | None
@@ -33,7 +32,6 @@ def guardrails(context: Context, base: Foundations, in_cluster: Cluster, topic_a
     """
     return Guardrails(
         _budgets(context, in_cluster, topic_arn),
-        _spend_guard(context, base, topic_arn),
         _anomalies(context, topic_arn),
         _trail(context, base),
         _image_cache(context, in_cluster),
@@ -55,7 +53,13 @@ def _budgets(context: Context, in_cluster: Cluster, topic_arn: pulumi.Input[str]
     return Budgets("budgets", args, context.opts)
 
 
-def _spend_guard(context: Context, base: Foundations, topic_arn: pulumi.Input[str]) -> SpendGuard | None:
+def spend_guard(
+    context: Context, base: Foundations, topic_arn: pulumi.Input[str], contract: pulumi.Resource
+) -> SpendGuard | None:
+    """The spend guard where the settings ask for it, once there is a contract for its first look.
+
+    topic_arn: SNS topic of the environment's alarms.
+    """
     chosen = context.settings.guardrails.spend_guard
     if not chosen.enabled:
         return None
@@ -69,7 +73,8 @@ def _spend_guard(context: Context, base: Foundations, topic_arn: pulumi.Input[st
         topic_arn=topic_arn,
         log_days=chosen.log_days,
     )
-    return SpendGuard("spend-guard", args, context.opts)
+    after = pulumi.ResourceOptions.merge(context.opts, pulumi.ResourceOptions(depends_on=[contract]))
+    return SpendGuard("spend-guard", args, after)
 
 
 def _anomalies(context: Context, topic_arn: pulumi.Input[str]) -> EnvironmentAnomalies | None:
