@@ -18,9 +18,12 @@ SHARED_FILES = (
     "registry/*",
     f"{APPROVED_FOLDER}/*",
     "inputs/*",
+    "validations/*",
 )
-"""Below a team's prefix in the artifact bucket: models, the records of their runs, the reports of their gates, and the
-inputs that members uploaded with their specs, of which the held-out rows are one."""
+"""Below a team's prefix in the artifact bucket: models, the records of their runs, the reports of their gates, the
+inputs that members uploaded with their specs, of which the held-out rows are one, and the results of validations."""
+LISTED = ("inputs/*", "validations/*")
+"""Of these, the folders that are copied whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,10 @@ def readers_of_models(bucket_arn: str, partition: str, readers: Sequence[str]) -
             "Principal": {"AWS": _accounts(partition, readers)},
             "Action": ["s3:ListBucket"],
             "Resource": [bucket_arn],
-            "Condition": {**_members(partition, readers), "StringLike": {"s3:prefix": [f"{own}/inputs/*"]}},
+            "Condition": {
+                **_members(partition, readers),
+                "StringLike": {"s3:prefix": [f"{own}/{files}" for files in LISTED]},
+            },
         },
     ]
 
@@ -83,7 +89,10 @@ def reading_from(sources: Sequence[PromotionSource], *, partition: str, region: 
         statements += [
             allow(f"Source{number}Files", READ, [f"{bucket}/{own}/{files}" for files in SHARED_FILES]),
             allow(
-                f"Source{number}Inputs", ["s3:ListBucket"], [bucket], {"StringLike": {"s3:prefix": [f"{own}/inputs/*"]}}
+                f"Source{number}Inputs",
+                ["s3:ListBucket"],
+                [bucket],
+                {"StringLike": {"s3:prefix": [f"{own}/{files}" for files in LISTED]}},
             ),
             allow(
                 f"Source{number}Packages",

@@ -22,6 +22,7 @@ class ModelVersion:
     job, model_data: the training job and its model.tar.gz; None for a version that something else registered.
     code: digest of the packed source that trained it. data: the job's inputs by channel. metrics: those that its run
         logged. aliases: candidate, challenger, champion, as far as it has them.
+    source: ARN of the package that it was copied from, in another account.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ModelVersion:
     data: dict[str, str]
     metrics: dict[str, float]
     aliases: tuple[str, ...] = ()
+    source: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The version as `-o json` prints it."""
@@ -76,6 +78,48 @@ def model_version(environment: Environment, uri: str, reference: str) -> ModelVe
             versions = ", ".join(str(entry.version) for entry in found)
             raise NotFoundError(f"Model {name!r} has no version {number!r}; it has {versions}.")
         return _version(client, chosen[0], _aliases(client, name))
+
+
+def run_of(environment: Environment, uri: str, version: ModelVersion) -> dict[str, Any]:
+    """What the run of a version recorded: experiment, params, metrics, tags. Empty for a version without one."""
+    if not version.run_id:
+        return {}
+    with mlflow_client(environment, uri) as client:
+        run = client.get_run(version.run_id)
+        return {
+            "experiment": client.get_experiment(run.info.experiment_id).name,
+            "params": dict(run.data.params),
+            "metrics": dict(run.data.metrics),
+            "tags": {name: value for name, value in run.data.tags.items() if not name.startswith("mlflow.")},
+        }
+
+
+def register_copy(
+    environment: Environment, uri: str, version: ModelVersion, run: Mapping[str, Any], tags: Mapping[str, str]
+) -> str:
+    """Register a version that another environment trained, with its run; the number that it gets here."""
+    from mlflow.exceptions import MlflowException
+
+    with mlflow_client(environment, uri) as client:
+        name = str(run.get("experiment") or version.name)
+        experiment = client.get_experiment_by_name(name)
+        identifier = experiment.experiment_id if experiment else client.create_experiment(name)
+        made = client.create_run(identifier, run_name=version.job, tags={**run.get("tags", {}), **tags})
+        for key, value in run.get("params", {}).items():
+            client.log_param(made.info.run_id, key, value)
+        for key, value in run.get("metrics", {}).items():
+            client.log_metric(made.info.run_id, key, value)
+        client.set_terminated(made.info.run_id)
+        try:
+            client.create_registered_model(version.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{made.info.artifact_uri}/model"
+        entry = client.create_model_version(
+            version.name, source, made.info.run_id, tags=dict(tags), await_creation_for=0
+        )
+        return str(entry.version)
 
 
 def mirror(
@@ -154,6 +198,7 @@ def _version(client: Any, entry: Any, aliases: Mapping[str, str]) -> ModelVersio
         code=tags.get("groundwork.code"),
         data=json.loads(tags.get("groundwork.data", "{}")),
         metrics=dict(metrics),
+        source=tags.get("groundwork.source"),
         aliases=tuple(sorted(alias for alias, holder in aliases.items() if holder == str(entry.version))),
     )
 

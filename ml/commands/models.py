@@ -36,6 +36,7 @@ def models(name: str | None, *, env: str | None, output: Format, limit: int, mad
         (
             one.name,
             one.version,
+            ", ".join(one.aliases),
             one.created.replace("T", " ").removesuffix("+00:00"),
             one.job or "",
             ", ".join(served.get(one.job or "", [])),
@@ -44,7 +45,7 @@ def models(name: str | None, *, env: str | None, output: Format, limit: int, mad
         )
         for one in versions
     ]
-    header = ("MODEL", "VERSION", "CREATED (UTC)", "JOB", "ENDPOINT", "METRICS")
+    header = ("MODEL", "VERSION", "ALIAS", "CREATED (UTC)", "JOB", "ENDPOINT", "METRICS")
     print(table(header, rows) if rows else f"No models are registered in {environment.name}.")
     return ExitCode.OK
 

@@ -4,6 +4,7 @@ Method: https://scikit-learn.org/stable/modules/permutation_importance.html
 """
 
 import math
+from importlib import import_module
 from typing import Any
 
 from ml.gates.measures import measure
@@ -19,8 +20,8 @@ def explain(gates: Gates, model: GatedModel, frame: Any, truth: Any, positive: A
     over the repeats.
     """
     import numpy as np
-    from sklearn.inspection import permutation_importance
 
+    permutation_importance: Any = import_module("sklearn.inspection").permutation_importance
     chosen = gates.explanation
     name = chosen.metric or next(iter(gates.metrics))
     rows = np.arange(len(frame))

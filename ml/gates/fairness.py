@@ -3,6 +3,7 @@
 What each is: https://fairlearn.org/main/user_guide/assessment/common_fairness_metrics.html
 """
 
+from importlib import import_module
 from typing import Any
 
 from ml.gates.measures import measure
@@ -35,9 +36,8 @@ def judge(bounds: Fairness, frame: Any, truth: Any, given: Predictions, positive
 
 
 def _group(bounds: Fairness, rows: Any, truth: Any, given: Predictions, positive: Any) -> dict[str, Any]:
-    import numpy as np
-
-    where = np.flatnonzero(np.asarray(rows))
+    np: Any = import_module("numpy")
+    where: Any = np.flatnonzero(np.asarray(rows))
     found: dict[str, Any] = {"rows": len(where)}
     if positive is not None:
         found["selection_rate"] = float(np.mean(np.asarray(given.values)[where] == positive))
@@ -52,8 +52,8 @@ def _group(bounds: Fairness, rows: Any, truth: Any, given: Predictions, positive
 
 def _rates(bounds: Fairness, truth: Any, given: Predictions, kept: Any, groups: Any, positive: Any) -> list[Result]:
     import numpy as np
-    from fairlearn import metrics
 
+    metrics: Any = import_module("fairlearn.metrics")
     said = (np.asarray(given.values)[kept] == positive).astype(int)
     actual = (np.asarray(truth) == positive).astype(int)
     known = (

@@ -6,6 +6,7 @@ The intervals are percentiles of a bootstrap over rows (Efron and Tibshirani, An
 
 import warnings
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from ml.gates.predictions import Predictions
@@ -19,8 +20,8 @@ SCORED = frozenset({"roc_auc", "average_precision", "log_loss", "brier"})
 def measure(name: str, truth: Any, given: Predictions, positive: Any) -> Callable[[Any], float]:
     """A function from row numbers to the metric on those rows. Raises GateError where the model gives no scores."""
     import numpy as np
-    from sklearn import metrics
 
+    metrics: Any = import_module("sklearn.metrics")
     values = np.asarray(given.values)
     if name in SCORED:
         scores = given.positive(positive)
@@ -33,7 +34,7 @@ def measure(name: str, truth: Any, given: Predictions, positive: Any) -> Callabl
         function: Any = {
             "roc_auc": metrics.roc_auc_score,
             "average_precision": metrics.average_precision_score,
-            "log_loss": lambda y, p: metrics.log_loss(y, np.clip(p, 1e-15, 1 - 1e-15), labels=[0, 1]),
+            "log_loss": _log_loss,
             "brier": metrics.brier_score_loss,
         }[name]
         return lambda rows: float(function(actual[rows], scores[rows]))
@@ -51,6 +52,14 @@ def measure(name: str, truth: Any, given: Predictions, positive: Any) -> Callabl
         "r2": metrics.r2_score,
     }[name]
     return lambda rows: float(function(actual[rows], values[rows]))
+
+
+def _log_loss(actual: Any, scores: Any) -> float:
+    """With rows of one class alone, too: a resample may be such."""
+    import numpy as np
+
+    metrics: Any = import_module("sklearn.metrics")
+    return metrics.log_loss(actual, np.clip(scores, 1e-15, 1 - 1e-15), labels=[0, 1])
 
 
 def intervals(

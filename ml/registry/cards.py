@@ -4,6 +4,7 @@ The parts follow Mitchell and others, Model Cards for Model Reporting (https://a
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,9 @@ class CardFacts:
         if self.report is not None:
             return dict(self.report["request"]["gates"]["card"])
         spec: dict[str, Any] = self.record.spec if self.record else {}
-        return dict((spec.get("gates") or {}).get("card") or {})
+        gates: dict[str, Any] = spec.get("gates") or {}
+        card: dict[str, str] = gates.get("card") or {}
+        return card
 
 
 def gather(environment: Environment, contract: PlatformContract, team: str, version: ModelVersion) -> CardFacts:
@@ -68,7 +71,7 @@ def gather(environment: Environment, contract: PlatformContract, team: str, vers
 
 def _changed(moves: list[Move], move: Move) -> set[str]:
     """The versions that a move gave an alias, or took one from."""
-    before = moves[move.number - 2].versions if move.number > 1 else {}
+    before: Mapping[str, str] = moves[move.number - 2].versions if move.number > 1 else {}
     names = {*before, *move.versions}
     changed = [name for name in names if before.get(name) != move.versions.get(name)]
     return {version for name in changed for version in (before.get(name), move.versions.get(name)) if version}

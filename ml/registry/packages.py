@@ -180,7 +180,8 @@ def listed(environment: Environment, team: str, model: str, *, group: str | None
 def describe(environment: Environment, arn: str) -> Package:
     """A package by its ARN."""
     answer: dict[str, Any] = environment.clients.client("sagemaker").describe_model_package(ModelPackageName=arn)
-    container: dict[str, Any] = (answer.get("InferenceSpecification", {}).get("Containers") or [{}])[0]
+    containers: list[dict[str, Any]] = answer.get("InferenceSpecification", {}).get("Containers") or [{}]
+    container = containers[0]
     metadata: dict[str, str] = answer.get("CustomerMetadataProperties") or {}
     return Package(
         arn=answer["ModelPackageArn"],

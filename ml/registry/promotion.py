@@ -17,6 +17,7 @@ from ml.gates.request import GateRequest, Subject
 from ml.records import RunRecord, read_record
 from ml.registry import packages, proposal
 from ml.registry.aliases import CANDIDATE, CHALLENGER, CHAMPION, Aliases
+from ml.registry.copying import here
 from ml.registry.evidence import Evidence, run_gates
 from ml.registry.packages import APPROVED, PENDING, Package
 from ml.registry.people import acting_as
@@ -24,6 +25,7 @@ from ml.registry.proposal import Promoting
 from ml.spec import JobSpec, load_spec
 from ml.spec.model import EndpointInstance
 from ml.tracking import ModelVersion, mirror, model_version
+from platform_contract import PlatformContract
 
 PACKAGE_TAG, GATES_TAG = "groundwork.package", "groundwork.gates"
 """Tags of a version in MLflow: ARN of its package, and where the report of its gates lies."""
@@ -132,9 +134,9 @@ def gate_request(promoting: Promoting) -> GateRequest:
         team=promoting.team,
         candidate=_subject(promoting.version),
         champion=_subject(_version(promoting, champion)) if champion else None,
-        data_uri=data.uri,
+        data_uri=here(data.uri, promoting.contract, record, data.source),
         data_version=data.version,
-        validation_uri=_validation_uri(record),
+        validation_uri=_validation_uri(promoting.contract, record),
         gates=gates,
     )
 
@@ -150,11 +152,11 @@ def _subject(version: ModelVersion) -> Subject:
     )
 
 
-def _validation_uri(record: RunRecord) -> str | None:
+def _validation_uri(contract: PlatformContract, record: RunRecord) -> str | None:
     channels: list[dict[str, Any]] = record.request.get("InputDataConfig") or []
     for channel in channels:
         if channel["ChannelName"] == VALIDATION_CHANNEL:
-            return str(channel["DataSource"]["S3DataSource"]["S3Uri"])
+            return here(str(channel["DataSource"]["S3DataSource"]["S3Uri"]), contract, record)
     return None
 
 

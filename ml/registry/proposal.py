@@ -73,6 +73,7 @@ def metadata(promoting: Promoting, alias: str, evidence: Evidence) -> dict[str, 
         "groundwork-commit": git.commit if git else "",
         "groundwork-code": promoting.record.code.digest,
         "groundwork-record": promoting.record.digest,
+        "groundwork-source": promoting.version.source or "",
     }
 
 
@@ -85,8 +86,8 @@ def author(promoting: Promoting) -> str:
 
 def lineage(promoting: Promoting) -> dict[str, str]:
     """CreateModelPackage's MetadataProperties, as far as they are known."""
-    git, where = promoting.record.git, promoting.contract.platform
-    sagemaker = f"arn:{where.partition}:sagemaker:{where.region}:{where.account_id}"
+    git, record = promoting.record.git, promoting.record
+    sagemaker = f"arn:{promoting.contract.platform.partition}:sagemaker:{record.region}:{record.account_id}"
     known = {
         "CommitId": git.commit if git else "",
         "Repository": (git.remote or "") if git else "",
