@@ -100,7 +100,9 @@ def check_image(environment: Environment, contract: PlatformContract, image: str
         if is_denied(error):
             return Finding("image", Level.UNKNOWN, f"{image}: {_refusal(error)}")
         if error_details(error).code in {"ImageNotFoundException", "RepositoryNotFoundException"}:
-            return Finding("image", Level.WARNING, f"{image} is not in the registry")
+            purpose = next(one for one, url in contract.registry.repositories.items() if url == repository)
+            command = f"ml images build {purpose} --env {environment.name}"
+            return Finding("image", Level.WARNING, f"{image} is not in the registry; the platform's own: {command}")
         raise
     digest = next((one.get("imageDigest", "") for one in found["imageDetails"]), "")
     return Finding("image", Level.OK, f"{image} ({digest})" if digest else image)

@@ -7,6 +7,7 @@ from typing import Any
 from ml.commands.output import duration
 from ml.environment import Environment, readable_errors
 from ml.images import training_image
+from ml.images.lock import locked_image
 from ml.plan import checks
 from ml.plan.cost import Cost, job_cost
 from ml.plan.finding import Finding, Level
@@ -71,7 +72,7 @@ def make_plan(spec: JobSpec, folder: Path, environment: Environment) -> Plan:
     contract = environment.for_team(spec.team)
     team = contract.teams[spec.team]
     cost = job_cost(spec, contract)
-    image = training_image(spec, contract)
+    image = locked_image(folder, environment.name, contract, training_image(spec, contract))
     with readable_errors(environment):
         brought: list[Carried] = carried(environment, spec, folder, team)
         budget = checks.check_budget(environment, team, cost)
