@@ -82,15 +82,33 @@ def run(planned: Planned, dataset: str, expectations: Expectations) -> list[Find
             for number, check in enumerate(planned.checks)
             if number not in found and (check.kind in _OF_THE_TABLE) == of_the_table
         }
-        for number, result in _validate(frame, chosen).items():
+        for number, result in _validate(frame, chosen, whole=of_the_table).items():
             check = chosen[number]
             is_time = check.column is not None and expectations.columns[check.column].type == "time"
             found[number] = _finding(dataset, check, result, personal, len(planned.as_read), is_time=is_time)
     return [found[number] for number in sorted(found)]
 
 
-def _validate(frame: pd.DataFrame, checks: dict[int, Check]) -> dict[int, Any]:
-    """Great Expectations' result for each check."""
+def _validate(frame: pd.DataFrame, checks: dict[int, Check], *, whole: bool) -> dict[int, Any]:
+    """Great Expectations' result for each check.
+
+    It copies the whole table for nearly each of them: so it gets the columns that a check is about, and no more.
+    whole: the checks are about the table as it is.
+    """
+    if whole:
+        return _results(frame, checks)
+    groups: dict[tuple[str, ...], dict[int, Check]] = {}
+    for number, check in checks.items():
+        expectation = check.expectation
+        about = getattr(expectation, "column_list", None) or [expectation.column]
+        groups.setdefault(tuple(about), {})[number] = check
+    found: dict[int, Any] = {}
+    for columns, group in groups.items():
+        found |= _results(frame[list(columns)], group)
+    return found
+
+
+def _results(frame: pd.DataFrame, checks: dict[int, Check]) -> dict[int, Any]:
     if not checks:
         return {}
     definition = _whole_table()

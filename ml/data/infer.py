@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from ml.data.expectations import Expectations
-from ml.data.tables import ISO_TIME, as_text, typed_table
+from ml.data.tables import ISO_TIME, as_text, texts, typed_table
 from ml.durations import parsed
 
 MOST_VALUES = 50
@@ -168,14 +168,14 @@ def _number(values: pd.Series, kind: str) -> dict[str, Any]:
 
 
 def _category(values: pd.Series, everywhere: list[pd.Series], kind: str) -> dict[str, Any]:
-    counts = values.map(as_text).value_counts()
+    counts = texts(values).value_counts()
     if kind == "boolean":
         return _distribution({str(value): int(count) for value, count in counts.items()}, None)
     if not len(counts) or len(counts) > MOST_VALUES or len(counts) > len(values) / 4:
         return {}
     seen = list(counts.index)
     for other in everywhere:
-        seen += [value for value in other.dropna().map(as_text).unique() if value not in seen]
+        seen += [value for value in texts(other.dropna()).unique() if value not in seen]
     return _distribution({str(value): int(count) for value, count in counts.items()}, sorted(seen))
 
 

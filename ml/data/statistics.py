@@ -11,7 +11,7 @@ import pandas as pd
 
 from ml.data.expectations import Expectations
 from ml.data.findings import DataSetSummary
-from ml.data.tables import as_text, typed_table
+from ml.data.tables import texts, typed_table
 
 BARS = 12
 MOST_VALUES = 12
@@ -67,7 +67,7 @@ def _times(series: pd.Series) -> dict[str, Any]:
 
 
 def _values(series: pd.Series) -> dict[str, Any]:
-    counts = series.map(as_text).value_counts()
+    counts = texts(series).value_counts()
     if not len(counts):
         return {}
     if len(counts) > len(series) / 2:  # names of single things, which are no distribution

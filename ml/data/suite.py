@@ -17,7 +17,7 @@ import pandas as pd
 from ml.data.checks import Check, between, outside, percent
 from ml.data.expectations import Column, Expectations, instant
 from ml.data.suite_rows import row_checks
-from ml.data.tables import ISO_TIME, TypedTable, as_text, typed_table
+from ml.data.tables import ISO_TIME, TypedTable, as_text, texts, typed_table
 
 UNSEEN_SHARE = 0.01
 """Share that the reference is taken to have of all values that it did not have: a divergence from nothing is infinite
@@ -168,8 +168,7 @@ def _add_type(add: Any, name: str, column: Column, series: pd.Series, beside: di
     else:
         # What is written is looked at, value by value, so that the report says which ones are wrong.
         shown = f"{name} § written"
-        text = series.astype(object).where(series.isna(), series.map(as_text) if numbers else series.astype(str))
-        beside[shown] = text.where(series.notna(), None)
+        beside[shown] = texts(series) if numbers else series.astype(object).where(series.isna(), series.astype(str))
         add("type", words, gx.ExpectColumnValuesToMatchRegex(column=shown, regex=rf"\A(?:{regex})\Z"))
 
 
@@ -180,7 +179,7 @@ def _add_drift(add: Any, name: str, column: Column, series: pd.Series, beside: d
         text = pd.cut(series, edges, labels=labels, right=False).astype(object)
         reference = dict(zip(labels, column.bands.shares, strict=True))
     else:
-        text = series.map(as_text).where(series.notna(), None)
+        text = texts(series)
         reference = dict(column.shares or {})
     words = f"divergence from the reference at most {column.drift:g}"
     # Few rows differ from the reference by chance: by (values - 1) / (2 rows) on average, the mean of the chi-squared

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ml.data.checks import Check, percent
 from ml.data.expectations import Column, Expectations
-from ml.data.tables import TypedTable, as_text
+from ml.data.tables import TypedTable, texts
 from ml.durations import written
 
 
@@ -89,11 +89,17 @@ def row_checks(
 
 
 def _is_in(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
-    """Which rows are among the others, by the text of their values: what is 1 in one file may be 1.0 in another."""
+    """Which rows are among the others. What is 1 in one file may be 1.0 in another."""
     return _row_digests(rows).isin(set(_row_digests(others)))
 
 
 def _row_digests(rows: pd.DataFrame) -> pd.Series:
-    # Missing is equal to missing, and to nothing else.
-    text = {name: rows[name].map(as_text).where(rows[name].notna(), "\0") for name in rows}
-    return pd.util.hash_pandas_object(pd.DataFrame(text, index=rows.index), index=False)
+    # Numbers as doubles, all else as text; missing is equal to missing, and to nothing else.
+    alike = {
+        name: rows[name].astype(float) if _is_number(rows[name]) else texts(rows[name]).fillna("\0") for name in rows
+    }
+    return pd.util.hash_pandas_object(pd.DataFrame(alike, index=rows.index), index=False)
+
+
+def _is_number(series: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)

@@ -12,6 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ml.data.expectations import Column, Expectations
@@ -156,6 +157,13 @@ def _as_type(series: pd.Series, kind: str) -> pd.Series:
 
 def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value)
+
+
+def texts(series: pd.Series) -> pd.Series:
+    """Each value as `as_text` has it, None where it is missing. Each different value is looked at once."""
+    codes, different = pd.factorize(series)
+    words = np.array([*map(as_text, different), None], dtype=object)
+    return pd.Series(words[codes], index=series.index, dtype=object)
 
 
 def as_text(value: Any) -> str:
