@@ -228,9 +228,18 @@ def _ledger(entries: Sequence[Entry], submitted: Collection[str], lines: Mapping
         name = f"{entry.key.kind} {entry.key.name}"
         if OPENED not in entry.phases:
             findings.append(Finding(what="dropped", where=where, says=f"the entry of {name} has lost its first part"))
+        elif entry.unreadable:
+            says = f"the entry of {name} cannot be read: {', '.join(sorted(entry.unreadable))}"
+            findings.append(Finding(what="tampered", where=where, says=says))
         elif entry.is_open and CREATED not in entry.phases:
             says = f"{name} was about to be created; nobody has written what became of it"
             findings.append(Finding(what=UNFINISHED, where=where, says=says))
+    digests = {entry.key.name: entry.digest for entry in entries if entry.key.kind == "training-job"}
+    for line in lines.values():
+        told = line.details.get("entry")
+        if line.action == "submit" and told and digests.get(line.subject, told) != told:
+            says = f"is not the entry that line {line.number} tells of: it was changed"
+            findings.append(Finding(what="tampered", where=f"ledger/training-job/{line.subject}", says=says))
     findings += [
         Finding(
             what="dropped", where=f"ledger/training-job/{line.subject}", says="the log tells of it; it has no entry"

@@ -14,7 +14,7 @@ from ml.garbage.compare import Action, Item, Rules
 from ml.garbage.costs import cost_of
 from ml.garbage.sweep import Sweep
 from ml.garbage.things import JOB_KINDS, Cloud, Inventory
-from ml.ledger import Entry, Ledger
+from ml.ledger import Entry, Ledger, LedgerError
 from platform_contract import PlatformContract
 
 
@@ -59,6 +59,8 @@ def look(environment: Environment, contract: PlatformContract, team: str, rules:
     # The ledger first: what is made in between then has no entry here, and is too young to be judged.
     # Of what is closed only jobs matter: their uploads stay, so that they can be run again.
     entries = Ledger(environment, contract, team).entries(closed=JOB_KINDS)
+    if broken := [entry.key.folder for entry in entries if entry.unreadable]:
+        raise LedgerError(f"The ledger has entries that cannot be read ({', '.join(broken)}): `ml audit verify`.")
     inventory = cloud.inventory()
     lines = AuditLog(environment, contract, team).lines()
     # What became of a deletion is settled before its entry is closed, which then says by which line.

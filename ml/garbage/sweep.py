@@ -103,7 +103,7 @@ class Sweep:
         by = {"arn": self._environment.clients.caller_arn, "owner": item.thing.owner or ""}
         details: dict[str, Any] = {"adopted": True, "instances": [list(pair) for pair in item.thing.instances]}
         head = AuditLog(self._environment, self._contract, self._team).end()
-        key = self._ledger.open(item.kind, item.name, details=details, head=head, by=by)
+        key, _ = self._ledger.open(item.kind, item.name, details=details, head=head, by=by)
         self._ledger.complete(key, arn=item.thing.arn, line=None)
         return "written into the ledger"
 
@@ -120,6 +120,7 @@ class Sweep:
         found = self._told.get(("submit", item.name))
         if found is None:
             details = {**item.entry.details.get("facts", {}), "settled": True, "submitted_by": dict(item.entry.by)}
+            details["entry"] = item.entry.digest
             details["submitted_at"] = item.entry.opened.isoformat(timespec="milliseconds")
             found = append(self._environment, self._contract, self._team, "submit", item.name, details)
             self._told["submit", item.name] = found

@@ -70,7 +70,8 @@ class Entry:
     details: what it was made of, such as `code`, `inputs`, `instance_type`.
     head: where the audit log ended when the entry was opened. line: the audit line that tells of the creation.
     created, closed: when it was said to be there, and to be gone; None where that was not said.
-    because: why it was closed.
+    because: why it was closed. digest: SHA-256 of `opened.json`, which audit lines tell; empty where that is missing.
+    phases: which of its objects are there. unreadable: those of them that are no JSON objects.
     """
 
     key: EntryKey
@@ -85,6 +86,8 @@ class Entry:
     closed: datetime | None = None
     because: str | None = None
     closing_line: Place | None = None
+    digest: str = ""
+    unreadable: frozenset[str] = field(default_factory=frozenset[str])
     phases: frozenset[str] = field(default_factory=frozenset[str])
 
     @property

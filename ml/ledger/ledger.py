@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from ml.audit.chain import Line, Place, canonical
+from ml.audit.chain import Line, Place, canonical, digest
 from ml.audit.log import AuditLog
 from ml.aws import error_details, is_refusal
 from ml.environment import Environment
@@ -48,8 +48,11 @@ class Ledger:
         details: Mapping[str, Any] | None = None,
         head: Place | None = None,
         by: Mapping[str, str] | None = None,
-    ) -> EntryKey:
-        """Write that something is about to be created. Raises LedgerError where that cannot be written."""
+    ) -> tuple[EntryKey, str]:
+        """Write that something is about to be created; which entry it is, and the SHA-256 of what was written.
+
+        Raises LedgerError where that cannot be written.
+        """
         assert kind in KINDS, kind
         at = datetime.now(UTC)
         key = EntryKey(kind=kind, name=name, id=f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}")
@@ -68,9 +71,10 @@ class Ledger:
             "details": dict(details or {}),
             "head": head.document() if head else None,
         }
-        if not self._store.put(key.object(OPENED), canonical(document)):
+        body = canonical(document)
+        if not self._store.put(key.object(OPENED), body):
             raise LedgerError(f"The ledger has an entry {key.id} of {kind} {name} already.")
-        return key
+        return key, digest(body)
 
     def complete(self, key: EntryKey, *, arn: str | None, line: Place | None) -> bool:
         """Write that it is there. line: the audit line that tells of it. False: somebody else has written so."""
@@ -104,7 +108,7 @@ class Ledger:
     def entries(self, *, closed: Collection[str] = KINDS) -> list[Entry]:
         """The entries, in the order of their names and ages.
 
-        closed: the kinds of which closed entries are read too. Raises LedgerError for what is not readable.
+        closed: the kinds of which closed entries are read too.
         """
         phases: dict[EntryKey, set[str]] = {}
         for stored in self._store.listing():
@@ -117,18 +121,21 @@ class Ledger:
     def _read(self, wanted: Iterable[tuple[EntryKey, set[str]]]) -> list[Entry]:
         keys = [(key, phase) for key, present in wanted for phase in sorted(present)]
         bodies = self._store.get_all([key.object(phase) for key, phase in keys])
-        documents: dict[EntryKey, dict[str, dict[str, Any]]] = {}
+        found: dict[EntryKey, dict[str, bytes]] = {}
         for (key, phase), body in zip(keys, bodies, strict=True):
-            try:
-                document: Any = json.loads(body)
-            except ValueError as error:
-                raise LedgerError(f"{self._store.uri}{key.object(phase)} is not JSON: {error}") from error
-            documents.setdefault(key, {})[phase] = cast("dict[str, Any]", document)
-        return [_entry(key, found) for key, found in documents.items()]
+            found.setdefault(key, {})[phase] = body
+        return [_entry(key, parts) for key, parts in found.items()]
 
 
-def _entry(key: EntryKey, documents: Mapping[str, dict[str, Any]]) -> Entry:
-    # An entry without its first object was tampered with: `ml audit verify` says so; here it is old and of nobody.
+def _entry(key: EntryKey, parts: Mapping[str, bytes]) -> Entry:
+    documents: dict[str, dict[str, Any]] = {}
+    for phase, body in parts.items():
+        try:
+            document: Any = json.loads(body)
+        except ValueError:
+            continue
+        if isinstance(document, dict):
+            documents[phase] = cast("dict[str, Any]", document)
     opened, created, closed = (documents.get(phase, {}) for phase in (OPENED, CREATED, CLOSED))
     return Entry(
         key=key,
@@ -143,7 +150,9 @@ def _entry(key: EntryKey, documents: Mapping[str, dict[str, Any]]) -> Entry:
         closed=moment(closed.get("at")),
         because=closed.get("because"),
         closing_line=Place.read(closed.get("line")),
-        phases=frozenset(documents),
+        digest=digest(parts[OPENED]) if OPENED in parts else "",
+        phases=frozenset(parts),
+        unreadable=frozenset(parts.keys() - documents.keys()),
     )
 
 
@@ -151,12 +160,14 @@ def _entry(key: EntryKey, documents: Mapping[str, dict[str, Any]]) -> Entry:
 class Creation:
     """A creation under way.
 
-    head: where the audit log ended before it. arn: to be set as soon as the cloud has accepted, so that a later error
-    in the body does not pass for a refusal. line: see told_by.
+    head: where the audit log ended before it. digest: of the entry as it was opened, for the audit line. arn: to be
+    set as soon as the cloud has accepted, so that a later error in the body does not pass for a refusal. line: see
+    told_by.
     """
 
     entry: EntryKey
     head: Place
+    digest: str
     arn: str | None = None
     line: Place | None = None
 
@@ -190,8 +201,8 @@ def creating(
     ledger = Ledger(environment, contract, team)
     known = head or AuditLog(environment, contract, team).end()
     until = datetime.now(UTC) + expires if expires is not None else None
-    key = ledger.open(kind, name, expires=until, details=details, head=known)
-    creation = Creation(entry=key, head=known)
+    key, opened = ledger.open(kind, name, expires=until, details=details, head=known)
+    creation = Creation(entry=key, head=known, digest=opened)
     try:
         yield creation
     except ClientError as error:

@@ -257,3 +257,28 @@ def test_a_log_belongs_to_account_environment_and_team() -> None:
     assert ACCOUNT in contract().platform.account_id
     other = AuditLog(environment(), contract(platform={"account_id": "999999999999"}), "research").beginning
     assert begins.digest != other.digest
+
+
+@pytest.mark.parametrize(
+    ("change", "told_as"),
+    [
+        (lambda body: body.replace(b'"owner":"ada"', b'"owner":"eve"'), "ledger/training-job/research-job-1"),
+        (lambda _: b"nothing", "ledger/training-job/research-job-1/"),
+    ],
+    ids=["another owner", "no entry at all"],
+)
+def test_a_ledger_entry_that_was_changed_is_found(
+    change: Callable[[bytes], bytes], told_as: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROUNDWORK_OWNER", "ada")
+    here = environment()
+    s3 = here.clients.client("s3")
+    with creating(here, contract(), "research", "training-job", "research-job-1") as creation:
+        details = {"entry": creation.digest}
+        creation.told_by(append(here, contract(), "research", "submit", "research-job-1", details))
+    assert verdict(here).whole
+    (name,) = (one for one in s3.keys(BUCKET, "teams/research/ledger/") if one.endswith("opened.json"))
+    s3.replace(BUCKET, name, change(s3.get_object(Bucket=BUCKET, Key=name)["Body"].read()))
+    found = verdict(here)
+    assert not found.whole
+    assert any(one.what == "tampered" and one.where.startswith(told_as) for one in found.findings)

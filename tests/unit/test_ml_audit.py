@@ -51,7 +51,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Environment:
     facts = {"commit": "c0ffee" * 7, "dirty": True, "code": "abc", "data": DATA, "data_versions": {"train": "d1"}}
     # As `ml train` does: entry, job, line.
     ledger = Ledger(made, contract(), "research")
-    entry = ledger.open("training-job", JOB)
+    entry, _ = ledger.open("training-job", JOB)
     ledger.complete(entry, arn="arn", line=append(made, contract(), "research", "submit", JOB, facts).place)
     with recording(made, contract(), "research", "promote", "trial/1", {"model": "trial", "version": "1"}):
         pass

@@ -41,9 +41,8 @@ def start(
         answer = environment.clients.client("sagemaker").create_training_job(**{**request, "Tags": tags})
         creation.arn = str(answer["TrainingJobArn"])
         # The entry has the facts too: whoever finds it without this line can write the line.
-        creation.told_by(
-            append(environment, contract, team, "submit", name, _told(request, facts), after=creation.head)
-        )
+        told = {**_told(request, facts), "entry": creation.digest}
+        creation.told_by(append(environment, contract, team, "submit", name, told, after=creation.head))
     return creation.arn
 
 
