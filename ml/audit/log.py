@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,9 +100,16 @@ class AuditLog:
             time.sleep(secrets.randbelow(50) / 1000)
             end = self.end()
 
-    def stored(self, most: int | None = None) -> tuple[list[StoredLine], list[Stored]]:
-        """Lines by their objects, newest first, and objects that are no lines."""
+    def stored(
+        self, most: int | None = None, on_found: Callable[[int], None] | None = None
+    ) -> tuple[list[StoredLine], list[Stored]]:
+        """Lines by their objects, newest first, and objects that are no lines.
+
+        on_found: told how many there are to be read.
+        """
         found = list(self._store.listing(most=most))
+        if on_found is not None:
+            on_found(len(found))
         numbered = [(number, one) for one in found if (number := number_of(one.key)) is not None]
         strangers = [one for one in found if number_of(one.key) is None]
         bodies = self._store.get_all([one.key for _, one in numbered])

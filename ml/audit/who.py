@@ -84,13 +84,20 @@ def provenance(
         doubts.append(f"there is no run record of {job}")
     elif submitted is not None and submitted.details.get("record") not in (None, record.digest):
         doubts.append("the run record is not the one that the audit line was written with: it was changed")
+    decided = [line for line in told if line.action in APPROVALS and _is_about(line, subject)]
+    # The registry's own word for which job it is from is a tag, which the team can change; what was promoted is a line.
+    doubts += [
+        f"line {line.number} says that it is of job {line.details['job']}: the registry was changed"
+        for line in decided
+        if line.details.get("job") not in (None, "", job)
+    ]
     return Provenance(
         subject=subject,
         job=job,
         registered_data=registered_data,
         record=record,
         submitted=submitted,
-        decided=[line for line in told if line.action in APPROVALS and _is_about(line, subject)],
+        decided=decided,
         deployed=[
             line for line in told if line.action in ("deploy", "rollback") and job and line.details.get("job") == job
         ],

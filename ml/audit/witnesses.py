@@ -1,5 +1,6 @@
 """Witnesses of a team's audit log outside its bucket, and the verification of a log in the cloud."""
 
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -16,14 +17,19 @@ JOBS_ASKED = 20
 """The newest jobs' tags are looked at: each notes where the log ended, so older ones would tell nothing more."""
 
 
-def verify_log(environment: Environment, contract: PlatformContract, team: str) -> Verdict:
-    """Verify a team's log against its ledger, S3's versions, and the tags of its newest jobs and its endpoints."""
+def verify_log(
+    environment: Environment, contract: PlatformContract, team: str, on_found: Callable[[int], None] | None = None
+) -> Verdict:
+    """Verify a team's log against its ledger, S3's versions, and the tags of its newest jobs and its endpoints.
+
+    on_found: told how many lines there are to be read.
+    """
     log, ledger = AuditLog(environment, contract, team), Ledger(environment, contract, team)
     unchecked: list[str] = []
     # Witnesses first: a line that comes in between is then one that nobody has seen yet, and not one that is missing.
     witnesses = _tagged(environment, team, unchecked)
     entries = ledger.entries()
-    stored, strangers = log.stored()
+    stored, strangers = log.stored(on_found=on_found)
     return verify(
         stored,
         strangers,

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from ml.records import RunRecord
 
 
+LONG = 200
+"""Lines of a log whose reading takes a while."""
+
+
 def log(
     *, env: str | None, output: Format, team: str | None, limit: int, action: str | None, subject: str | None
 ) -> ExitCode:
@@ -42,7 +46,7 @@ def verify(*, env: str | None, output: Format, team: str | None) -> ExitCode:
     environment = open_environment(env)
     name = chosen_team(environment, team)
     with readable_errors(environment):
-        verdict = verify_log(environment, environment.for_team(name), name)
+        verdict = verify_log(environment, environment.for_team(name), name, _long)
     if output is Format.JSON:
         print_json(verdict.document())
         return ExitCode.OK if verdict.whole else ExitCode.JOB_FAILED
@@ -105,6 +109,11 @@ def who(subject: str, *, env: str | None, output: Format, team: str | None) -> E
     for doubt in found.doubts:
         print(f"  but          {doubt}")
     return ExitCode.OK
+
+
+def _long(lines: int) -> None:
+    if lines > LONG:
+        say(f"Reading {lines} lines …")
 
 
 def _record(environment: Environment, contract: PlatformContract, team: str, job: str | None) -> "RunRecord | None":

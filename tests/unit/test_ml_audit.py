@@ -79,6 +79,11 @@ def test_who_trained_it_on_which_data_and_who_approved_it(here: Environment) -> 
     assert told["doubts"] == [f"there is no run record of {JOB}"]
 
 
+def test_a_version_that_the_registry_says_is_of_another_job_is_doubted(here: Environment) -> None:
+    append(here, contract(), "research", "promote", "trial/1", {"job": "research-trial-20261120-101500-00ff"})
+    assert any("line 9 says that it is of job research-trial-20261120" in one for one in asked(here).doubts)
+
+
 def test_an_intent_alone_is_no_approval(here: Environment) -> None:
     AuditLog(here, contract(), "research").add("approve", "trial/1", {}, phase="intent")
     assert len(asked(here).document()["approved_by"]) == 1
