@@ -113,6 +113,9 @@ def test_a_session_keeps_its_source_identity_through_a_chain(server: Account) ->
     sts = server.as_(session, "sts")
     answer = sts.assume_role(RoleArn=second, RoleSessionName="next")
     assert answer["SourceIdentity"] == "ada"
+    plain = {"Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": "sts:AssumeRole"}
+    with pytest.raises(ClientError, match="not authorized to perform: sts:SetSourceIdentity"):
+        server.assumed(server.role("takes-no-identity", plain), session)
     with pytest.raises(ClientError, match="source identity of this session is ada"):
         server.assumed(second, session, SourceIdentity="bob")
     found = answer["Credentials"]

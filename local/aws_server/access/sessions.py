@@ -62,7 +62,8 @@ def _check_trust(call: Call, identity: Identity, source: str, tags: Mapping[str,
         keys["aws:tagkeys"] = list(tags)
         keys["sts:transitivetagkeys"] = list(call.params.get("TransitiveTagKeys") or ())
     actions = ["sts:AssumeRole"]
-    actions += ["sts:SetSourceIdentity"] if call.params.get("SourceIdentity") else []
+    # Also for one that a session hands on: a role that does not take source identities breaks the chain.
+    actions += ["sts:SetSourceIdentity"] if source else []
     actions += ["sts:TagSession"] if tags else []
     document = _trust(call.account_id, arn)
     for action in actions:
