@@ -203,7 +203,7 @@ BY_USE: Mapping[str, str] = {
     "aws:cloudtrail/trail:Trail": "data_events",
     "aws:amp/workspace:Workspace": "metric_series",
     "aws:lambda/function:Function": "function_gb_s",
-    "aws:codebuild/project:Project": "a build costs by the minute, and none runs while nobody pushes or builds an image",
+    "aws:codebuild/project:Project": "a build costs by the minute, and none runs unless somebody asks for it",
     "aws:sns/topic:Topic": "a message costs less than a cent",
     "aws:sns/topicSubscription:TopicSubscription": "a message costs less than a cent",
 }
