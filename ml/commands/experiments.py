@@ -44,6 +44,7 @@ def as_text(comparison: Comparison) -> str:
         ("status", *(run.state.status for run in runs)),
         ("created", *(run.state.created for run in runs)),
         ("trained", *(duration(run.state.seconds) for run in runs)),
+        ("cost", *(_cost(run) for run in runs)),
         ("by", *(run.record.submitter if run.record else None for run in runs)),
     ]
     empty = [""] * len(runs)
@@ -186,6 +187,15 @@ def _confirmed() -> bool:
 def _say_state(state: Any) -> None:
     if not state.finished and state.detail:
         say(f"· {state.detail}")
+
+
+def _cost(run: Run) -> str | None:
+    """What the machines cost on demand for as long as it trained."""
+    hourly = run.record.price_per_hour_usd if run.record else None
+    if hourly is None or run.state.seconds is None:
+        return None
+    spot = " or less, as spot" if run.record and run.record.request.get("EnableManagedSpotTraining") else ""
+    return f"{hourly * run.state.seconds / 3600:.4f} USD{spot}"
 
 
 def _cells(values: Values) -> Values:

@@ -162,7 +162,8 @@ def test_a_comparison_holds_what_differs_and_every_metric() -> None:
     code = {"digest": "a" * 64, "uri": "s3://artifacts/code/a/", "files": 2}
     other = {"digest": "b" * 64, "uri": "s3://artifacts/code/b/", "files": 3}
     rows = {"uri": "s3://data/rows"}
-    first = run(FIRST, record(code=code, inputs={"rows": {**rows, "version": "v1"}}), {"loss": 0.5, "system/cpu": 1.0})
+    priced = record(code=code, inputs={"rows": {**rows, "version": "v1"}}, price_per_hour_usd=0.6)
+    first = run(FIRST, priced, {"loss": 0.5, "system/cpu": 1.0})
     later = record(SECOND, code=other, inputs={"rows": {**rows, "version": "v2"}})
     second = run(SECOND, later, {"loss": 0.25, "auc": 0.7})
     found = compare(where, [first, second])
@@ -178,6 +179,7 @@ def test_a_comparison_holds_what_differs_and_every_metric() -> None:
     assert "same.py" not in changes
     text = as_text(found)
     assert "0.25 (-50.00%)" in text
+    assert "0.0100 USD" in text
     assert "pandas" in text
 
 
