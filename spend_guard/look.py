@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -33,10 +33,14 @@ class Clients:
 
 @dataclass
 class Look:
-    """What was seen and done. failed: what could not be done, each in a line."""
+    """What was seen and done. failed: what could not be done, each in a line.
+
+    later: how many ended jobs the next look has to count, because this one has run out of time.
+    """
 
     accounts: list[Account] = field(default_factory=list[Account])
     failed: list[str] = field(default_factory=list[str])
+    later: int = 0
 
     def document(self) -> dict[str, Any]:
         """What the function's log and answer say."""
@@ -51,25 +55,28 @@ class Look:
                 for one in self.accounts
             },
             "failed": self.failed,
+            "later": self.later,
         }
 
 
-def look(clients: Clients, contract_path: str, interval_s: int, now: datetime | None = None) -> Look:
+def look(clients: Clients, contract_path: str, interval_s: int, has_time: Callable[[], bool] = lambda: True) -> Look:
     """Look once.
 
     contract_path: where in Parameter Store the contract lies. interval_s: seconds until the next look.
+    has_time: whether there is time to count one more ended job; the first look into a month of thousands may leave
+        some to the next.
     """
-    moment = now or datetime.now(UTC)
+    moment = datetime.now(UTC)
     month = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     name = f"{month:%Y-%m}"
     platform = read(clients.ssm, contract_path)
     known = memory.load(clients.s3, platform.artifact_bucket, name)
-    current = _jobs(clients.sagemaker, month, known)
+    current, later = current_jobs(clients.sagemaker, month, known, has_time)
     served = list(endpoints(clients.sagemaker))
     mine, others = by_team((one.job for one in current), platform.teams)
     prices = {one.job.arn: one for one in current}
     hourly, by_use = _meter(platform, served, known, moment, month)
-    done = Look()
+    done = Look(later=later)
     for team in platform.teams:
         own = [prices[job.arn] for job in mine.get(team.name, ())]
         seen = account(
@@ -98,17 +105,23 @@ def _price(region: str, machines: Iterable[Machines]) -> JobPrice | None:
         return None
 
 
-def _jobs(sagemaker: Any, month: datetime, known: memory.Memory) -> list[Priced]:
-    """Jobs of the month that are not remembered as ended."""
+def current_jobs(
+    sagemaker: Any, month: datetime, known: memory.Memory, has_time: Callable[[], bool]
+) -> tuple[list[Priced], int]:
+    """Jobs of the month that are not remembered as ended, those that run first; and how many there was no time for."""
     found: list[Priced] = []
-    for kind in jobs.KINDS:
-        for summary in jobs.summaries(sagemaker, kind, month):
-            arn: str = summary[f"{kind.prefix}Arn"]
-            if arn in known.ended:
-                continue
-            job = jobs.describe(sagemaker, kind, summary[f"{kind.prefix}Name"])
-            found.append(Priced(job, _price(arn.split(":")[3], job.machines)))
-    return found
+    later = 0
+    listed = [(kind, summary) for kind in jobs.KINDS for summary in jobs.summaries(sagemaker, kind, month)]
+    for kind, summary in sorted(listed, key=lambda one: one[1][f"{one[0].prefix}Status"] not in jobs.RUNNING):
+        arn: str = summary[f"{kind.prefix}Arn"]
+        if arn in known.ended:
+            continue
+        if summary[f"{kind.prefix}Status"] not in jobs.RUNNING and not has_time():
+            later += 1
+            continue
+        job = jobs.describe(sagemaker, kind, summary[f"{kind.prefix}Name"])
+        found.append(Priced(job, _price(arn.split(":")[3], job.machines)))
+    return found, later
 
 
 def _meter(

@@ -65,7 +65,7 @@ def make_function(server: SageMakerServer) -> None:
         Runtime="python3.13",
         Handler=HANDLER,
         Role=f"arn:aws:iam::{ACCOUNT}:role/guard",
-        Timeout=60,
+        Timeout=240,
         Code={"ZipFile": archive.getvalue()},
         Environment={
             "Variables": {"GROUNDWORK_CONTRACT": "/groundwork/dev/contract", "GROUNDWORK_INTERVAL_S": str(INTERVAL_S)}
@@ -188,6 +188,25 @@ def test_what_has_ended_is_counted_once_and_remembered(server: SageMakerServer):
     assert look(server)["research"]["spent_usd"] == pytest.approx(after)
     (memory,) = objects(server, "spend-guard/").values()
     assert name in {one["name"] for one in memory["ended"].values()}
+
+
+def test_a_processing_job_is_counted_and_stopped_as_well(server: SageMakerServer):
+    publish(server, 0.0001)
+    cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 1}
+    server.sagemaker.create_processing_job(
+        ProcessingJobName="research-check",
+        RoleArn=ROLE,
+        ProcessingResources={"ClusterConfig": cluster},
+        AppSpecification={"ImageUri": "project:1", "ContainerEntrypoint": ["/bin/sh", "-c", SLEEP]},
+    )
+    describe = server.sagemaker.describe_processing_job
+    eventually(lambda: describe(ProcessingJobName="research-check"), lambda job: "ProcessingStartTime" in job)
+    assert look(server)["research"]["stopped"] == ["research-check"]
+    ended = eventually(
+        lambda: describe(ProcessingJobName="research-check"), lambda job: job["ProcessingJobStatus"] == "Stopped"
+    )
+    told = server.sagemaker.list_tags(ResourceArn=ended["ProcessingJobArn"])["Tags"]
+    assert [tag["Value"].partition(" for ")[0] for tag in told] == ["budget of team research"]
 
 
 def test_machines_without_a_price_are_named(server: SageMakerServer):

@@ -11,6 +11,8 @@ from prices import Machines, UnknownPriceError, job_price
 from spend_guard.decisions import Account, Priced, Team, account, by_team
 from spend_guard.endpoints import Metered
 from spend_guard.jobs import KINDS, Job, stop
+from spend_guard.look import current_jobs
+from spend_guard.memory import Ended, Memory
 
 pytestmark = pytest.mark.unit
 MONTH = datetime(2026, 11, 1, tzinfo=UTC)
@@ -186,3 +188,46 @@ def test_a_job_that_takes_no_more_tags_is_stopped_all_the_same() -> None:
     sagemaker = FakeSageMaker()
     assert "50 tags" in stop(sagemaker, job(), "because")
     assert sagemaker.stopped == ["a"]
+
+
+class ManyJobs:
+    """SageMaker with two training jobs, of which one runs."""
+
+    def __getattr__(self, operation: str) -> Any:
+        names = {"a-ended": "Completed", "b-running": "InProgress"} if "training" in operation else {}
+
+        def summary(name: str) -> dict[str, Any]:
+            return {
+                "TrainingJobName": name,
+                "TrainingJobArn": f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{name}",
+                "TrainingJobStatus": names[name],
+                "CreationTime": NOON,
+                "TrainingStartTime": NOON,
+                "TrainingEndTime": NOON,
+                "BillableTimeInSeconds": 60,
+                "RoleArn": ROLE,
+                "ResourceConfig": {"InstanceType": MACHINE, "InstanceCount": 1},
+            }
+
+        def call(**members: Any) -> dict[str, Any]:
+            if operation.startswith("list_tags"):
+                return {"Tags": []}
+            if operation.startswith("describe"):
+                return summary(members["TrainingJobName"])
+            wanted = members.get("StatusEquals")
+            kind = next(kind for kind in KINDS if kind.call("list") == operation)
+            return {f"{kind.prefix}Summaries": [summary(name) for name in names if wanted in (None, names[name])]}
+
+        return call
+
+
+def test_what_runs_is_looked_at_first_and_what_has_ended_while_there_is_time() -> None:
+    found, later = current_jobs(ManyJobs(), MONTH, Memory(), lambda: True)
+    assert ([one.job.name for one in found], later) == (["b-running", "a-ended"], 0)
+    assert [one.job.settled for one in found] == [False, True]
+    found, later = current_jobs(ManyJobs(), MONTH, Memory(), lambda: False)
+    assert ([one.job.name for one in found], later) == (["b-running"], 1)
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:training-job/a-ended"
+    known = Memory(ended={arn: Ended("research", "a-ended", Decimal(1))})
+    assert current_jobs(ManyJobs(), MONTH, known, lambda: False)[1] == 0
+    assert known.spent("research") == 1
