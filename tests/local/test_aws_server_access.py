@@ -10,6 +10,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from components.artifact_store import artifact_bucket_policy
+from components.record_policy import APPROVED_FOLDER, RECORD_FOLDERS
+from local.aws_server.access.objects import KEPT
 from tests.local.sagemaker_server import SageMakerServer
 
 pytestmark = pytest.mark.local
@@ -320,6 +322,11 @@ def test_a_record_is_written_once_and_stays_even_from_an_administrator(server: A
     assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"x"
     s3.delete_bucket_policy(Bucket=BUCKET)
     s3.delete_object(Bucket=BUCKET, Key=key)
+
+
+def test_the_records_that_the_server_keeps_are_the_platforms() -> None:
+    for folder in (*RECORD_FOLDERS, APPROVED_FOLDER):
+        assert KEPT.fullmatch(f"teams/fraud/{folder}/1.json")
 
 
 def test_a_role_needs_leave_to_write_records_and_its_denials_hold_everywhere(server: Account) -> None:
