@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from components.iam import document
+from components.record_policy import records_kept
 from components.spend_guard_code import HANDLER, files
 from components.spend_guard_policy import guard_policy
 from platform_contract import section_document, section_path, team_path
@@ -34,6 +36,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SageMakerServer
     running.start()
     running.prepare()
     running.s3.create_bucket(Bucket=ARTIFACTS)
+    # As the platform's bucket: what is under a team's ledger is written once, with a condition, or not at all.
+    kept = records_kept([f"arn:aws:s3:::{ARTIFACTS}/teams/*/ledger/*"])
+    policy = document(*({**statement, "Principal": {"AWS": "*"}} for statement in kept))
+    running.s3.put_bucket_policy(Bucket=ARTIFACTS, Policy=policy)
     make_function(running)
     yield running
     running.stop()
