@@ -91,13 +91,17 @@ def _metrics(report: dict[str, Any]) -> str:
     for name, entry in found.items():
         mine, theirs = entry["candidate"], entry.get("champion")
         row = [escape(name) + _better(name), _number(mine["value"])]
-        row.append(f"{_number(mine['low'])} to {_number(mine['high'])} {_interval(mine, theirs)}")
+        row.append(f"{_range(mine)} {_interval(mine, theirs)}")
         if champion:
             difference = entry["difference"]
             row.append(_number(theirs["value"]) if theirs else "")
-            row.append(f"{_number(difference['low'])} to {_number(difference['high'])}")
+            row.append(_range(difference))
         rows.append(row)
-    note = "" if not champion else " A difference above 0 is in favour of this version."
+    note = (
+        ""
+        if not champion
+        else " Blue is this version, ochre the champion; a difference above 0 is in favour of this one."
+    )
     return (
         f"<h2>Performance on held-out data</h2><p class=quiet>{report['rows']:,} rows that it was not trained on."
         f"{escape(note)}</p>{_table(header, rows)}"
@@ -106,6 +110,11 @@ def _metrics(report: dict[str, Any]) -> str:
 
 def _better(name: str) -> str:
     return " <span class=quiet>(less is better)</span>" if METRICS.get(name) is False else ""
+
+
+def _range(found: dict[str, Any]) -> str:
+    low, high = found["low"], found["high"]
+    return "not known" if low is None or high is None else f"{_number(low)} to {_number(high)}"
 
 
 def _interval(mine: dict[str, Any], theirs: dict[str, Any] | None) -> str:

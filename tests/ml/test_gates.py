@@ -2,14 +2,19 @@
 
 import hashlib
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ml.gates.__main__ import judge
 from ml.gates.report import GateError
 from ml.gates.request import GateRequest, message, read_message
+from tests.ml.conftest import ROOT
 from tests.ml.gate_models import CARD, gates, lay_out, request, results, save_model
 
 pytestmark = pytest.mark.ml
@@ -171,3 +176,20 @@ def test_the_jobs_message_names_the_report_by_its_digest() -> None:
     assert said == {"passed": "false", "report": hashlib.sha256(b"{}").hexdigest(), "request": "abc"}
     assert read_message("Traceback …") == {}
     assert json.dumps(said)
+
+
+def test_the_gates_run_with_what_the_serving_image_has_of_the_repository(tmp_path: Path) -> None:
+    context = yaml.safe_load((ROOT / "images" / "serving" / "context.yaml").read_text())
+    for name in context["include"]:
+        source, target = ROOT / name, tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    script = "import sys, ml.gates.__main__, ml.gates.run; print(ml.__file__)"
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {script}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(str(tmp_path))

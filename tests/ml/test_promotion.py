@@ -1,6 +1,9 @@
 """From a trained version to the champion: gates as a job of the platform, packages, aliases, card."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from ml.environment import Environment, open_environment
 from ml.registry import packages
 from ml.registry.aliases import Aliases, AliasHistory, PromotedMeanwhileError
 from ml.registry.evidence import check
+from tests.ml.conftest import ROOT
 from tests.ml.gate_models import CARD, applicants
 
 pytestmark = [pytest.mark.ml, pytest.mark.usefixtures("tracking")]
@@ -73,9 +77,22 @@ def spec(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def champion(platform: Platform, spec: Path) -> dict[str, Any]:
+def promoted(platform: Platform, spec: Path) -> dict[bool, Any]:
+    """Two people who promote version 1 at once: whether one changed anything to how its command ended."""
+    command = [sys.executable, "-m", "ml", "promote", "loans/1", "--env", "local", "-o", "json"]
+    variables = [{**os.environ, **platform.variables, "GROUNDWORK_OWNER": name} for name in ("ada", "bob")]
+    running = [
+        subprocess.Popen(command, env=each, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for each in variables
+    ]
+    ended = [(process.communicate(timeout=180), process.returncode) for process in running]
+    return {code == 0: (out, err, code) for (out, err), code in ended}
+
+
+@pytest.fixture(scope="module")
+def champion(promoted: dict[bool, Any]) -> dict[str, Any]:
     """What `ml promote` says about version 1, which has become champion."""
-    return platform.ml_json("promote", "loans/1", "--env", "local")
+    return json.loads(promoted[True][0])
 
 
 @pytest.fixture
@@ -100,6 +117,20 @@ def test_a_version_that_passes_its_gates_is_champion_in_mlflow_and_in_sagemaker(
     assert metadata["groundwork-version"] == "1"
     assert metadata["groundwork-gates-job"] == champion["job"]
     assert package["MetadataProperties"]["GeneratedBy"].endswith(f"training-job/{version['job']}")
+
+
+def test_of_two_who_promote_at_once_one_becomes_champion_and_the_other_is_told(
+    platform: Platform, promoted: dict[bool, Any], champion: dict[str, Any]
+) -> None:
+    _, told, code = promoted[False]
+    assert code == 1
+    assert " was first: at " in told
+    assert "champion is version 1 now (it was none)" in told
+    assert "promote again" in told
+    history = platform.client("s3").list_objects_v2(
+        Bucket="groundwork-test-artifacts", Prefix="teams/research/aliases/loans/"
+    )
+    assert history["KeyCount"] == 1
 
 
 def test_the_gates_ran_in_the_platforms_image_without_a_network(platform: Platform, champion: dict[str, Any]) -> None:
@@ -166,7 +197,7 @@ def test_a_model_is_deployed_by_its_alias(platform: Platform, champion: dict[str
     assert "has no challenger; aliases: champion (version 1)" in missing.stderr
 
 
-def test_of_two_who_promote_at_once_one_is_told_who_was_first(
+def test_a_move_that_comes_second_says_who_was_first(
     platform: Platform, environment: Environment, champion: dict[str, Any]
 ) -> None:
     contract = environment.for_team("research")
