@@ -11,6 +11,8 @@ RECORD_FOLDERS = ("aliases", "audit", "ledger")
 APPROVED_FOLDER = "approved"
 """Beside them: the models that were approved, as they were then. Only approvers write there
 (ml.registry.approval.APPROVED_FOLDER)."""
+RESULTS_FOLDER = "validations"
+"""What checks of data have found. Jobs write there, and no member (ml.data.request.FOLDER)."""
 EVERY_TEAM = "*"
 """As a team's name: a `*` matches slashes too, so a folder of that name deeper in a team's prefix is kept like them."""
 
@@ -36,3 +38,9 @@ def approved_models_kept(artifact_bucket_arn: str, team: str) -> Statement:
     """Whoever trains models does not write where the approved ones lie."""
     objects = f"{artifact_bucket_arn}/{team_prefix(team)}/{APPROVED_FOLDER}/*"
     return deny("ApprovedModelsStay", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"], [objects])
+
+
+def results_kept(artifact_bucket_arn: str, team: str) -> Statement:
+    """Who submits a job does not write what the check of its data has found: the check's own job does."""
+    objects = f"{artifact_bucket_arn}/{team_prefix(team)}/{RESULTS_FOLDER}/*"
+    return deny("ResultsAreTheJobs", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"], [objects])

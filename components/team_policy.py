@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from components.approval_policy import OWN_NAMES, PIPELINE_SUFFIX
 from components.iam import Statement, allow, document, unscoped
+from components.record_policy import results_kept
 from components.training_policy import file_access, tracking_access
 
 JOB_KINDS = ("training-job", "processing-job", "transform-job", "hyper-parameter-tuning-job", "pipeline")
@@ -105,6 +106,7 @@ def submit_policy(
     logs = f"{arn}:logs:{region}:{account_id}:log-group:/aws/sagemaker"
     statements = [
         *file_access(team, data_bucket_arn, artifact_bucket_arn, kms_key_arn),
+        results_kept(artifact_bucket_arn, team),
         allow("Jobs", _job_actions(), [f"{sagemaker}:{kind}/{team}-*" for kind in JOB_KINDS]),
         allow(
             "Serving",

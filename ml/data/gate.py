@@ -18,7 +18,14 @@ from ml.aws import error_details
 from ml.commands.output import say
 from ml.data.findings import CheckResult, result_of
 from ml.data.load import checked_channels, expectations_of
-from ml.data.request import checks_archive, expectations_document, processing_request
+from ml.data.request import (
+    FOLDER,
+    PASSED,
+    check_key,
+    checks_archive,
+    expectations_document,
+    processing_request,
+)
 from ml.environment import Environment, is_denied, readable_errors
 from ml.errors import MlError
 from ml.ledger import creating
@@ -77,9 +84,8 @@ def check_inputs(
     request: CreateTrainingJob's members so far; the channel with the result and the variable that demands it are added.
     Returns the inputs with their versions. Raises as `validated` does.
     """
-    uris = {name: one.uri for name, one in inputs.items()}
     with readable_errors(environment):
-        passed = validated(spec, folder, environment, contract, request["TrainingJobName"], uris, put_content, say)
+        passed = validated(spec, folder, environment, contract, request["TrainingJobName"], inputs, put_content, say)
     request["InputDataConfig"].append(passed.channel)
     request["Environment"].update(passed.variables)
     return {
@@ -93,22 +99,31 @@ def validated(
     environment: Environment,
     contract: PlatformContract,
     job: str,
-    channels: Mapping[str, str],
+    inputs: Mapping[str, RecordedInput],
     put_content: Callable[[str, Mapping[str, bytes]], str],
     tell: Callable[[str], None],
 ) -> Validated:
     """Check a training job's data in a processing job of the team, and wait for the result.
 
-    job: the training job's name. channels: name to S3 URI. put_content: uploads files, by name, under their content's
-    digest and returns the folder's URI (`Uploads.content`). tell: takes lines of progress.
+    Data of known versions that have passed the same check before are not checked again.
+    job: the training job's name. inputs: what it reads, by channel. put_content: uploads files, by name, under their
+    content's digest and returns the folder's URI (`Uploads.content`). tell: takes lines of progress.
     Raises SpecError, and DataError where the data are not as expected or could not be checked.
     """
     expectations = expectations_of(spec, folder)
     code = put_content(
         "checks", {"checks.zip": checks_archive(), "expectations.json": expectations_document(expectations)}
     )
-    request = processing_request(spec, contract, job, {name: channels[name] for name in checked_channels(spec)}, code)
-    name, uri = request["ProcessingJobName"], _output(request)
+    checked = {name: inputs[name] for name in checked_channels(spec)}
+    key = check_key(expectations, code, {name: one.version for name, one in checked.items()})
+    place = contract.teams[spec.team].artifact_uri
+    if key and (earlier := _passed_before(environment, place, key, checked)):
+        tell(f"The data are as expected: {earlier.job} has checked the same data.")
+        return earlier
+    uris = {name: one.uri for name, one in checked.items()}
+    request = processing_request(spec, contract, job, uris, code, key)
+    name = request["ProcessingJobName"]
+    uri = f"{place}/{FOLDER}/{name}"
     sagemaker = environment.clients.client("sagemaker")
     instance = {"instance_type": spec.validation.instance.type, "instance_count": 1} if spec.validation else {}
     try:
@@ -132,6 +147,25 @@ def validated(
     return Validated(job=name, uri=f"{uri}/", digest=hashlib.sha256(content).hexdigest(), versions=versions)
 
 
+def _passed_before(
+    environment: Environment, place: str, key: str, inputs: Mapping[str, RecordedInput]
+) -> Validated | None:
+    """The earlier check of the same data, if there was one and its result is still what it left."""
+    try:
+        note: dict[str, Any] = json.loads(_read(environment, f"{place}/{PASSED}/{key}.json"))
+        uri = f"{place}/{FOLDER}/{note['job']}"
+        content = _read(environment, f"{uri}/result.json")
+    except ClientError as error:
+        # Without the right to list the bucket, S3 answers 403 for an object that is not there.
+        if error_details(error).code in {"NoSuchKey", "404", "AccessDenied", "403"}:
+            return None
+        raise
+    digest, versions = hashlib.sha256(content).hexdigest(), {name: one.version for name, one in inputs.items()}
+    if (note["digest"], note["versions"]) != (digest, versions) or json.loads(content).get("passed") is not True:
+        return None
+    return Validated(job=note["job"], uri=f"{uri}/", digest=digest, versions=note["versions"])
+
+
 def refusal(result: CheckResult, name: str, uri: str, environment: str) -> str:
     """What is not as expected, and where to read more."""
     failed = result.failed
@@ -151,10 +185,6 @@ def validation_uri(training_job: Mapping[str, Any]) -> str | None:
         if channel["ChannelName"] == CHANNEL:
             return str(channel["DataSource"]["S3DataSource"]["S3Uri"])
     return None
-
-
-def _output(request: Mapping[str, Any]) -> str:
-    return str(request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"])
 
 
 def _wait(sagemaker: Any, name: str, tell: Callable[[str], None]) -> None:

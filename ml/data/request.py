@@ -1,6 +1,8 @@
 """The processing job that checks a training job's data: its request, and the code that runs in it."""
 
+import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Mapping
 from functools import cache
@@ -18,6 +20,9 @@ SUFFIX = "-data"
 """After the training job's name: the name of the processing job that checked its data."""
 FOLDER = "validations"
 """Under the team's artifact prefix: one folder a check, with result.json, report.html and the expectations."""
+PASSED = f"{FOLDER}/passed"
+"""Below it one note a content that passed: what was checked of it, and where the result lies."""
+KEY_VARIABLE = "GROUNDWORK_CHECK"
 _START = 'exec "$(command -v python3 || command -v python)" /opt/ml/processing/input/code/checks.zip "$@"'
 MODULES = (
     "__init__.py",
@@ -43,11 +48,15 @@ MODULES = (
 
 
 def processing_request(
-    spec: JobSpec, contract: PlatformContract, job: str, channels: Mapping[str, str], code: str
+    spec: JobSpec, contract: PlatformContract, job: str, channels: Mapping[str, str], code: str, key: str = ""
 ) -> dict[str, Any]:
     """CreateProcessingJob's members
-    (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateProcessingJob.html)."""
+    (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateProcessingJob.html).
+
+    key: see `check_key`; the job leaves a note under it where the data pass.
+    """
     assert spec.validation is not None
+    # The job writes what it found, and nobody else: members may not write there.
     team, validation = contract.teams[spec.team], spec.validation
     name = f"{job}{SUFFIX}"
     cluster: dict[str, Any] = {
@@ -55,13 +64,13 @@ def processing_request(
         "InstanceType": validation.instance.type,
         "VolumeSizeInGB": validation.instance.volume_gb,
     }
-    if key := volume_key(contract, validation.instance.type):
-        cluster["VolumeKmsKeyId"] = key
-    output = {
-        "S3Uri": f"{team.artifact_uri}/{FOLDER}/{name}",
-        "LocalPath": "/opt/ml/processing/output",
-        "S3UploadMode": "EndOfJob",
-    }
+    if encryption := volume_key(contract, validation.instance.type):
+        cluster["VolumeKmsKeyId"] = encryption
+    outputs = [_output("result", f"{team.artifact_uri}/{FOLDER}/{name}")]
+    variables = {"AWS_DEFAULT_REGION": contract.platform.region, "PYTHONUNBUFFERED": "1"}
+    if key:
+        outputs.append(_output("passed", f"{team.artifact_uri}/{PASSED}"))
+        variables[KEY_VARIABLE] = key
     request: dict[str, Any] = {
         "ProcessingJobName": name,
         "RoleArn": team.execution_role_arn,
@@ -78,12 +87,12 @@ def processing_request(
             *(_input(channel, uri) for channel, uri in channels.items()),
         ],
         "ProcessingOutputConfig": {
-            "Outputs": [{"OutputName": "result", "S3Output": output}],
+            "Outputs": outputs,
             "KmsKeyId": contract.storage.kms_key_arn,
         },
         "ProcessingResources": {"ClusterConfig": cluster},
         "StoppingCondition": {"MaxRuntimeInSeconds": validation.max_runtime},
-        "Environment": {"AWS_DEFAULT_REGION": contract.platform.region, "PYTHONUNBUFFERED": "1"},
+        "Environment": variables,
         "Tags": [*resource_tags(contract, spec.team), {"Key": "groundwork:training-job", "Value": job}],
     }
     if contract.training.use_vpc:
@@ -107,6 +116,21 @@ def checks_archive() -> bytes:
 def expectations_document(expectations: Expectations) -> bytes:
     """The expectations as the job reads them: JSON, so that its image needs no YAML."""
     return expectations.model_dump_json(indent=1).encode()
+
+
+def check_key(expectations: Expectations, code: str, versions: Mapping[str, str | None]) -> str:
+    """What tells one check from another: the data, by their versions, what is expected of them, and the code.
+
+    Nothing where a version is not known, or where what is expected depends on when it is asked.
+    """
+    if expectations.freshness or not all(versions.values()):
+        return ""
+    return hashlib.sha256(json.dumps([code, versions], sort_keys=True).encode()).hexdigest()
+
+
+def _output(name: str, uri: str) -> dict[str, Any]:
+    folder = "/opt/ml/processing/output" if name == "result" else f"/opt/ml/processing/{name}"
+    return {"OutputName": name, "S3Output": {"S3Uri": uri, "LocalPath": folder, "S3UploadMode": "EndOfJob"}}
 
 
 def _input(name: str, uri: str) -> dict[str, Any]:

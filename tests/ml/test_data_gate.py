@@ -78,6 +78,11 @@ def test_a_job_trains_on_data_that_passed_and_its_record_names_their_versions(
     report = platform.ml_json("data", "report", name, "--env", "local", "--out", checked.with_name("report.html"))
     assert (report["passed"], report["uri"]) == (True, channel["DataSource"]["S3DataSource"]["S3Uri"])
     assert f"Data of {name}-data" in checked.with_name("report.html").read_text()
+    # The same data have passed: the job is sent at once, and still compares.
+    again = platform.ml("train", checked, "--env", "local", "-y")
+    assert again.returncode == 0, again.stderr
+    assert f"The data are as expected: {name}-data has checked the same data." in again.stderr
+    assert "Data validation: the files of test, train are those that were checked." in again.stdout + again.stderr
 
 
 def test_no_job_is_started_on_poisoned_data_and_what_is_wrong_is_said(

@@ -352,6 +352,8 @@ CASES = [
             Request("ssm:PutParameter", f"{PARAMETERS}/groundwork/prod/contract/platform"),
             Request("logs:GetLogEvents", f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:ranking-1"),
             Request("logs:GetLogEvents", f"{LOGS}:/aws/sagemaker/ProcessingJobs:log-stream:ranking-1"),
+            Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/validations/{TEAM}-1-data/result.json"),
+            Request("s3:DeleteObject", f"{ARTIFACTS}/teams/{TEAM}/validations/passed/x.json"),
         ],
     ),
     RoleCase(

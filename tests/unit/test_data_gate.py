@@ -16,6 +16,7 @@ from ml.data import gate
 from ml.data import request as job_request
 from ml.data.content import folder_content, version_of
 from ml.data.findings import CheckResult, Finding
+from ml.data.load import parse_expectations
 from ml.data.version import data_version, local_version, relative_name
 from ml.driver import groundwork_data
 from ml.errors import NotFoundError
@@ -50,6 +51,7 @@ def test_the_check_is_a_processing_job_of_the_team_named_after_the_training_job(
     assert made["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == KEY
     assert made["NetworkConfig"]["VpcConfig"]["Subnets"] == ["subnet-1", "subnet-2"]
     assert made["AppSpecification"]["ImageUri"].endswith("/training:0.1.0")
+    assert job_request.KEY_VARIABLE not in made["Environment"]
     inputs = {one["InputName"]: one["S3Input"]["LocalPath"] for one in made["ProcessingInputs"]}
     assert inputs["train"] == "/opt/ml/processing/input/train"
     assert request(validation={"image": "training:9"})["AppSpecification"]["ImageUri"].endswith("/training:9")
@@ -82,6 +84,18 @@ def test_the_archive_of_checks_has_every_module_that_it_imports_and_the_same_byt
     code = f"import sys; sys.path.insert(0, 'checks.zip'); import {imports}; import ml; print(ml.__file__)"
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert "checks.zip" in result.stdout, result.stderr
+
+
+def test_a_check_is_told_from_another_by_data_expectations_and_code() -> None:
+    expectations = parse_expectations("columns: {a: {type: time}}", "e")
+    key = job_request.check_key(expectations, "s3://checks/1/", {"train": "v1"})
+    assert key == job_request.check_key(expectations, "s3://checks/1/", {"train": "v1"})
+    assert key != job_request.check_key(expectations, "s3://checks/2/", {"train": "v1"})
+    assert key != job_request.check_key(expectations, "s3://checks/1/", {"train": "v2"})
+    # What nobody knows the version of, and what depends on when it is asked, is checked each time.
+    assert job_request.check_key(expectations, "s3://checks/1/", {"train": None}) == ""
+    fresh = parse_expectations("columns: {a: {type: time}}\nfreshness: {column: a, at_most: 1d}", "e")
+    assert job_request.check_key(fresh, "s3://checks/1/", {"train": "v1"}) == ""
 
 
 def test_a_refusal_says_what_is_wrong_by_how_much_and_where_the_report_is() -> None:
