@@ -158,15 +158,15 @@ def _finding(dataset: str, check: Check, result: Any, personal: set[str], rows: 
         # Whole rows hold personal columns too; which ones they are is in the data.
         examples=()
         if hidden or check.column is None or check.kind == "missing"
-        else _examples(details, is_time=is_time),
+        else _examples(details, is_time=is_time, quoting=not personal),
     )
 
 
 def _raised(result: Any, check: Check, personal: set[str]) -> str:
-    """What Great Expectations ran into: its text may quote a value, so that of a personal column is left out."""
+    """What Great Expectations ran into: its text may quote a value, so it is left out where a column is personal."""
     info: dict[str, Any] = dict(result.exception_info or {})
     entries = [info] if "exception_message" in info else [entry for entry in info.values() if isinstance(entry, dict)]
-    if not entries or check.column in personal or check.column is None:
+    if not entries or personal or check.column is None:
         return ""
     return f": {str(entries[0].get('exception_message', '')).strip()[:200]}"
 
@@ -200,13 +200,15 @@ def _column_words(mismatched: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
     return [("lacks", mismatched.get("missing") or []), ("has also", mismatched.get("unexpected") or [])]
 
 
-def _examples(details: dict[str, Any], *, is_time: bool) -> tuple[str, ...]:
+def _examples(details: dict[str, Any], *, is_time: bool, quoting: bool) -> tuple[str, ...]:
+    """quoting: whether texts are shown. Of a table with personal columns a text in the wrong place may be theirs."""
     shown: list[str] = []
     for value in details.get("partial_unexpected_list") or []:
         if isinstance(value, float):
             text = f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M}" if is_time else f"{value:.6g}"
         else:
-            text = "" if isinstance(value, dict | list) else as_text(value)
+            hidden = isinstance(value, dict | list) or (isinstance(value, str) and not quoting)
+            text = "" if hidden else as_text(value)
         text = text if len(text) <= 40 else f"{text[:39]}…"
         if text and text not in shown:
             shown.append(text)

@@ -15,6 +15,7 @@ from ml.data.tables import texts, typed_table
 
 BARS = 12
 MOST_VALUES = 12
+FEWEST = 5
 
 
 def summary(expectations: Expectations, name: str, frame: pd.DataFrame) -> DataSetSummary:
@@ -30,7 +31,9 @@ def summary(expectations: Expectations, name: str, frame: pd.DataFrame) -> DataS
             series = table.frame[table.typed[column]].dropna()
             described.update(_numbers(series) if expected.type in ("integer", "number") else {})
             described.update(_times(series) if expected.type == "time" else {})
-            described.update(_values(series) if expected.type in ("text", "boolean") else {})
+            if expected.type in ("text", "boolean"):
+                # A text that is there a few times may be a personal one in the wrong column.
+                described.update(_values(series, FEWEST if expectations.personal else 1))
         columns[column] = described
     return DataSetSummary(name=name, rows=len(frame), columns=columns)
 
@@ -66,11 +69,11 @@ def _times(series: pd.Series) -> dict[str, Any]:
     return {"first": low, "last": high, "histogram": _histogram(series, low, high)}
 
 
-def _values(series: pd.Series) -> dict[str, Any]:
+def _values(series: pd.Series, fewest: int) -> dict[str, Any]:
     counts = texts(series).value_counts()
     if not len(counts):
         return {}
     if len(counts) > len(series) / 2:  # names of single things, which are no distribution
         return {"distinct": len(counts)}
-    most = {str(value)[:60]: int(count) for value, count in counts.head(MOST_VALUES).items()}
+    most = {str(value)[:60]: int(count) for value, count in counts.head(MOST_VALUES).items() if count >= fewest}
     return {"distinct": len(counts), "most": most}

@@ -7,7 +7,10 @@ CSV and TSV (also gzipped), Parquet and JSON lines. Needs pandas; runs in the jo
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportAssignmentType=false
 # pyright: reportCallIssue=false, reportReturnType=false, reportGeneralTypeIssues=false
 
+import csv
+import gzip
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,12 +70,15 @@ def _read(path: Path, expectations: Expectations | None, dataset: str) -> pd.Dat
         if name.endswith(".jsonl"):
             return rows_as_table([], path.read_bytes(), columns)
         if name.endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")):
+            separator = "\t" if ".tsv" in name else ","
             options: dict[str, Any] = {}
             if expectations and not expectations.header:
                 options = {"header": None, "names": list(columns)}
+            _check_widths(path, separator, len(columns) if options else None)
             return pd.read_csv(
                 path,
-                sep="\t" if ".tsv" in name else ",",
+                sep=separator,
+                index_col=False,
                 # Digits that are text, such as a postal code, stay as they were written.
                 dtype={column: str for column, expected in columns.items() if expected.type == "text"},
                 low_memory=False,
@@ -82,12 +88,29 @@ def _read(path: Path, expectations: Expectations | None, dataset: str) -> pd.Dat
         raise TableError(f"{path.name} is not UTF-8 text.") from None
     except pd.errors.ParserError as error:
         raise TableError(f"{path.name} is broken: {str(error).splitlines()[0]}") from None
+    except csv.Error as error:
+        raise TableError(f"{path.name} is broken: {error}.") from None
     except pd.errors.EmptyDataError:
         raise TableError(f"{path.name} is empty.") from None
     except (ValueError, OSError) as error:
         # Its text may quote a value.
         raise TableError(f"{path.name} cannot be read ({type(error).__name__}).") from None
     raise TableError(f"{path.name}: only {', '.join(READ)} are read here.")
+
+
+def _check_widths(path: Path, separator: str, width: int | None) -> None:
+    """Every row has as many values as the header, or `width` without one: what is short or long shifts values into
+    other columns, personal ones into any. Raises TableError."""
+    with ExitStack() as opened:
+        if path.suffix == ".gz":
+            file: Any = opened.enter_context(gzip.open(path, "rt", encoding="utf-8", newline=""))
+        else:
+            file = opened.enter_context(path.open(encoding="utf-8", newline=""))
+        for number, row in enumerate(csv.reader(file, delimiter=separator)):
+            if width is None:
+                width = len(row)
+            elif row and len(row) != width:
+                raise TableError(f"{path.name} is broken: row {number} has {len(row)} values, not {width}.")
 
 
 def rows_as_table(rows: Iterable[dict[str, Any]], lines: bytes = b"", columns: dict[str, Column] | None = None) -> Any:

@@ -145,6 +145,16 @@ freshness: {column: born, at_most: 30d}
         assert secret not in shown
 
 
+def test_no_text_is_quoted_of_a_table_with_personal_columns_as_it_may_be_one_of_theirs() -> None:
+    text = "columns: {name: {type: text, personal: true}, age: {type: integer}, kind: {type: text, values: [a]}}"
+    swapped = pd.DataFrame({"name": ["7", "x"], "age": ["Zoltan", 8], "kind": ["Ottilie", "a"]})
+    result = run(text, train=swapped)
+    assert {one.check for one in result.failed} == {"type", "values"}
+    shown = json.dumps(result.document()) + report_html(result, "t", [])
+    assert "Zoltan" not in shown
+    assert "Ottilie" not in shown
+
+
 def test_the_report_escapes_what_it_shows_and_loads_nothing() -> None:
     text = "columns: {'<b>x': {type: text, values: [a]}}"
     result = run(text, train=pd.DataFrame({"<b>x": ["<script>alert(1)</script>", "a", "a", "a"]}))
@@ -166,6 +176,8 @@ def test_a_result_reads_back_from_its_document() -> None:
     ("name", "content", "words"),
     [
         ("a.csv", b"x,y\n1,2\n3,4,5\n", "a.csv is broken"),
+        ("a.csv", b"x,y\n1,Ada,2\n", "row 1 has 3 values, not 2"),
+        ("a.csv", b"x,y\n1\n", "row 1 has 1 values, not 2"),
         ("a.csv", b"x\n\xff\xfe\n", "a.csv is not UTF-8"),
         ("a.csv", b"", "a.csv is empty"),
         ("a.jsonl", b'{"x": 1}\n{"x":', "cannot be read"),
