@@ -24,7 +24,7 @@ EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.USAGE: "a mistake in the command line or in the job's spec",
     ExitCode.ENVIRONMENT: "the environment is not up, cannot be reached or refuses the caller",
     ExitCode.STOPPED: "the job was stopped",
-    ExitCode.TIMED_OUT: "the job ran out of its time (max_runtime)",
+    ExitCode.TIMED_OUT: "the job ran out of its time (max_runtime, or what max_cost pays for)",
     ExitCode.NOT_FOUND: "there is no such job, model or endpoint",
     ExitCode.IN_PROGRESS: "`ml status NAME`: not finished yet",
     ExitCode.REFUSED: "`ml promote`: a gate refuses the version",

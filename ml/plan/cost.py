@@ -13,6 +13,10 @@ from prices import LEAST_RUNTIME_S, STOP_GRACE_S, Catalogue, JobPrice, Machines,
 DEFAULT_MAX_RUNTIME_S = 24 * 3600
 MAX_COST_TAG = "groundwork:max-cost-usd"
 """Tag of a job with the most that it may cost. The platform's spend guard stops a job that would pass it."""
+MAX_COST = "max_cost"
+"""What bounds a run whose time follows from its money; the value of LIMIT_TAG then."""
+LIMIT_TAG = "groundwork:run-time-from"
+"""Tag of a job with the field that its longest run time comes from, where that is max_cost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +97,7 @@ def job_cost(spec: JobSpec, contract: PlatformContract, catalogue: Catalogue | N
             f"the {STOP_GRACE_S} s that a stopped script may take, {allowed} s"
         )
         if allowed < seconds:
-            seconds, bounded_by = allowed, "max_cost"
+            seconds, bounded_by = allowed, MAX_COST
     spot, spot_unknown = _spot(region, machines, prices)
     return Cost(
         region=region,

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +21,7 @@ from ml.plan.cost import job_cost
 from ml.plan.finding import Level
 from ml.plan.plan import Plan, make_plan
 from ml.spec import JobSpec
+from ml.targets.sagemaker.jobs import describe
 from ml.targets.sagemaker.training import job_request
 from platform_contract import PlatformContract
 from prices import Catalogue, Price
@@ -121,6 +123,24 @@ def test_a_job_gets_the_run_time_that_its_money_pays_for() -> None:
     request = job_request(spec(max_cost=0.1, instance={"count": 2}), platform(), "research-trial-20261121-101500-00ff")
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 662}
     assert {"Key": "groundwork:max-cost-usd", "Value": "0.1"} in request["Tags"]
+    assert {"Key": "groundwork:run-time-from", "Value": "max_cost"} in request["Tags"]
+    roomy = job_request(spec(max_cost=5), platform(), "research-trial-20261121-101500-00ff")
+    assert "groundwork:run-time-from" not in {tag["Key"] for tag in roomy["Tags"]}
+
+
+def test_a_run_whose_money_is_over_says_so() -> None:
+    request = job_request(spec(max_cost=0.1), platform(), "research-trial-20261121-101500-00ff")
+    described = {
+        "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/a",
+        "TrainingJobStatus": "Stopped",
+        "SecondaryStatus": "MaxRuntimeExceeded",
+        "CreationTime": datetime(2026, 11, 21, tzinfo=UTC),
+        **request,
+    }
+    sagemaker = FakeClients(describe_training_job=described, list_tags={"Tags": request["Tags"]})
+    state = describe(sagemaker, "a")
+    assert state.stopped_because == "max_cost of 0.1 USD pays for 1445 s"
+    assert state.exit_code is ExitCode.TIMED_OUT
 
 
 def test_the_shorter_of_two_limits_holds() -> None:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from ml.aws import error_details
 from ml.environment import is_denied
 from ml.errors import ExitCode, MlError, NotFoundError
+from ml.plan.cost import LIMIT_TAG, MAX_COST_TAG
 from ml.targets.sagemaker.logs import JobLog, LogLine
 from ml.targets.sagemaker.training import JOB_NAME
 
@@ -27,7 +28,7 @@ class JobState:
 
     status: InProgress, Stopping, Completed, Failed or Stopped. detail: SageMaker's secondary status.
     seconds: how long it has trained, None before it starts. metrics: last value of each metric that the log gave.
-    stopped_because: why the platform's spend guard stopped it; None where it did not.
+    stopped_because: which limit in dollars stopped it, by the platform's spend guard or by SageMaker; None for none.
     """
 
     name: str
@@ -90,16 +91,20 @@ def describe(sagemaker: Any, name: str) -> JobState:
 
 
 def _stopped_because(sagemaker: Any, answer: dict[str, Any]) -> str | None:
-    """What the spend guard has written on a job that it stops."""
+    """What the spend guard has written on a job that it stops, or that the time is over which its money pays for."""
     if answer["TrainingJobStatus"] not in {"Stopping", "Stopped"}:
         return None
     try:
-        tags = sagemaker.list_tags(ResourceArn=answer["TrainingJobArn"])["Tags"]
+        listed = sagemaker.list_tags(ResourceArn=answer["TrainingJobArn"])["Tags"]
     except ClientError as error:
         if is_denied(error):
             return None
         raise
-    return next((tag["Value"] for tag in tags if tag["Key"] == STOPPED_TAG), None)
+    tags = {tag["Key"]: tag["Value"] for tag in listed}
+    if STOPPED_TAG not in tags and answer.get("SecondaryStatus") == "MaxRuntimeExceeded" and LIMIT_TAG in tags:
+        seconds = answer["StoppingCondition"]["MaxRuntimeInSeconds"]
+        return f"{tags[LIMIT_TAG]} of {tags.get(MAX_COST_TAG)} USD pays for {seconds} s"
+    return tags.get(STOPPED_TAG)
 
 
 def find(sagemaker: Any, name: str) -> JobState:

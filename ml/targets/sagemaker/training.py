@@ -18,7 +18,7 @@ from ml.images import training_image
 from ml.images.lock import locked_image
 from ml.packaging.inputs import read_input
 from ml.packaging.source import pack_source
-from ml.plan.cost import MAX_COST_TAG, Cost, job_cost
+from ml.plan.cost import LIMIT_TAG, MAX_COST, MAX_COST_TAG, Cost, job_cost
 from ml.records import RecordedCode, RecordedInput, RunRecord, write_record
 from ml.spec import Channel, JobSpec
 from ml.spec.model import as_text
@@ -130,6 +130,8 @@ def job_request(spec: JobSpec, contract: PlatformContract, name: str) -> dict[st
     }
     if cost.max_cost_usd is not None:
         request["Tags"].append({"Key": MAX_COST_TAG, "Value": f"{cost.max_cost_usd:f}"})
+        if cost.bounded_by == MAX_COST:
+            request["Tags"].append({"Key": LIMIT_TAG, "Value": MAX_COST})
     if spec.spot:
         request["EnableManagedSpotTraining"] = True
         request["StoppingCondition"]["MaxWaitTimeInSeconds"] = spec.spot.max_wait
