@@ -40,6 +40,15 @@ def root(account: str) -> dict[str, str]:
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoAccounts]:
     accounts = TwoAccounts(tmp_path_factory.mktemp("accounts"))
     accounts.start()
+    try:
+        prepare(accounts)
+        yield accounts
+    finally:
+        accounts.stop()
+
+
+def prepare(accounts: TwoAccounts) -> None:
+    """A model in dev that its policies open to prod, and roles of prod."""
     dev, prod = accounts.dev, accounts.prod
     own = {"Effect": "Allow", "Principal": root(DEV), "Action": "kms:*", "Resource": "*"}
     key = dev.client("kms").create_key(Policy=document(own, *readers_of_key("aws", "us-east-1", [PROD])))
@@ -67,8 +76,6 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoAccounts]:
             RoleName=role, PolicyName="own", PolicyDocument=document(written, *statements)
         )
     prod.s3.create_bucket(Bucket="prod-artifacts")
-    yield accounts
-    accounts.stop()
 
 
 def _reading() -> list[dict[str, Any]]:
