@@ -13,6 +13,7 @@ from prices import STOP_GRACE_S, JobPrice, dollars
 from spend_guard.jobs import Job
 
 _NOTHING = Decimal(0)
+BEFORE = "and the rest is gone before the next look"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,8 @@ def own_limits(jobs: Iterable[Priced], interval_s: int) -> list[Stop]:
         if one.price is None:
             found.append(Stop(one.job, f"own limit of {dollars(limit)} USD - no price is known of its machines"))
         elif one.price.most(one.job.max_runtime_s) > limit and one.spent() + one.until_next_look(interval_s) > limit:
-            found.append(Stop(one.job, f"own limit of {dollars(limit)} USD - {dollars(one.spent())} USD spent"))
+            reason = f"own limit of {dollars(limit)} USD - {dollars(one.spent())} USD spent {BEFORE}"
+            found.append(Stop(one.job, reason))
     return found
 
 
@@ -135,7 +137,8 @@ def over_budget(
         if one.price is None:
             continue  # stopping it saves nothing that anybody knows
         needed -= one.until_next_look(interval_s)
-        reason = f"budget of team {team.name} for {month} is {dollars(limit)} USD - {dollars(spent)} USD spent"
+        said = f"budget of team {team.name} for {month} is {dollars(limit)} USD - {dollars(spent)} USD spent"
+        reason = f"{said} {BEFORE}"
         found.append(Stop(one.job, reason))
     return found
 

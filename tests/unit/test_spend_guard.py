@@ -68,7 +68,7 @@ def test_a_job_is_stopped_before_it_passes_its_own_limit() -> None:
     # One hour has cost 0.23. Until the next look and the end of a stopped script it would cost 0.026833 more.
     assert stopped(seen(FREE, job(max_cost_usd=Decimal("0.257")))) == {}
     reason = stopped(seen(FREE, job(max_cost_usd=Decimal("0.256"))))["a"]
-    assert reason == "own limit of 0.26 USD - 0.23 USD spent"
+    assert reason == "own limit of 0.26 USD - 0.23 USD spent and the rest is gone before the next look"
 
 
 def test_a_job_that_sagemaker_itself_ends_in_time_is_left_to_it() -> None:
@@ -89,7 +89,8 @@ def test_the_newest_jobs_go_when_the_months_money_does() -> None:
     assert stopped(seen(TEAM, *jobs, spent_before=Decimal("9.85"))) == {}
     only_new = seen(TEAM, *jobs, spent_before=Decimal("9.88"))
     assert list(stopped(only_new)) == ["new"]
-    assert stopped(only_new)["new"] == "budget of team research for 2026-11 is 10.00 USD - 9.96 USD spent"
+    said = "budget of team research for 2026-11 is 10.00 USD - 9.96 USD spent and the rest is gone before the next look"
+    assert stopped(only_new)["new"] == said
     assert set(stopped(seen(TEAM, *jobs, spent_before=Decimal("9.91")))) == {"new", "old"}
 
 
