@@ -38,7 +38,7 @@ def run(request: GateRequest, folder: Path, scratch: Path) -> Report:
     theirs = champion.predict(champion.features(frame), classes) if champion else None
     found = measures.intervals(gates, truth, given, theirs, positive)
     results = [measures.judge(name, gate, found[name], gates.confidence, named) for name, gate in gates.metrics.items()]
-    results.append(_validation(request, folder / "validation"))
+    results += [_held_out(request, digest), _validation(request, folder / "validation")]
     groups: dict[str, Any] = {}
     for bounds in gates.fairness:
         judged, groups[bounds.column] = fairness.judge(bounds, frame, truth, given, positive)
@@ -82,6 +82,17 @@ def _positive(request: GateRequest, classes: tuple[Any, ...]) -> Any:
         if label == gates.positive or str(label) == str(gates.positive):
             return label
     raise GateError(f"gates.positive: no row has {gates.positive!r}; there is {', '.join(map(str, classes))}.")
+
+
+def _held_out(request: GateRequest, version: str) -> Result:
+    """Whether the rows are those that were held out when the model was trained."""
+    known = request.data_version
+    if known is None:
+        text = f"version {version[:12]}…; which one there was when the model was trained is not known here."
+        return Result(gate="held-out data", passed=True, text=text)
+    same = known == version
+    text = f"version {version[:12]}…, " + ("as when the model was trained." if same else f"and it was {known[:12]}….")
+    return Result(gate="held-out data", passed=same, text=text, values={"version": version, "known": known})
 
 
 def _validation(request: GateRequest, folder: Path) -> Result:

@@ -66,7 +66,11 @@ def run_gates(
         image = released(environment, contract, team, contract.registry.serving_image)
         wanted = job_request(contract, team, request, name, folder, instance, image)
         sagemaker = environment.clients.client("sagemaker")
-        details = {"model": f"{request.candidate.model}/{request.candidate.version}", "instance_type": instance.type}
+        details = {
+            "model": f"{request.candidate.model}/{request.candidate.version}",
+            "instance_type": instance.type,
+            "instance_count": 1,
+        }
         try:
             with creating(environment, contract, team, "processing-job", name, details=details) as creation:
                 creation.arn = sagemaker.create_processing_job(**wanted)["ProcessingJobArn"]

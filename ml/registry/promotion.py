@@ -129,13 +129,17 @@ def gate_request(promoting: Promoting) -> GateRequest:
             f"gates.data: the job {record.job} had no input {gates.data!r}; it had {', '.join(record.inputs)}."
         )
     champion = promoting.since.get(CHAMPION)
+    contract = promoting.contract
+    uri = here(data.uri, contract, record, data.source)
+    # Below the data prefix of another account lie rows of its own.
+    is_known = record.account_id == contract.platform.account_id or "/inputs/" in uri
     return GateRequest(
         environment=promoting.contract.platform.environment,
         team=promoting.team,
         candidate=_subject(promoting.version),
         champion=_subject(_version(promoting, champion)) if champion else None,
-        data_uri=here(data.uri, promoting.contract, record, data.source),
-        data_version=data.version,
+        data_uri=uri,
+        data_version=data.version if is_known else None,
         validation_uri=_validation_uri(promoting.contract, record),
         gates=gates,
     )

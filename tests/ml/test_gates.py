@@ -42,6 +42,7 @@ def test_a_version_as_good_as_the_champion_passes_every_gate(models: dict[str, P
     assert passed, found
     assert set(found) == {
         "metric roc_auc",
+        "held-out data",
         "data validation",
         "fairness group demographic_parity_difference",
         "explanation",
@@ -129,6 +130,15 @@ def test_a_card_without_its_parts_and_data_that_nobody_validated_are_refused(
     _, found = judged(tmp_path, request(spec, champion=False), candidate=models["fair"])
     assert "gates.card.owner, gates.card.limitations" in found["model card"]["text"]
     assert not found["data validation"]["passed"]
+
+
+def test_held_out_rows_that_are_others_than_at_training_time_are_refused(
+    models: dict[str, Path], tmp_path: Path
+) -> None:
+    asked = request(gates(), champion=False).model_copy(update={"data_version": "0" * 64})
+    _, found = judged(tmp_path, asked, candidate=models["fair"])
+    assert not found["held-out data"]["passed"]
+    assert f"and it was {'0' * 12}…" in found["held-out data"]["text"]
 
 
 def test_a_slow_server_is_refused_with_the_milliseconds_over_the_budget(

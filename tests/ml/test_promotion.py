@@ -154,7 +154,7 @@ def test_a_version_that_guesses_is_refused_with_8_and_the_champion_stays(
     assert "REFUSED  metric roc_auc" in refused.stdout
     assert "below the least, 0.7" in refused.stdout
     assert "asks for 'harsh', which the champion, version 1, does not have" in refused.stdout
-    assert "loans/2 is not promoted: 2 gates of 7 refused it" in refused.stdout
+    assert "loans/2 is not promoted: 2 gates of 8 refused it" in refused.stdout
     versions = platform.ml_json("models", "loans", "--env", "local")
     assert {one["version"]: one["aliases"] for one in versions} == {"1": ["champion"], "2": []}
 
@@ -167,7 +167,7 @@ def test_the_card_shows_the_run_the_gates_and_the_approval_and_nothing_in_it_run
     page = (tmp_path / "card.html").read_text()
     assert "<script" not in page
     assert "&lt;script&gt;alert(&#x27;purpose&#x27;)&lt;/script&gt;" in page
-    assert "7 of 7 gates passed" in page
+    assert "8 of 8 gates passed" in page
     assert "research-loans-" in page
     assert "http-equiv" in page
     s3 = platform.client("s3")
