@@ -41,6 +41,4 @@ def check_channels(validation: Validation, modes: Mapping[str, str]) -> None:
         if name not in modes:
             raise ValueError(f"validation.channels: {name!r} is none of the inputs ({', '.join(modes)})")
         if modes[name] == "Pipe":
-            raise ValueError(
-                f"validation: {name!r} comes through a pipe; files alone can be compared: use FastFile"
-            )
+            raise ValueError(f"validation: {name!r} comes through a pipe; files alone can be compared: use FastFile")
