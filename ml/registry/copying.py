@@ -27,7 +27,9 @@ from ml.tracking import ModelVersion, mlflow_client, model_version, register_cop
 from platform_contract import PlatformContract
 
 COPIED_FOLDERS = ("inputs", "validations")
-"""Below a team's artifact prefix: what a run's record names there is copied with its model."""
+"""Below a team's artifact prefix: what the gates read there is copied with the model."""
+VALIDATION_CHANNEL = "data-validation"
+"""The channel by which a job gets the result of its data validation (ml.data.gate.CHANNEL)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,9 +158,12 @@ def _copy_model(place: Side, package: Package) -> str:
 
 
 def _copy_inputs(origin: Side, place: Side, record: RunRecord) -> None:
-    """The files that the record names below the team's artifact prefix: uploaded inputs, results of validations."""
+    """What the gates read of what lies below the team's artifact prefix: uploaded held-out rows, the validation's
+    result. What it was trained on stays where it is."""
     channels: list[dict[str, Any]] = record.request.get("InputDataConfig") or []
-    uris = {str(channel["DataSource"]["S3DataSource"]["S3Uri"]) for channel in channels}
+    gates: dict[str, Any] = record.spec.get("gates") or {}
+    read = {gates.get("data"), VALIDATION_CHANNEL}
+    uris = {str(one["DataSource"]["S3DataSource"]["S3Uri"]) for one in channels if one["ChannelName"] in read}
     s3 = place.environment.clients.client("s3")
     for uri in sorted(uris):
         if not any(uri.startswith(f"{origin.artifacts}/{folder}/") for folder in COPIED_FOLDERS):

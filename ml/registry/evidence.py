@@ -70,6 +70,7 @@ def run_gates(
             "model": f"{request.candidate.model}/{request.candidate.version}",
             "instance_type": instance.type,
             "instance_count": 1,
+            "uploads": [request.data_uri],
         }
         try:
             with creating(environment, contract, team, "processing-job", name, details=details) as creation:

@@ -17,7 +17,7 @@ from ml.gates.request import GateRequest, Subject
 from ml.records import RunRecord, read_record
 from ml.registry import packages, proposal
 from ml.registry.aliases import CANDIDATE, CHALLENGER, CHAMPION, Aliases
-from ml.registry.copying import here
+from ml.registry.copying import VALIDATION_CHANNEL, here
 from ml.registry.evidence import Evidence, run_gates
 from ml.registry.packages import APPROVED, PENDING, Package
 from ml.registry.people import acting_as
@@ -29,8 +29,6 @@ from platform_contract import PlatformContract
 
 PACKAGE_TAG, GATES_TAG = "groundwork.package", "groundwork.gates"
 """Tags of a version in MLflow: ARN of its package, and where the report of its gates lies."""
-VALIDATION_CHANNEL = "data-validation"
-"""The channel by which a job gets the result of its data validation; ml/data/gate.py has the same word."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -202,6 +202,11 @@ def test_a_model_goes_from_dev_to_prod_with_its_package_and_lineage_and_waits_th
     inputs = {one["InputName"]: one["S3Input"]["S3Uri"] for one in gates["ProcessingInputs"]}
     assert inputs["data"].startswith(f"s3://groundwork-prod-artifacts-{PROD}/teams/{TEAM}/inputs/")
 
+    copied = between.servers["prod"].s3.list_objects_v2(
+        Bucket=f"groundwork-prod-artifacts-{PROD}", Prefix=f"teams/{TEAM}/inputs/"
+    )
+    assert copied["KeyCount"] == 1, "the held-out rows, and not what it was trained on"
+
     again = between.ml("promote", "deals/1", "--from", "dev", "--env", "prod")
     assert again.returncode == 0, again.stderr
     assert len(json.loads(between.ml("models", "deals", "--env", "prod", "-o", "json").stdout)) == 1
