@@ -8,11 +8,12 @@ from pathlib import Path
 from local.acquire.acquire import acquire
 from local.acquire.chosen import place_engine
 from local.acquire.tools import PULUMI
-from local.environment import POLICY_PACK, local_environment, process_environment
+from local.environment import POLICY_PACK, process_environment
 from local.errors import LocalStackError
 from local.paths import Paths
 from local.progress import Progress
 from local.pulumi_stack import STACK, ask_engine, has_stack, prepare
+from operations.environments import away_from_local
 
 
 def hand_over(paths: Paths, command: str, stack: str, options: Sequence[str], *, folder: str = "") -> None:
@@ -53,15 +54,3 @@ def find_engine(paths: Paths) -> Path:
         found = place_engine(paths, acquire(PULUMI, paths.log("build-pulumi"), step.now))
         step.done(found.source)
     return found.program("pulumi")
-
-
-def away_from_local(paths: Paths) -> dict[str, str]:
-    """The caller's environment without what `make -s local-env` may have set in this shell.
-
-    Otherwise a command for an AWS account would use the local stack's plugins, backend and profile.
-    """
-    try:
-        local = local_environment(paths)
-    except LocalStackError:
-        local = {}
-    return {name: value for name, value in os.environ.items() if name == "PATH" or local.get(name) != value}
