@@ -77,3 +77,9 @@ CASES: dict[str, Case] = {
         unchanged={"groupName": "the program makes no schedule groups"},
     ),
 }
+
+CANNOT_BE_LEFT_OUT = {
+    ("aws:lambda/function:Function", "code"): "a function is its code",
+    ("aws:lambda/function:Function", "handler"): "a function from an archive names its handler",
+    ("aws:lambda/function:Function", "runtime"): "a function from an archive names its runtime",
+}

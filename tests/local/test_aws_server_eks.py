@@ -21,10 +21,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServerProces
     process = AwsServerProcess(tmp_path_factory.mktemp("eks"))
     process.start()
     iam = process.client("iam")
-    for name, service in (("cluster", "eks"), ("node", "ec2"), ("team", "eks"), ("pod", "pods.eks")):
+    principals = {
+        "cluster": {"Service": "eks.amazonaws.com"},
+        "node": {"Service": "ec2.amazonaws.com"},
+        "team": {"AWS": "arn:aws:iam::123456789012:root"},
+        "pod": {"Service": "pods.eks.amazonaws.com"},
+    }
+    for name, principal in principals.items():
         statement = {
             "Effect": "Allow",
-            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Principal": principal,
             "Action": ["sts:AssumeRole", "sts:TagSession"],
         }
         trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
