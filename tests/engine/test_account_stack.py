@@ -17,6 +17,8 @@ from tests.checkout import Checkout
 from tests.conftest import Platform
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+ENVIRONMENT_PREFIX = "groundwork-local-"
+"""What the environment beside it has names its resources with."""
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,8 @@ def test_a_destroy_leaves_nothing_of_the_account_and_the_environment_untouched(c
     assert [role for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("ci-groundwork-")] == []
     policies = [policy["PolicyName"] for policy in iam.list_policies(Scope="Local")["Policies"]]
     assert [name for name in policies if name.startswith(("ci-groundwork-", "groundwork-boundary"))] == []
-    assert checkout.aws("codebuild").list_projects()["projects"] == []
+    projects = checkout.aws("codebuild").list_projects()["projects"]
+    assert [name for name in projects if not name.startswith(ENVIRONMENT_PREFIX)] == []
     assert checkout.aws("codebuild").list_source_credentials()["sourceCredentialsInfos"] == []
     assert checkout.aws("codeconnections").list_connections()["Connections"] == []
     buckets = [bucket["Name"] for bucket in checkout.aws("s3").list_buckets()["Buckets"]]
