@@ -18,7 +18,7 @@ from tests.engine.leftovers import aws_leftovers, kubernetes_leftovers
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 PROD_POOLS, PROD_TEAMS = 8, 10
 ACCOUNT = "123456789012"
-CI_ROLES = ("ci-groundwork-prod-preview", "ci-jenkins")
+PEOPLES_ROLES = ("ci-groundwork-prod-preview", "ci-jenkins", "ml-approvers")
 OFFICE = "52.95.0.0/24"
 """Stands for the range that a company's people come from; the settings refuse the example in Pulumi.dev.yaml."""
 
@@ -76,7 +76,12 @@ def prod_sized(config: dict[str, Any]) -> None:
     while len(pools) < PROD_POOLS:
         pools.append({**pools[0], "name": f"gpu-more-{len(pools)}"})
     while len(teams) < PROD_TEAMS:
-        teams.append({"name": f"team-{len(teams)}", "quota": teams[0]["quota"]})
+        teams.append(like(teams[0], f"team-{len(teams)}"))
+
+
+def like(team: dict[str, Any], name: str) -> dict[str, Any]:
+    """A team with the quota and the people of another one."""
+    return {"name": name, **{key: value for key, value in team.items() if key in ("quota", "approvers")}}
 
 
 def every_component(checkout: Checkout, config: dict[str, Any]) -> str:
@@ -87,7 +92,7 @@ def every_component(checkout: Checkout, config: dict[str, Any]) -> str:
     )["Policy"]["Arn"]
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    for role in CI_ROLES:
+    for role in PEOPLES_ROLES:
         iam.create_role(RoleName=role, AssumeRolePolicyDocument=document)
     config["groundwork:guardrails"]["permissionsBoundary"] = boundary
     config["groundwork:tracking"] = {
@@ -99,8 +104,11 @@ def every_component(checkout: Checkout, config: dict[str, Any]) -> str:
     config["groundwork:monitoring"]["emails"] = ["ml-oncall@example.com"]
     config["groundwork:monitoring"]["endpoints"] = [{"name": "research-late", "latencyMs": 200, "availability": 99.9}]
     config["groundwork:ci"] = {
-        "previewRoles": [f"role/{CI_ROLES[0]}"],
-        "jenkins": {"image": "registry.example.com/jenkins/inbound-agent:1.0", "controllerRole": f"role/{CI_ROLES[1]}"},
+        "previewRoles": [f"role/{PEOPLES_ROLES[0]}"],
+        "jenkins": {
+            "image": "registry.example.com/jenkins/inbound-agent:1.0",
+            "controllerRole": f"role/{PEOPLES_ROLES[1]}",
+        },
     }
     return boundary
 
@@ -108,7 +116,7 @@ def every_component(checkout: Checkout, config: dict[str, Any]) -> str:
 def forget_the_account(checkout: Checkout, boundary: str) -> None:
     """Takes away what `every_component` made in the account."""
     iam = checkout.aws("iam")
-    for role in CI_ROLES:
+    for role in PEOPLES_ROLES:
         iam.delete_role(RoleName=role)
     iam.delete_policy(PolicyArn=boundary)
 
@@ -137,8 +145,7 @@ def test_an_environment_comes_up_whole_changes_and_leaves_nothing(services: Chec
 
     team = stack.config["groundwork:teams"][0]
     team["quota"]["cpus"] += 8
-    newcomer = {"name": "newcomers", "quota": {"cpus": 8, "memoryGib": 32, "gpus": 1, "pods": 20}}
-    stack.config["groundwork:teams"].append(newcomer)
+    stack.config["groundwork:teams"].append(like(team, "newcomers"))
     left = stack.config["groundwork:nodePools"].pop()["name"]
     stack.write()
     planned = stack.planned()
