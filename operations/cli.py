@@ -6,6 +6,7 @@ from local.cli import app as local_app
 from operations.account_commands import app as account_app
 from operations.cost import cost
 from operations.dashboards import app as dashboards_app
+from operations.doctor_command import doctor
 from operations.stack_commands import app as stack_app
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.add_typer(local_app, name="local")
 app.add_typer(stack_app, name="stack")
 app.add_typer(account_app, name="account")
+app.command("doctor", epilog="Example:  groundwork doctor dev")(doctor)
 app.add_typer(dashboards_app, name="dashboards")
 app.command("cost", epilog="Example:  pulumi preview --json --show-sames --stack dev | groundwork cost")(cost)
 

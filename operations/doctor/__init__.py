@@ -1,0 +1,1 @@
+"""Looks at everything that `up` of an environment needs, before anything is made."""
