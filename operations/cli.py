@@ -7,6 +7,7 @@ from operations.account_commands import app as account_app
 from operations.cost import cost
 from operations.dashboards import app as dashboards_app
 from operations.doctor_command import doctor
+from operations.drift_commands import DriftCommand, drift
 from operations.stack_commands import app as stack_app
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app.add_typer(local_app, name="local")
 app.add_typer(stack_app, name="stack")
 app.add_typer(account_app, name="account")
 app.command("doctor", epilog="Example:  groundwork doctor dev")(doctor)
+app.command("drift", cls=DriftCommand, epilog="Example:  groundwork drift dev --revert")(drift)
 app.add_typer(dashboards_app, name="dashboards")
 app.command("cost", epilog="Example:  pulumi preview --json --show-sames --stack dev | groundwork cost")(cost)
 

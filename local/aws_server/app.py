@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.core.request import Request
 
-from local.aws_server import browsers, moto_bridge, protocol
+from local.aws_server import browsers, event_history, moto_bridge, protocol
 from local.aws_server.identity import check_key
 from local.aws_server.operations import (
     ACCOUNT_ID,
@@ -52,6 +52,8 @@ class AwsServer:
         body = environ["wsgi.input"].read()
         try:
             response = browsers.refusal(environ) or self.respond(environ, body)
+            if response.status < HTTPStatus.BAD_REQUEST:
+                event_history.note(environ, body)
         except (OSError, sqlite3.OperationalError) as error:
             logger.exception("%s %s failed", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
             message = (

@@ -1,18 +1,24 @@
-"""CloudTrail: moto's trails, with what moto takes without a look or gets wrong. Nothing is logged here.
+"""CloudTrail: moto's trails, with what moto takes without a look or gets wrong, and the event history.
+
+No trail delivers anything.
 
 CloudTrail checks at once that it may write into the bucket and use the key:
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.html.
 """
 
+import itertools
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.cloudtrail.models import cloudtrail_backends
 
+from local.aws_server.event_history import events
 from local.aws_server.operations import Call, ServiceError, operation
 
 _PRINCIPAL = "cloudtrail.amazonaws.com"
+_PAGE = 50
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -92,3 +98,37 @@ def put_event_selectors(call: Call) -> dict[str, Any]:
             trail = cloudtrail_backends[call.account_id][call.region].get_trail(call.params["TrailName"])
             trail.advanced_event_selectors = []
     return answer
+
+
+@operation("cloudtrail", "LookupEvents")
+def lookup_events(call: Call) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html"""
+    attributes = call.params.get("LookupAttributes") or []
+    if len(attributes) > 1:
+        raise ServiceError("InvalidLookupAttributesException", "You can specify only one lookup attribute.")
+    start, end = _time(call.params.get("StartTime")), _time(call.params.get("EndTime"))
+    if start and end and start > end:
+        raise ServiceError("InvalidTimeRangeException", "The start time is after the end time.")
+    size = int(call.params.get("MaxResults") or _PAGE)
+    if not 1 <= size <= _PAGE:
+        raise ServiceError("InvalidMaxResultsException", f"MaxResults is from 1 to {_PAGE}.")
+    token = str(call.params.get("NextToken") or "0")
+    if not token.isdigit():
+        raise ServiceError("InvalidNextTokenException", "The token is not one that was given out.")
+    key, value = (attributes[0]["AttributeKey"], attributes[0]["AttributeValue"]) if attributes else ("", "")
+    found = (
+        event
+        for event in events(call.region, key, value)
+        if (start is None or event["EventTime"] >= start) and (end is None or event["EventTime"] <= end)
+    )
+    first = int(token)
+    page = list(itertools.islice(found, first, first + size + 1))
+    more = {"NextToken": str(first + size)} if len(page) > size else {}
+    return {"Events": page[:size], **more}
+
+
+def _time(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    time = value if isinstance(value, datetime) else datetime.fromtimestamp(float(value), UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
