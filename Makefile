@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help local local-monitoring local-status local-stop local-down local-env install lock check format test bench preview up down account-preview account-up account-down clean
+.PHONY: help local local-monitoring local-status local-stop local-down local-env install lock check format test bench bootstrap preview up down account-preview account-up account-down clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,10 +60,14 @@ test: $(STAMP) ## everything that proves it, with the minutes of each tier (TIER
 bench: $(STAMP) ## this platform's speed beside its peers, in one run
 	$(BIN)/python -m bench $(ARGS)
 
-# The stacks of an AWS account. Credentials come from the AWS profile groundwork-<ENV>, the engine from PATH or the cache.
+# The stacks of an AWS account. Profile and backend are those of groundwork.yaml, the engine comes from PATH or the cache.
 preview up down: $(STAMP)
 	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
 	@$(BIN)/groundwork stack $@ $(ENV)
+
+bootstrap: $(STAMP) ## what the state of ENV=dev needs before its first `up`: bucket, key, empty stack
+	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
+	@$(BIN)/groundwork bootstrap $(ENV)
 
 preview: ## what `pulumi up` would change in ENV=dev or prod
 up: ## bring ENV=dev or prod to what its settings say

@@ -6,10 +6,11 @@ import typer
 
 from local.cli import plain_errors
 from local.paths import this_checkout
-from local.pulumi_stack import STACK
+from operations.bootstrap_command import bootstrap_account
 from operations.engine import hand_over, make_local_stack
+from operations.environments import ACCOUNTS
+from operations.environments import account as read_account
 
-FOLDER, PROJECT = "account", "groundwork-account"
 app = typer.Typer(
     help="The Pulumi engine on what an AWS account has once: identity providers, CI's roles and runners.",
     no_args_is_help=True,
@@ -40,10 +41,13 @@ def down(account: Account, options: Rest = None) -> None:
     _run("destroy", account, options)
 
 
+app.command("bootstrap", epilog="Example:  groundwork account bootstrap main")(bootstrap_account)
+
+
 def _run(command: str, account: str, options: list[str] | None) -> None:
     shown = f"make account-{'down' if command == 'destroy' else command} ACCOUNT={account}"
     with plain_errors(shown):
-        paths = this_checkout()
-        if account == STACK:
-            make_local_stack(paths, FOLDER, PROJECT)
-        hand_over(paths, command, account, options or (), folder=FOLDER)
+        env = read_account(account)
+        if env.is_local:
+            make_local_stack(this_checkout(), ACCOUNTS.folder, ACCOUNTS.name)
+        hand_over(env, command, options or ())

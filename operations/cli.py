@@ -4,6 +4,7 @@ import typer
 
 from local.cli import app as local_app
 from operations.account_commands import app as account_app
+from operations.bootstrap_command import bootstrap
 from operations.cost import cost
 from operations.dashboards import app as dashboards_app
 from operations.doctor_command import doctor
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.add_typer(local_app, name="local")
 app.add_typer(stack_app, name="stack")
 app.add_typer(account_app, name="account")
+app.command("bootstrap", epilog="Example:  groundwork bootstrap dev")(bootstrap)
 app.command("doctor", epilog="Example:  groundwork doctor dev")(doctor)
 app.command("drift", cls=DriftCommand, epilog="Example:  groundwork drift dev --revert")(drift)
 app.add_typer(dashboards_app, name="dashboards")

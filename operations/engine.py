@@ -8,33 +8,23 @@ from pathlib import Path
 from local.acquire.acquire import acquire
 from local.acquire.chosen import place_engine
 from local.acquire.tools import PULUMI
-from local.environment import POLICY_PACK, process_environment
-from local.errors import LocalStackError
+from local.environment import POLICY_PACK
 from local.paths import Paths
 from local.progress import Progress
 from local.pulumi_stack import STACK, ask_engine, has_stack, prepare
-from operations.environments import away_from_local
+from operations.environments import OperatedEnvironment, engine_variables
 
 
-def hand_over(paths: Paths, command: str, stack: str, options: Sequence[str], *, folder: str = "") -> None:
-    """Becomes the engine; returns only by raising LocalStackError, where there are no such settings.
-
-    folder: of the project, below the checkout; empty for the environments' own.
-    """
-    project = paths.checkout / folder
-    settings = project / f"Pulumi.{stack}.yaml"
-    if not settings.exists():
-        there = sorted(file.name.split(".")[1] for file in project.glob("Pulumi.*.yaml"))
-        raise LocalStackError(
-            f"There is no {settings.relative_to(paths.checkout)}.", hint=f"There is one for {', '.join(there)}."
-        )
+def hand_over(env: OperatedEnvironment, command: str, options: Sequence[str]) -> None:
+    """Becomes the engine on the environment's stack; returns only by raising LocalStackError."""
+    paths = Paths(env.checkout)
+    variables = engine_variables(env)
     engine = find_engine(paths)
-    variables = process_environment(paths) if stack == STACK else away_from_local(paths)
     variables["PATH"] = os.pathsep.join([str(engine.parent), str(Path(sys.executable).parent), variables["PATH"]])
     variables[POLICY_PACK] = str(paths.policies)
-    os.chdir(project)
+    os.chdir(env.folder)
     # The engine takes this process over: its prompts, colours, signals and exit status reach the terminal unchanged.
-    os.execve(engine, ["pulumi", command, "--stack", stack, *options], variables)  # noqa: S606
+    os.execve(engine, ["pulumi", command, "--stack", env.name, *options], variables)  # noqa: S606
 
 
 def make_local_stack(paths: Paths, folder: str, project: str) -> None:

@@ -5,11 +5,13 @@ agree. Nothing here calls AWS.
 """
 
 import os
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from local.environment import local_environment, process_environment
+from local.environment import POLICY_PACK, local_environment, process_environment
 from local.errors import LocalStackError
 from local.paths import Paths, this_checkout
 from local.pulumi_stack import STACK
@@ -171,15 +173,17 @@ def boto_session(env: OperatedEnvironment) -> Any:
 def engine_variables(env: OperatedEnvironment, *, check_backend: bool = True) -> dict[str, str]:
     """The variables of a child process, such as the engine, that works on the environment.
 
-    Profile and backend are the environment's own. What `make -s local-env` has set in this shell is taken back for an
-    environment on AWS. Raises EnvironmentsError where PULUMI_BACKEND_URL and groundwork.yaml name two backends (not
-    without check_backend), LocalStackError for a local stack that has never been up.
+    Profile and backend are the environment's own. What `make -s local-env` or `groundwork stack env` of another one has
+    set in this shell is taken back. Raises EnvironmentsError where PULUMI_BACKEND_URL and groundwork.yaml name two
+    backends (not without check_backend), LocalStackError for a local stack that has never been up.
     """
     paths = Paths(env.checkout)
     if env.is_local:
         return process_environment(paths)
     variables = away_from_local(paths)
     said = variables.pop(BACKEND_URL, "")
+    if said in _backends(env.checkout):
+        said = ""
     if check_backend and said and env.backend and said != env.backend:
         raise EnvironmentsError(
             f"{BACKEND_URL} is {said}, and {FILE} says that the state of {env.name!r} is in {env.backend}: with the "
@@ -191,6 +195,27 @@ def engine_variables(env: OperatedEnvironment, *, check_backend: bool = True) ->
     for key in STATIC_KEYS:
         variables.pop(key, None)
     return variables | {"AWS_PROFILE": env.profile}
+
+
+def shell_lines(env: OperatedEnvironment, folders: Sequence[Path] = ()) -> str:
+    """Lines for `eval`: the shell goes where `engine_variables` leads a process, and has our policy pack.
+
+    folders: put before the others of PATH.
+    """
+    wanted = engine_variables(env, check_backend=False) | {POLICY_PACK: str(Paths(env.checkout).policies)}
+    path = [*(str(folder) for folder in folders), *wanted["PATH"].split(os.pathsep)]
+    wanted["PATH"] = os.pathsep.join(dict.fromkeys(path))
+    gone = [name for name in os.environ if name not in wanted]
+    lines = [f"unset {' '.join(gone)}"] if gone else []
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items() if os.environ.get(name) != value]
+    return "\n".join(lines)
+
+
+def _backends(root: Path) -> set[str]:
+    """Every backend that groundwork.yaml names: one of them in this shell is what `shell_lines` has put there."""
+    return {
+        entry.backend for section in SECTIONS for entry in entries(root, section, SECTIONS).values() if entry.backend
+    }
 
 
 def away_from_local(paths: Paths) -> dict[str, str]:

@@ -66,7 +66,7 @@ def entries(root: Path, section: str, sections: Sequence[str]) -> dict[str, Entr
     for key in document:
         if key not in sections:
             raise EnvironmentsError(f"{FILE}: there is no such key as {key!r}; there is {' and '.join(sections)}.")
-    found = document.get(section) or {}
+    found: Any = document.get(section) or {}
     if not isinstance(found, dict):
         raise EnvironmentsError(f"{FILE}: `{section}` takes one key a stack, with what is said about it below.")
     return {str(name): _entry(f"{section}.{name}", value) for name, value in cast(dict[Any, Any], found).items()}

@@ -1,12 +1,15 @@
-"""`groundwork stack preview|up|down ENV`: the engine on one environment; the same words for local, dev and prod."""
+"""`groundwork stack preview|up|down|env ENV`: the engine on one environment; the same words for local, dev and prod."""
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from local.cli import plain_errors
-from local.paths import this_checkout
-from operations.engine import hand_over
+from local.paths import Paths
+from operations.engine import find_engine, hand_over
+from operations.environments import environment, shell_lines
 
 app = typer.Typer(
     help="The Pulumi engine on one environment.",
@@ -19,23 +22,31 @@ Rest = Annotated[list[str] | None, typer.Argument(metavar="[-- PULUMI-OPTION…]
 
 
 @app.command(epilog="Example:  groundwork stack preview dev -- --diff")
-def preview(environment: Environment, options: Rest = None) -> None:
+def preview(name: Environment, options: Rest = None) -> None:
     """Show what `up` would change."""
-    _engine("preview", environment, options)
+    _engine("preview", name, options)
 
 
 @app.command(epilog="Example:  groundwork stack up dev")
-def up(environment: Environment, options: Rest = None) -> None:
+def up(name: Environment, options: Rest = None) -> None:
     """Bring the environment to what its settings say."""
-    _engine("up", environment, options)
+    _engine("up", name, options)
 
 
 @app.command(epilog="Example:  groundwork stack down dev")
-def down(environment: Environment, options: Rest = None) -> None:
+def down(name: Environment, options: Rest = None) -> None:
     """Destroy the environment; the engine asks first."""
-    _engine("destroy", environment, options)
+    _engine("destroy", name, options)
 
 
-def _engine(command: str, environment: str, options: list[str] | None) -> None:
-    with plain_errors(f"make {command} ENV={environment}"):
-        hand_over(this_checkout(), command, environment, options or ())
+@app.command(epilog='Example:  eval "$(groundwork stack env dev)"; pulumi stack export --stack dev')
+def env(name: Environment) -> None:
+    """Print the shell lines that lead pulumi and aws to the environment: its profile, its backend, the engine."""
+    with plain_errors(f"groundwork stack env {name}"):
+        found = environment(name)
+        print(shell_lines(found, [find_engine(Paths(found.checkout)).parent, Path(sys.executable).parent]))
+
+
+def _engine(command: str, name: str, options: list[str] | None) -> None:
+    with plain_errors(f"make {command} ENV={name}"):
+        hand_over(environment(name), command, options or ())

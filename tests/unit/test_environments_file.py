@@ -1,10 +1,12 @@
 """groundwork.yaml: where each environment lives, read by every command."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.paths import Paths
+from operations.engine import hand_over
 from operations.environments import (
     EnvironmentsError,
     account,
@@ -13,6 +15,7 @@ from operations.environments import (
     environment,
     local_backend,
     names,
+    shell_lines,
 )
 
 pytestmark = pytest.mark.unit
@@ -115,9 +118,43 @@ def test_two_backends_for_one_environment_are_refused(checkout: Path, monkeypatc
         engine_variables(environment("dev", checkout))
 
 
+def test_a_shell_that_another_environment_was_led_to_is_led_on(checkout: Path, monkeypatch: pytest.MonkeyPatch):
+    settings(checkout, "prod", region="eu-central-1")
+    write(checkout, f"environments: {{dev: {{backend: '{BACKEND}'}}}}")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", BACKEND)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "k")
+    assert "PULUMI_BACKEND_URL" not in engine_variables(environment("prod", checkout))
+    lines = shell_lines(environment("prod", checkout), [Path("/engine")]).splitlines()
+    assert lines[0].split()[0] == "unset"
+    assert {"PULUMI_BACKEND_URL", "AWS_SECRET_ACCESS_KEY"} <= set(lines[0].split())
+    assert "export AWS_PROFILE=groundwork-prod" in lines
+    assert any(line.startswith("export PATH=/engine:") for line in lines)
+
+
 def test_a_missing_profile_is_named_with_those_there_are(checkout: Path, monkeypatch: pytest.MonkeyPatch):
     config = checkout / "config"
     config.write_text("[profile groundwork-prod]\nregion = us-east-1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     with pytest.raises(EnvironmentsError, match=r"no AWS profile 'groundwork-dev'.*; there is groundwork-prod"):
         boto_session(environment("dev", checkout))
+
+
+def test_the_engine_takes_over_in_the_environments_folder_with_its_backend(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+):
+    taken: dict[str, Any] = {}
+
+    def take(program: Path, arguments: list[str], variables: dict[str, str]) -> None:
+        taken.update(program=program, arguments=arguments, backend=variables["PULUMI_BACKEND_URL"], folder=Path.cwd())
+
+    monkeypatch.setattr("operations.engine.find_engine", lambda _: Path("/engine/pulumi"))
+    monkeypatch.setattr("os.execve", take)
+    monkeypatch.chdir(checkout)
+    (checkout / "account").mkdir()
+    (checkout / "account" / "Pulumi.main.yaml").write_text("config: {'groundwork-account:region': us-east-1}")
+    write(checkout, f"environments: {{dev: {{backend: '{BACKEND}'}}}}\naccounts: {{main: {{backend: 's3://main'}}}}\n")
+    hand_over(environment("dev", checkout), "up", ["--diff"])
+    assert taken["arguments"] == ["pulumi", "up", "--stack", "dev", "--diff"]
+    assert (taken["backend"], taken["folder"]) == (BACKEND, checkout)
+    hand_over(account("main", checkout), "preview", [])
+    assert (taken["backend"], taken["folder"]) == ("s3://main", checkout / "account")
