@@ -61,9 +61,13 @@ bench: $(STAMP) ## this platform's speed beside its peers, in one run
 	$(BIN)/python -m bench $(ARGS)
 
 # The stacks of an AWS account. Profile and backend are those of groundwork.yaml, the engine comes from PATH or the cache.
-preview up down: $(STAMP)
+preview up: $(STAMP)
 	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
 	@$(BIN)/groundwork stack $@ $(ENV)
+
+down: $(STAMP) ## destroy ENV=dev or prod, and look for what is left (ARGS="--stop-jobs --remove-leftovers")
+	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
+	@$(BIN)/groundwork teardown $(ENV) $(ARGS)
 
 bootstrap: $(STAMP) ## what the state of ENV=dev needs before its first `up`: bucket, key, empty stack
 	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
@@ -71,7 +75,6 @@ bootstrap: $(STAMP) ## what the state of ENV=dev needs before its first `up`: bu
 
 preview: ## what `pulumi up` would change in ENV=dev or prod
 up: ## bring ENV=dev or prod to what its settings say
-down: ## destroy ENV=dev or prod
 
 # What an account has once: account/Pulumi.<ACCOUNT>.yaml.
 account-preview account-up account-down: $(STAMP)

@@ -9,7 +9,9 @@ from operations.cost import cost
 from operations.dashboards import app as dashboards_app
 from operations.doctor_command import doctor
 from operations.drift_commands import DriftCommand, drift
+from operations.leftovers_command import leftovers
 from operations.stack_commands import app as stack_app
+from operations.teardown_command import teardown
 
 app = typer.Typer(
     name="groundwork",
@@ -25,6 +27,8 @@ app.add_typer(account_app, name="account")
 app.command("bootstrap", epilog="Example:  groundwork bootstrap dev")(bootstrap)
 app.command("doctor", epilog="Example:  groundwork doctor dev")(doctor)
 app.command("drift", cls=DriftCommand, epilog="Example:  groundwork drift dev --revert")(drift)
+app.command("teardown", epilog="Example:  groundwork teardown dev --stop-jobs")(teardown)
+app.command("leftovers", epilog="Example:  groundwork leftovers dev --remove")(leftovers)
 app.add_typer(dashboards_app, name="dashboards")
 app.command("cost", epilog="Example:  pulumi preview --json --show-sames --stack dev | groundwork cost")(cost)
 

@@ -1,0 +1,1 @@
+"""Taking an environment down, in the order in which nothing is left behind."""
