@@ -118,7 +118,7 @@ def _rest(found: "Bootstrap", *, check: bool, by_hand: bool, was_to_do: bool) ->
         f"  for CI   stateBucket: {found.names.bucket}, stateKeyArn: {found.key.arn}   (docs/ci.md)",
         f"Commit {FILE} and {env.settings_file.relative_to(env.checkout)}. Next: `{command}`.",
     ]
-    return "\n".join([f"Put this into {FILE}:\n{found.lines.text}", *lines] if by_hand else lines)
+    return "\n".join(["", *([f"Put this into {FILE}:\n{found.lines.text}"] if by_hand else []), *lines])
 
 
 def _document(found: "Bootstrap", steps: "list[Finding]") -> dict[str, object]:

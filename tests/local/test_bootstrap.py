@@ -14,7 +14,7 @@ from operations.bootstrap.plan import KEPT, MADE, MENDED, Bootstrap, bootstrap_o
 from operations.bootstrap.state_stack import StateStack
 from operations.bootstrap.step import BootstrapError
 from operations.cli import app
-from operations.environments import boto_session, environment
+from operations.environments import account, boto_session, environment
 from operations.yaml_lines import with_keys
 from tests.local.aws_server_process import AwsServerProcess
 from tests.local.bootstrap_checkout import ACCOUNT, add_environment, entry, make_checkout, write_profile
@@ -38,7 +38,7 @@ def checkout(server: AwsServerProcess, tmp_path: Path, monkeypatch: pytest.Monke
 
     def stack(step: Any, command: str, *arguments: str) -> None:
         names, env = step._names, step._env
-        key = f".pulumi/stacks/groundwork/{env.name}.json"
+        key = f".pulumi/stacks/{env.project.name}/{env.name}.json"
         step._s3.put_object(Bucket=names.bucket, Key=key, Body=b'{"checkpoint": {}}')
         said = {"secretsprovider": names.secrets_provider, "encryptedkey": "AQID"}
         env.settings_file.write_text(with_keys(env.settings_file.read_text(), (), said))
@@ -47,7 +47,7 @@ def checkout(server: AwsServerProcess, tmp_path: Path, monkeypatch: pytest.Monke
     for variable in ("PULUMI_BACKEND_URL", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    write_profile(tmp_path / "config", server, "dev", "other", "bare", "named", "stolen", "twice", *INTERRUPTED)
+    write_profile(tmp_path / "config", server, "dev", "other", "bare", "named", "stolen", "twice", "main", *INTERRUPTED)
     return make_checkout(tmp_path / "checkout")
 
 
@@ -192,6 +192,26 @@ def test_the_slower_of_two_bootstraps_takes_the_key_of_the_quicker(checkout: Pat
     kms = server.client("kms", region_name="eu-central-1")
     states = sorted(kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in keys_of(server, "twice"))
     assert states == ["Enabled", "PendingDeletion"]
+
+
+def test_an_accounts_own_stack_has_its_state_made_in_the_same_way(
+    checkout: Path, server: AwsServerProcess, monkeypatch: pytest.MonkeyPatch
+):
+    (checkout / "account").mkdir()
+    settings = checkout / "account" / "Pulumi.main.yaml"
+    settings.write_text(
+        f"config:\n  groundwork-account:region: us-east-1\n  groundwork-account:accountId: '{ACCOUNT}'\n"
+    )
+    monkeypatch.setattr(bootstrap_command, "account", partial(account, checkout=checkout))
+    made = CliRunner().invoke(app, ["account", "bootstrap", "main", "--yes"])
+    assert made.exit_code == 0, made.output
+    assert "made    stack main of groundwork-account" in made.output
+    assert "make account-up ACCOUNT=main" in made.output
+    bucket = f"groundwork-state-main-{ACCOUNT}"
+    assert account("main", checkout).backend == f"s3://{bucket}?region=us-east-1"
+    state = server.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    assert [each["Key"] for each in state] == [".pulumi/stacks/groundwork-account/main.json"]
+    assert "secretsprovider" in settings.read_text()
 
 
 def test_the_command_looks_asks_and_answers_in_json(checkout: Path, monkeypatch: pytest.MonkeyPatch):
