@@ -11,7 +11,8 @@ from operations.leftovers.removal import remove
 from operations.leftovers.scan import KINDS, Retention, scan
 from operations.leftovers.subject import Subject
 from operations.teardown.work import running
-from tests.local.leftover_plants import ACCOUNT, Plants
+from tests.local.leftover_bed import ACCOUNT
+from tests.local.leftover_plants import Plants
 from tests.local.sagemaker_server import SageMakerServer
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
