@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help local local-monitoring local-status local-stop local-down local-env install lock check format test bench bootstrap preview up down account-preview account-up account-down clean
+.PHONY: help local local-monitoring local-status local-stop local-down local-env install lock check format test bench bootstrap doctor preview up down account-preview account-up account-down clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -72,6 +72,10 @@ down: $(STAMP) ## destroy ENV=dev or prod, and look for what is left (ARGS="--st
 bootstrap: $(STAMP) ## what the state of ENV=dev needs before its first `up`: bucket, key, empty stack
 	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
 	@$(BIN)/groundwork bootstrap $(ENV)
+
+doctor: $(STAMP) ## whether `up` of ENV=dev would succeed, and how to mend what stands in its way
+	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
+	@$(BIN)/groundwork doctor $(ENV)
 
 preview: ## what `pulumi up` would change in ENV=dev or prod
 up: ## bring ENV=dev or prod to what its settings say
