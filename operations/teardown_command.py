@@ -165,8 +165,8 @@ class Teardown:
         with self._progress.step(f"Cluster {scope.prefix}") as step:
             clearing = Clearing(api, step.now)
             try:
-                done = f"{clearing.balancers()} load balancers, {clearing.workloads()} workloads"
-                done += f", {clearing.node_pools()} node pools gone"
+                done = f"gone: load balancers {clearing.balancers()}, workloads {clearing.workloads()}"
+                done += f", node pools {clearing.node_pools()}"
             except ApiError as error:
                 raise LocalStackError(
                     f"The API server of {scope.prefix} refused or did not answer: {error}",
