@@ -16,6 +16,7 @@ from operations.engine_run import StackEngine, part
 PROVIDERS = "pulumi:providers:"
 SAME = frozenset({"same", "refresh", "read", "read-replacement"})
 GONE = "delete"
+ALL_TAGS = "tagsAll"
 REPLACE = "replace"
 REPLACING = frozenset({REPLACE, "create-replacement", "delete-replaced"})
 """The steps that one replacement takes."""
@@ -123,9 +124,12 @@ def _drifted(metadata: Mapping[str, Any]) -> Drifted | None:
     operation, old, new = metadata["op"], part(metadata, "old"), part(metadata, "new")
     if operation in SAME:
         return None
-    found = (
-        () if operation == GONE else differences(old, new, metadata.get("detailedDiff"), metadata.get("diffs") or ())
-    )
+    found: list[Difference] = []
+    if operation != GONE:
+        found = differences(old, new, metadata.get("detailedDiff"), metadata.get("diffs") or ())
+    # The AWS provider repeats each tag among those that it adds to all.
+    told = {each.path for each in found}
+    found = [each for each in found if not (each.path.startswith(ALL_TAGS) and _tag(each) in told)]
     return Drifted(
         urn=metadata["urn"],
         type=metadata["type"],
@@ -135,6 +139,10 @@ def _drifted(metadata: Mapping[str, Any]) -> Drifted | None:
         differences=tuple(found),
         outputs=part(old, "outputs"),
     )
+
+
+def _tag(difference: Difference) -> str:
+    return difference.path.replace(ALL_TAGS, "tags", 1)
 
 
 def _written(engine: StackEngine) -> dict[str, datetime]:

@@ -90,6 +90,13 @@ def test_what_changed_and_what_is_gone_is_told_with_the_time_of_the_programs_las
     assert (second.name, second.happened, second.written, second.differences) == ("lost", "gone", None, ())
 
 
+def test_a_tag_is_told_once():
+    changed = compared("role", "update", inputs={"tags": {"a": "2"}, "tagsAll": {"a": "2", "c": "3"}})
+    changed["resOutputsEvent"]["metadata"]["old"]["inputs"] = {"tags": {"a": "1"}, "tagsAll": {"a": "1", "c": "1"}}
+    (found,) = drifts.find(engine(changed), nothing).resources
+    assert [each.path for each in found.differences] == ["tags.a", "tagsAll.c"]
+
+
 def test_looking_changes_nothing_and_acting_touches_what_was_shown_alone():
     resources = [Drifted(urn=urn("a"), type=ROLE, name="a", id="a", happened="changed")]
     asked = Engine()
