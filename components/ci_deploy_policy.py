@@ -21,6 +21,8 @@ PASSED_TO = (
 SERVICE_LINKED = (
     *("autoscaling.amazonaws.com", "eks.amazonaws.com", "eks-nodegroup.amazonaws.com", "grafana.amazonaws.com"),
     *("elasticloadbalancing.amazonaws.com", "rds.amazonaws.com", "scraper.aps.amazonaws.com", "spot.amazonaws.com"),
+    # https://docs.aws.amazon.com/AmazonECR/latest/userguide/slr-pullthroughcache.html
+    "pullthroughcache.ecr.amazonaws.com",
 )
 GUARD_CHANGES = (
     *("iam:AttachRolePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion"),
