@@ -112,3 +112,6 @@ def bring_stack_up(paths: Paths, progress: Progress, *, new_addresses: bool = Fa
         outcome = pulumi_stack.run_engine(paths, "up", step.now)
         unchanged.remember_up(paths)
         step.done(outcome.summary())
+    if outcome.changes.get("create") and not outcome.changes.get("same"):
+        # After a destroy the job is still known and its model is not: new buckets have nothing in them.
+        example.forget(paths)
