@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help local local-monitoring local-status local-stop local-down local-env install lock check format test bench bootstrap doctor preview up down account-preview account-up account-down clean
+.PHONY: help local local-monitoring local-status local-stop local-down local-env install lock check format test test-all bench bootstrap doctor preview up down account-preview account-up account-down clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ format: $(STAMP) ## let ruff write the files as `make check` wants them
 
 test: $(STAMP) ## everything that proves it, with the minutes of each tier (TIER=unit for one)
 	$(BIN)/pytest $(if $(TIER),-m "$(TIER)") --durations=10
+
+test-all: $(STAMP) ## `make test`, and what takes too long for it: whole sizes, every step killed
+	$(BIN)/pytest --full $(if $(TIER),-m "$(TIER)") --durations=10
 
 bench: $(STAMP) ## this platform's speed beside its peers, in one run
 	$(BIN)/python -m bench $(ARGS)

@@ -1,4 +1,4 @@
-"""Tiers: the order in which they run, and what each took beside its budget of minutes."""
+"""Tiers: the order in which they run, what each took beside its budget of minutes, and what only `--full` runs."""
 
 import signal
 from collections import defaultdict
@@ -17,6 +17,12 @@ the engine and the API server that every later tier uses."""
 _seconds: dict[str, float] = defaultdict(float)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--full", action="store_true", help="also what `make test` has no time for: the tests with the marker `full`"
+    )
+
+
 def pytest_configure() -> None:
     # A shell starts background jobs with Ctrl-C ignored, and children inherit that; tests of Ctrl-C need it back.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -31,9 +37,14 @@ def tier_of(item: pytest.Item) -> str:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     order = list(TIER_BUDGET_MINUTES)
     items.sort(key=lambda item: order.index(tier_of(item)))
+    if config.getoption("--full"):
+        return
+    if left_out := [item for item in items if item.get_closest_marker("full")]:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -52,6 +63,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for tier, budget in TIER_BUDGET_MINUTES.items():
         if tier in _seconds:
             minutes = _seconds[tier] / 60
+            if terminalreporter.config.getoption("--full"):
+                terminalreporter.write_line(f"{tier:<8}{minutes:6.1f}")
+                continue
             over = "   over its budget" if minutes > budget else ""
             terminalreporter.write_line(f"{tier:<8}{minutes:6.1f} of {budget}{over}")
 
