@@ -9,8 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.principals import same_principal
 from local.errors import LocalStackError
+from operations.calls import code_of
 from operations.doctor.finding import Finding, failure, ok, warning
-from operations.doctor.subject import Identity, Subject, client_of, code_of
+from operations.doctor.subject import Identity, Subject, client_of
 from operations.environments import OperatedEnvironment, boto_session
 
 MOST_SKEW_S = 300

@@ -11,8 +11,9 @@ from typing import Any
 import psutil
 from botocore.exceptions import ClientError
 
+from operations.calls import code_of
 from operations.doctor.finding import Finding, failure, ok, warning
-from operations.doctor.subject import Subject, code_of
+from operations.doctor.subject import Subject
 
 CHECK = "api server"
 PAGE = "docs/cluster-access.md"

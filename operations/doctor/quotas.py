@@ -7,9 +7,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from components.instance_facts import families, instances_of
 from components.tagging import ENVIRONMENT_TAG
+from operations.calls import code_of
 from operations.doctor.finding import Finding, failure, ok, warning
 from operations.doctor.needs import Need, needs
-from operations.doctor.subject import Subject, code_of
+from operations.doctor.subject import Subject
 
 CHECK = "quota"
 VPCS, ADDRESSES = ("vpc", "L-F678F1CE", "VPCs per Region"), ("ec2", "L-0263D0A3", "EC2-VPC Elastic IPs")

@@ -11,8 +11,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.settings import Settings
+from operations.calls import code_of
 from operations.doctor.finding import Finding, failure, ok, warning
-from operations.doctor.subject import Subject, code_of
+from operations.doctor.subject import Subject
 
 CHECK = "service role"
 ACTION = "iam:CreateServiceLinkedRole"

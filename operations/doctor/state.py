@@ -2,19 +2,19 @@
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import psutil
 from botocore.exceptions import ClientError
 
+from operations.calls import PATIENCE, code_of
 from operations.doctor.finding import Finding, failure, ok, warning
-from operations.doctor.store import Lock, Store, bucket_of, checkpoint, folder_of, locks, stack_file
-from operations.doctor.subject import PATIENCE, Subject, code_of, is_denied
+from operations.doctor.subject import Subject, is_denied
 from operations.environments import BACKEND_URL, FILE
+from operations.locks import Lock, locks_in
+from operations.state_store import Store, bucket_of, checkpoint, folder_of, stack_file
 
 CHECK = "state"
 
@@ -83,7 +83,7 @@ def check_stack(subject: Subject, store: Store, backend: str) -> Iterator[Findin
         mend = "make local" if subject.env.is_local else f"groundwork bootstrap {name}"
         yield failure(CHECK, backend, f"there is no stack {name} in it yet", mend)
         return
-    for lock in locks(store, name):
+    for lock in locks_in(store, name):
         yield _locked(lock, backend, name)
     pending: list[Any] = state.get("pending_operations") or []
     if pending:
@@ -150,7 +150,7 @@ def _bucket_settings(subject: Subject, client: Any, name: str) -> Iterator[Findi
 
 def _locked(lock: Lock, backend: str, stack: str) -> Finding:
     held = f"{lock.user}@{lock.host} (process {lock.pid}) holds the stack since {lock.since}"
-    if lock.host == socket.gethostname() and not psutil.pid_exists(lock.pid):
+    if lock.owner_is_dead():
         return failure(CHECK, backend, f"{held}, and that process is gone", f"pulumi cancel --stack {stack} --yes")
     mend = f"wait for it; if it is dead: pulumi cancel --stack {stack}"
     return failure(CHECK, backend, held, mend)

@@ -4,17 +4,16 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import yaml
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from infra.setting_walk import NAMESPACE
 from infra.settings import Settings, SettingsError, parse
+from operations.calls import PATIENCE, code_of
 from operations.doctor.finding import Finding, failure, ok
 from operations.environments import OperatedEnvironment
 
 HIDDEN = "https://hidden.invalid"
 """Stands for a setting that is encrypted: the only ones that may be are addresses with a key in them."""
-PATIENCE = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 4, "mode": "standard"})
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized")
 
 
@@ -52,11 +51,6 @@ class Subject:
 def client_of(session: Any, service: str) -> Any:
     """A client of a service in the session's region that does not wait for long."""
     return session.client(service, config=PATIENCE)
-
-
-def code_of(error: ClientError) -> str:
-    """AWS's own word for what went wrong."""
-    return str(cast(Any, error.response).get("Error", {}).get("Code", ""))
 
 
 def is_denied(error: ClientError) -> bool:

@@ -1,11 +1,12 @@
-"""What a state backend of the engine holds, read where it lies: a bucket of S3 or a folder.
+"""What a state backend of the engine holds, where it lies: a bucket of S3 or a folder.
 
-The layout is the engine's (pkg/backend/diy/store.go, state.go and lock.go): `.pulumi/stacks/<project>/<stack>.json`,
-whole or compressed, and one file a lock in `.pulumi/locks/organization/<project>/<stack>/`.
+The layout is the engine's (pkg/backend/diy/store.go and state.go): `.pulumi/stacks/<project>/<stack>.json`, whole or
+compressed, and beside it what it was before, in `.pulumi/backups/` and `.pulumi/history/`.
 """
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from botocore.exceptions import ClientError
 
 from local.pulumi_stack import PROJECT
-from operations.doctor.subject import PATIENCE, code_of
+from operations.calls import PATIENCE, code_of
 
 GONE = ("NoSuchKey", "404")
 
@@ -31,6 +32,14 @@ class Store(Protocol):
         """Paths of the files in a folder and below."""
         ...
 
+    def write(self, path: str, content: bytes) -> None:
+        """Puts a file in the place of what is there, whole or not at all."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Deletes a file; one that is not there is no error."""
+        ...
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -44,6 +53,18 @@ class Folder:
 
     def names(self, folder: str) -> list[str]:
         return sorted(str(file.relative_to(self.root)) for file in (self.root / folder).rglob("*") if file.is_file())
+
+    def write(self, path: str, content: bytes) -> None:
+        file = self.root / path
+        half = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+        half.write_bytes(content)
+        half.replace(file)
+
+    def delete(self, path: str) -> None:
+        file = self.root / path
+        file.unlink(missing_ok=True)
+        # What the backend keeps beside each file where its address does not say `metadata=skip`.
+        file.with_name(f"{file.name}.attrs").unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -68,16 +89,11 @@ class Bucket:
         )
         return [each["Key"].removeprefix(self.prefix) for page in pages for each in page.get("Contents", [])]
 
+    def write(self, path: str, content: bytes) -> None:
+        self.client.put_object(Bucket=self.name, Key=f"{self.prefix}{path}", Body=content)
 
-@dataclass(frozen=True, kw_only=True)
-class Lock:
-    """Who works on a stack, as the engine wrote it down."""
-
-    path: str
-    user: str
-    host: str
-    pid: int
-    since: str
+    def delete(self, path: str) -> None:
+        self.client.delete_object(Bucket=self.name, Key=f"{self.prefix}{path}")
 
 
 def bucket_of(backend: str, session: Any) -> Bucket:
@@ -95,17 +111,31 @@ def folder_of(backend: str) -> Folder:
     return Folder(Path(f"{parts.netloc}{parts.path}").expanduser())
 
 
-def stack_file(stack: str) -> str:
+def store_of(backend: str, session: Callable[[], Any]) -> Store | None:
+    """The files of a backend; None for one that keeps none, such as Pulumi Cloud.
+
+    session: gives the boto3 session through which a bucket is reached; asked only for one.
+    """
+    match urlsplit(backend).scheme:
+        case "s3":
+            return bucket_of(backend, session())
+        case "file":
+            return folder_of(backend)
+        case _:
+            return None
+
+
+def stack_file(stack: str, project: str = PROJECT) -> str:
     """Where a stack's checkpoint is, when it is not compressed."""
-    return f".pulumi/stacks/{PROJECT}/{stack}.json"
+    return f".pulumi/stacks/{project}/{stack}.json"
 
 
-def checkpoint(store: Store, stack: str) -> dict[str, Any] | None:
+def checkpoint(store: Store, stack: str, project: str = PROJECT) -> dict[str, Any] | None:
     """What the engine wrote down of a stack; None for a stack that is not there.
 
     Raises ValueError for a file that is cut short.
     """
-    path = stack_file(stack)
+    path = stack_file(stack, project)
     kinds: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (("", bytes), (".gz", gzip.decompress))
     for suffix, unpack in kinds:
         content = store.read(f"{path}{suffix}")
@@ -115,25 +145,3 @@ def checkpoint(store: Store, stack: str) -> dict[str, Any] | None:
             except (OSError, EOFError, KeyError, TypeError) as error:
                 raise ValueError(str(error)) from None
     return None
-
-
-def locks(store: Store, stack: str) -> list[Lock]:
-    """Every lock of a stack."""
-    found: list[Lock] = []
-    for path in store.names(f".pulumi/locks/organization/{PROJECT}/{stack}"):
-        if not path.endswith(".json"):
-            continue
-        try:
-            told: dict[str, Any] = json.loads(store.read(path) or b"{}")
-        except ValueError:
-            told = {}
-        found.append(
-            Lock(
-                path=path,
-                user=str(told.get("username", "somebody")),
-                host=str(told.get("hostname", "an unknown machine")),
-                pid=int(told.get("pid", 0)),
-                since=str(told.get("timestamp", ""))[:19],
-            )
-        )
-    return found
