@@ -71,6 +71,7 @@ _SIGNING_NAMES = {
     "cloudwatch": "monitoring",
     "amp": "aps",
     "service-quotas": "servicequotas",
+    "resourcegroupstaggingapi": "tagging",
 }
 
 
@@ -132,6 +133,7 @@ _BY_SIGNING_NAME = {
     "elasticloadbalancing": "elbv2",
     "aps": "amp",
     "servicequotas": "service-quotas",
+    "tagging": "resourcegroupstaggingapi",
 }
 
 

@@ -119,6 +119,36 @@ def test_a_key_keeps_its_rotation_period(server: AwsServerProcess) -> None:
     assert kms.get_key_rotation_status(KeyId=key)["RotationPeriodInDays"] == 90
 
 
+def test_an_instance_profiles_tags_are_told_page_by_page(server: AwsServerProcess) -> None:
+    iam = server.client("iam")
+    tags = [{"Key": key, "Value": key.upper()} for key in ("b", "a", "c")]
+    iam.create_instance_profile(InstanceProfileName="tagged", Tags=tags)
+    first = iam.list_instance_profile_tags(InstanceProfileName="tagged", MaxItems=2)
+    assert [tag["Key"] for tag in first["Tags"]] == ["a", "b"]
+    last = iam.list_instance_profile_tags(InstanceProfileName="tagged", Marker=first["Marker"])
+    assert (last["Tags"], last["IsTruncated"]) == ([{"Key": "c", "Value": "C"}], False)
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.list_instance_profile_tags(InstanceProfileName="nobody")
+
+
+def test_the_tagging_service_calls_a_flow_log_what_aws_calls_it(server: AwsServerProcess, vpc: str) -> None:
+    ec2, tagging = server.client("ec2"), server.client("resourcegroupstaggingapi")
+    server.client("s3").create_bucket(Bucket="flows")
+    tags = [{"ResourceType": "vpc-flow-log", "Tags": [{"Key": "whose", "Value": "ours"}]}]
+    [made] = ec2.create_flow_logs(
+        ResourceIds=[vpc],
+        ResourceType="VPC",
+        TrafficType="ALL",
+        LogDestinationType="s3",
+        LogDestination="arn:aws:s3:::flows",
+        TagSpecifications=tags,
+    )["FlowLogIds"]
+    wanted = {"TagFilters": [{"Key": "whose", "Values": ["ours"]}]}
+    for given in (wanted, wanted | {"ResourceTypeFilters": ["ec2:vpc-flow-log"]}):
+        [found] = tagging.get_resources(**given)["ResourceTagMappingList"]
+        assert found["ResourceARN"] == f"arn:aws:ec2:us-east-1:123456789012:vpc-flow-log/{made}"
+
+
 def test_an_endpoint_obeys_every_change_and_goes_when_it_is_deleted(server: AwsServerProcess, vpc: str) -> None:
     ec2 = server.client("ec2")
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]

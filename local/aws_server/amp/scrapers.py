@@ -121,7 +121,12 @@ def describe_scraper(call: Call) -> dict[str, Any]:
 def list_scrapers(call: Call) -> dict[str, Any]:
     left_out = ("scrapeConfiguration",)
     found = [record for _, record in call.server.records.items(KIND, f"{call.region}/")]
-    return {"scrapers": [{name: each[name] for name in each if name not in left_out} for each in found]}
+    return {
+        "scrapers": [
+            {name: each[name] for name in each if name not in left_out} | {"tags": tags_of(call, each["arn"])}
+            for each in found
+        ]
+    }
 
 
 @amp_operation("UpdateScraper")
