@@ -150,9 +150,14 @@ def submit_policy(
             ["logs:FilterLogEvents", "logs:GetLogEvents"],
             [*(f"{logs}/{group}:log-stream:{team}-*" for group in OWN_LOG_GROUPS), f"{logs}/Endpoints/{team}-*"],
         ),
-        # SageMaker makes an endpoint's group with its first line, and then keeps every line for ever: `ml deploy` makes
-        # it before, with an end.
-        allow("EndpointLogs", ["logs:CreateLogGroup", "logs:PutRetentionPolicy"], [f"{logs}/Endpoints/{team}-*"]),
+        # SageMaker makes an endpoint's group with its first line, untagged, and then keeps every line for ever:
+        # `ml deploy` makes it before, with tags and an end. Tags at the creation need TagResource
+        # (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html).
+        allow(
+            "EndpointLogs",
+            ["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"],
+            [f"{logs}/Endpoints/{team}-*"],
+        ),
         unscoped(
             "Metrics",
             ["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:ListMetrics"],

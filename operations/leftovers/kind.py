@@ -43,8 +43,8 @@ class Kind:
     items: JMESPath to the resources in a page. A resource that is a plain string becomes {"id": …}.
     details: a call for each resource whose answer is laid over it.
     id, name: JMESPath to what AWS deletes it by, and to what people and patterns know it by. vpc: to its VPC.
-    tags: JMESPath to its tags, or a call that asks for them. named: only what bears the environment's name is asked for
-    its tags, because an account has many others.
+    tags: JMESPath to its tags, or a call that asks for them. named: only what may be the environment's by its name is
+    asked for its tags, because an account has many others.
     absent: code of the error with which AWS says that there are no tags.
     charges: what it costs; None where its price is not known, `free` where it costs nothing.
     remove: calls, one after another, or a function.

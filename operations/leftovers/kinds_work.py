@@ -155,7 +155,7 @@ WORK = (
         items="scrapers[]",
         id="scraperId",
         name="alias || scraperId",
-        tags=Call("list_tags_for_resource", {"resourceArn": "arn"}, "tags"),
+        tags="tags",
         charges=costs.hourly("amp:collector"),
         going="status.statusCode == 'DELETING'",
         remove=(Call("delete_scraper", {"scraperId": "scraperId"}),),

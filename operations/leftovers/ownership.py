@@ -69,8 +69,15 @@ class Scope:
             return f"its name: endpoints of team {team}"
         return ""
 
+    def may_own(self, name: str) -> bool:
+        """Whether a resource of this name is worth asking for its tags, where an account has many others.
+
+        An endpoint's log group bears the name of a team, which the settings may not have any more.
+        """
+        return bool(self.why(name, {})) or name.startswith(ENDPOINT_LOGS)
+
     def team_of_log_group(self, name: str) -> str | None:
-        """The team whose endpoint wrote a log group; SageMaker makes it, so it may have no tag."""
+        """The team whose endpoint wrote a log group; where SageMaker has made it, it has no tag."""
         if not name.startswith(ENDPOINT_LOGS):
             return None
         endpoint = name.removeprefix(ENDPOINT_LOGS)

@@ -138,7 +138,7 @@ def _judged(kind: Kind, item: Item, clients: Clients, scope: Scope, kept: Retent
     if kind.details is not None:
         item = {**item, **kind.details(client, item)}
     name, vpc = str(search(kind.name or kind.id, item)), search(kind.vpc, item) if kind.vpc else ""
-    if kind.named and not scope.why(name, {}):
+    if kind.named and not scope.may_own(name):
         return None
     why = scope.why(name, _tags(kind, client, item), vpc or "")
     if not why:

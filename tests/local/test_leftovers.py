@@ -106,16 +106,35 @@ def test_a_kind_that_no_table_knows_is_found_by_its_tag(plants: Plants):
     tables.delete_table(TableName="stray")
 
 
-def test_an_endpoints_log_group_is_a_teams_unless_another_environment_has_that_team(plants: Plants):
-    logs = plants.client("logs")
-    logs.create_log_group(logGroupName="/aws/sagemaker/Endpoints/research-late")
-    mine = replace(SCOPE, teams=("research",))
-    [found] = [finding for finding in look(plants, scope=mine).findings if "Endpoints" in finding.id]
-    assert (found.why, found.by_hand) == ("its name: endpoints of team research", "")
+def test_an_endpoints_log_group_is_whose_tag_it_has_and_else_a_teams_unless_another_environment_has_that_team(
+    plants: Plants,
+):
+    logs, mine = plants.client("logs"), replace(SCOPE, teams=("research",))
     shared = replace(mine, shared_teams=("research",))
-    [found] = [finding for finding in look(plants, scope=shared).findings if "Endpoints" in finding.id]
-    assert "another environment has a team research too" in found.by_hand
-    logs.delete_log_group(logGroupName="/aws/sagemaker/Endpoints/research-late")
+
+    def told(scope: Scope) -> dict[str, tuple[str, str]]:
+        found = [finding for finding in look(plants, scope=scope).findings if "Endpoints" in finding.id]
+        return {finding.name.rsplit("/", 1)[1]: (finding.why, finding.by_hand) for finding in found}
+
+    groups: dict[str, dict[str, str]] = {
+        "research-late": {},
+        "research-now": {"groundwork:environment": "gone", "groundwork:team": "research"},
+        "research-there": {"groundwork:environment": "gone-too", "groundwork:team": "research"},
+        "dissolved-x": {"groundwork:environment": "gone", "groundwork:team": "dissolved"},
+        "stranger-x": {},
+    }
+    for name, tags in groups.items():
+        logs.create_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{name}", **({"tags": tags} if tags else {}))
+    tagged = {
+        "research-now": ("tag groundwork:environment=gone, groundwork:team=research", ""),
+        "dissolved-x": ("tag groundwork:environment=gone, groundwork:team=dissolved", ""),
+    }
+    assert told(mine) == {**tagged, "research-late": ("its name: endpoints of team research", "")}
+    by_hand = told(shared).pop("research-late")[1]
+    assert "another environment has a team research too" in by_hand
+    assert {name: why for name, why in told(shared).items() if name != "research-late"} == tagged
+    for name in groups:
+        logs.delete_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{name}")
 
 
 class DiedError(Exception):

@@ -51,6 +51,8 @@ def test_a_deployment_without_its_image_is_refused_and_the_command_that_it_names
     group = f"/aws/sagemaker/Endpoints/{TEAM}-imaged"
     (found,) = built.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     assert found["retentionInDays"] == 30
+    tags = built.client("logs").list_tags_for_resource(resourceArn=found["logGroupArn"])["tags"]
+    assert (tags["groundwork:team"], tags["groundwork:environment"]) == (TEAM, ENVIRONMENT)
     built.ml("stop", "--endpoint", f"{TEAM}-imaged", "--env", ENVIRONMENT)
     assert trained["status"] == "Completed"
 

@@ -39,14 +39,16 @@ class MemoryLogs:
 
     def __init__(self) -> None:
         self.groups: dict[str, int | None] = {}
+        self.tags: dict[str, dict[str, str]] = {}
         self.refuses = ""
 
-    def create_log_group(self, logGroupName: str) -> None:  # noqa: N803
+    def create_log_group(self, logGroupName: str, tags: dict[str, str]) -> None:  # noqa: N803
         if self.refuses:
             raise ClientError({"Error": {"Code": self.refuses, "Message": "no"}}, "CreateLogGroup")
         if logGroupName in self.groups:
             raise ClientError({"Error": {"Code": "ResourceAlreadyExistsException", "Message": "x"}}, "CreateLogGroup")
         self.groups[logGroupName] = None
+        self.tags[logGroupName] = tags
 
     def put_retention_policy(self, logGroupName: str, retentionInDays: int) -> None:  # noqa: N803
         self.groups[logGroupName] = retentionInDays

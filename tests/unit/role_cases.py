@@ -318,6 +318,7 @@ CASES = [
             Request("codebuild:BatchGetBuilds", BUILDER),
             Request("logs:GetLogEvents", f"{LOGS}:/groundwork/prod/images:log-stream:x"),
             Request("logs:PutRetentionPolicy", f"{LOGS}:/aws/sagemaker/Endpoints/{TEAM}-1"),
+            Request("logs:TagResource", f"{LOGS}:/aws/sagemaker/Endpoints/{TEAM}-1"),
             Request("ssm:GetParametersByPath", f"{PARAMETERS}/groundwork/prod/contract/teams"),
             Request(
                 "iam:PassRole",
@@ -342,6 +343,8 @@ CASES = [
             Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/approved/loans/x/model.tar.gz"),
             Request("ecr:PutImage", f"{IMAGES}/training"),
             Request("logs:PutRetentionPolicy", f"{LOGS}:/aws/sagemaker/Endpoints/ranking-1"),
+            Request("logs:TagResource", f"{LOGS}:/aws/sagemaker/Endpoints/ranking-1"),
+            Request("logs:TagResource", f"{LOGS}:/aws/eks/{PREFIX}/cluster"),
             *(Request("codebuild:StartBuild", BUILDER, context) for context in OTHER_BUILDS),
             Request("iam:PassRole", f"{ROLES}/{PREFIX}-{TEAM}-execution", {"iam:PassedToService": "ec2.amazonaws.com"}),
             Request(

@@ -142,13 +142,16 @@ def test_the_images_packages_have_the_versions_of_the_whole_project():
         assert versions(BUILT_IN / purpose / "requirements.txt") <= whole, "run `make lock`"
 
 
-def test_the_log_of_an_endpoint_ends_and_a_role_that_may_not_say_so_deploys_all_the_same(
+def test_the_log_of_an_endpoint_has_tags_and_an_end_and_a_role_that_may_not_say_so_deploys_all_the_same(
     capsys: pytest.CaptureFixture[str],
 ):
     logs = MemoryLogs()
-    keep_for_a_while(environment({"logs": logs}), contract(), "research-trial")
-    keep_for_a_while(environment({"logs": logs}), contract(), "research-trial")
+    keep_for_a_while(environment({"logs": logs}), contract(), "research-trial", "research")
+    keep_for_a_while(environment({"logs": logs}), contract(), "research-trial", "research")
     assert logs.groups == {"/aws/sagemaker/Endpoints/research-trial": 30}
+    [tags] = logs.tags.values()
+    assert tags["groundwork:team"] == "research"
+    assert tags["groundwork:environment"] == contract().platform.environment
     logs.refuses = "AccessDeniedException"
-    keep_for_a_while(environment({"logs": logs}), contract(), "research-other")
+    keep_for_a_while(environment({"logs": logs}), contract(), "research-other", "research")
     assert "keeps every line for ever" in capsys.readouterr().err

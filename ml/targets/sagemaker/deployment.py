@@ -125,7 +125,7 @@ class Deployment:
         A change of an endpoint opens an entry too: the newest one says how long it may live.
         """
         name, request = self.target.endpoint, {"EndpointName": self.target.endpoint, "EndpointConfigName": self.config}
-        keep_for_a_while(self.environment, self.contract, name)
+        keep_for_a_while(self.environment, self.contract, name, self.target.team)
         if status is None:
             self._create("endpoint", name, intent, "CreateEndpoint", {**request, "Tags": self._tags(intent)})
         else:
