@@ -62,8 +62,15 @@ class StackEngine:
 
     def state(self) -> dict[str, Any]:
         """The stack's state as it is recorded, secrets encrypted. Raises LocalStackError."""
-        exported = subprocess.run(
-            [str(self.program), "stack", "export", "--stack", self.stack, "--non-interactive"],
+        done = self.quiet("stack", "export")
+        if done.returncode:
+            raise LocalStackError(f"`pulumi stack export --stack {self.stack}` failed: {done.stderr.strip()}")
+        return json.loads(done.stdout)["deployment"]
+
+    def quiet(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command on the stack that shows nothing and asks nobody; what it printed is in the answer."""
+        return subprocess.run(
+            [str(self.program), *command, "--stack", self.stack, "--non-interactive"],
             cwd=self.folder,
             env=dict(self.variables),
             stdin=subprocess.DEVNULL,
@@ -71,9 +78,6 @@ class StackEngine:
             text=True,
             check=False,
         )
-        if exported.returncode:
-            raise LocalStackError(f"`pulumi stack export --stack {self.stack}` failed: {exported.stderr.strip()}")
-        return json.loads(exported.stdout)["deployment"]
 
     def show(self, command: str, *options: str) -> None:
         """Runs a command that changes things and lets the engine's own display through, on stderr.

@@ -1,7 +1,5 @@
 """`ml compare`, `ml board` and `ml reproduce`."""
 
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -9,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ml.commands.output import Format, duration, print_json, say, table
+from ml.commands.output import Format, agreed, duration, nobody_to_ask, print_json, say, table, with_yes
 from ml.environment import open_environment, readable_errors
 from ml.errors import ExitCode, NotFoundError, SpecError
 from ml.experiments.compare import Comparison, Values, relative, short, source_changes
@@ -171,17 +169,11 @@ def _verdict(first: Run, now: Run, equal: bool) -> str:
 
 
 def _confirmed() -> bool:
-    if not sys.stdin.isatty():
+    if nobody_to_ask():
         raise SpecError(
-            "A run costs money, and here is nobody to ask (stdin is no terminal). Say so with -y:\n"
-            f"  {shlex.join(['ml', *sys.argv[1:], '-y'])}"
+            f"A run costs money, and here is nobody to ask (stdin is no terminal). Say so with -y:\n  {with_yes()}"
         )
-    sys.stderr.write("Run it? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() in {"y", "yes"}:
-        return True
-    say("Nothing was sent.")
-    return False
+    return agreed()
 
 
 def _say_state(state: Any) -> None:

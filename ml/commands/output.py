@@ -1,6 +1,7 @@
 """What commands print: results on stdout, as text or as one JSON document; progress and errors on stderr."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -17,6 +18,26 @@ class Format(StrEnum):
 def say(text: str) -> None:
     """A line of progress, on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def nobody_to_ask() -> bool:
+    """Whether stdin is no terminal, so that a question would have no answer."""
+    return not sys.stdin.isatty()
+
+
+def with_yes() -> str:
+    """This very command, with the -y that answers its question."""
+    return shlex.join(["ml", *sys.argv[1:], "-y"])
+
+
+def agreed() -> bool:
+    """Whether somebody who has been shown a run wants it."""
+    sys.stderr.write("Run it? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() in {"y", "yes"}:
+        return True
+    say("Nothing was sent.")
+    return False
 
 
 def print_json(document: Any) -> None:

@@ -1,11 +1,9 @@
 """`ml validate`, `ml plan`, and the question that `ml train` asks."""
 
-import shlex
-import sys
 from pathlib import Path
 
 from ml.commands.jobs import with_hyperparameters, with_max_cost
-from ml.commands.output import Format, print_json, say
+from ml.commands.output import Format, agreed, nobody_to_ask, print_json, say, with_yes
 from ml.environment import Environment, open_environment
 from ml.errors import EnvironmentNotReadyError, ExitCode, SpecError
 from ml.plan.cost import cost_line, job_cost
@@ -50,21 +48,16 @@ def plan(spec_file: Path, *, env: str | None, output: Format, settings: list[str
 def confirm(spec: JobSpec, folder: Path, environment: Environment) -> bool:
     """Show the plan and ask. Raises SpecError where nobody can be asked, EnvironmentNotReadyError for a plan that
     cannot run."""
-    if not sys.stdin.isatty():
+    if nobody_to_ask():
         raise SpecError(
             "A run costs money, so `ml train` shows its plan and asks; here is nobody to ask (stdin is no terminal). "
-            f"Look at it with `ml plan`, and run it with -y:\n  {shlex.join(['ml', *sys.argv[1:], '-y'])}"
+            f"Look at it with `ml plan`, and run it with -y:\n  {with_yes()}"
         )
     made = make_plan(spec, folder, environment)
     say(made.text())
     if made.problems:
         raise EnvironmentNotReadyError(f"{made.job} cannot run: {_named(made)}")
-    sys.stderr.write("Run it? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() in {"y", "yes"}:
-        return True
-    say("Nothing was sent.")
-    return False
+    return agreed()
 
 
 def _named(made: Plan) -> str:

@@ -3,13 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-from pydantic import ValidationError
-
 from ml.data.expectations import Expectations
 from ml.errors import SpecError
-from ml.spec.problems import dotted, problem
-from ml.spec.yaml_lines import load_located
+from ml.spec.reading import found_right, read_model, read_text
 
 if TYPE_CHECKING:
     from ml.spec import JobSpec
@@ -19,14 +15,7 @@ FILE_NAME = "expectations.yaml"
 
 def load_expectations(path: Path) -> Expectations:
     """The expectations in a YAML file. Raises SpecError with one line an error."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SpecError(
-            f"{path}: no such file. `ml data infer REFERENCE.csv > {path.name}` writes one to review."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read: {error}") from error
+    text = read_text(path, f"`ml data infer REFERENCE.csv > {path.name}` writes one to review.")
     return parse_expectations(text, str(path))
 
 
@@ -53,23 +42,5 @@ def expectations_of(spec: "JobSpec", folder: Path) -> Expectations:
 
 def parse_expectations(text: str, name: str) -> Expectations:
     """The expectations in a text. name: what errors call it."""
-    try:
-        located = load_located(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise SpecError(f"{name}{where}: not YAML: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise SpecError(f"{name}: not YAML: {error}") from error
-    if not isinstance(located.data, dict):
-        raise SpecError(f"{name}:1:1: expectations are a mapping of fields; `ml data infer` writes one")
-    problems = [(place, f"{dotted(path)}: written more than once") for path, place in located.duplicates]
-    expectations: Expectations | None = None
-    try:
-        expectations = Expectations.model_validate(located.data)
-    except ValidationError as error:
-        problems += [problem(dict(entry), located, Expectations) for entry in error.errors(include_url=False)]
-    if expectations is None or problems:
-        lines = [f"{name}:{place.line}:{place.column}: {text}" for place, text in sorted(problems)]
-        raise SpecError("\n".join(lines))
-    return expectations
+    otherwise = "expectations are a mapping of fields; `ml data infer` writes one"
+    return found_right(name, read_model(text, name, Expectations, otherwise))

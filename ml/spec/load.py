@@ -3,23 +3,13 @@
 import difflib
 from pathlib import Path
 
-import yaml
-from pydantic import ValidationError
-
-from ml.errors import SpecError
 from ml.spec.model import JobSpec
-from ml.spec.problems import dotted, problem
-from ml.spec.yaml_lines import load_located
+from ml.spec.reading import found_right, read_model, read_text
 
 
 def load_spec(path: Path) -> JobSpec:
     """The spec in a YAML file. Raises SpecError with one line an error."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SpecError(f"{path}: no such file. A job's spec is a YAML file; `ml train --help` shows one.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read: {error}") from error
+    text = read_text(path, "A job's spec is a YAML file; `ml train --help` shows one.")
     return parse_spec(text, str(path), path.parent)
 
 
@@ -28,27 +18,10 @@ def parse_spec(text: str, name: str, folder: Path) -> JobSpec:
 
     name: what errors call the text. folder: what the spec's paths are relative to; the files that it names must exist.
     """
-    try:
-        located = load_located(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise SpecError(f"{name}{where}: not YAML: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise SpecError(f"{name}: not YAML: {error}") from error
-    if not isinstance(located.data, dict):
-        raise SpecError(f"{name}:1:1: a job's spec is a mapping of fields; `ml train --help` shows one")
-    problems = [(place, f"{dotted(path)}: written more than once") for path, place in located.duplicates]
-    spec: JobSpec | None = None
-    try:
-        spec = JobSpec.model_validate(located.data)
-    except ValidationError as error:
-        problems += [problem(dict(entry), located, JobSpec) for entry in error.errors(include_url=False)]
-    if spec is not None:
-        problems += [(located.position(path), text) for path, text in _missing_files(spec, folder)]
-    if spec is None or problems:
-        lines = [f"{name}:{place.line}:{place.column}: {text}" for place, text in sorted(problems)]
-        raise SpecError("\n".join(lines))
+    read = read_model(text, name, JobSpec, "a job's spec is a mapping of fields; `ml train --help` shows one")
+    if read.model is not None:
+        read.problems.extend((read.located.position(path), text) for path, text in _missing_files(read.model, folder))
+    spec = found_right(name, read)
     if spec.validation:
         from ml.data.load import expectations_of
 

@@ -1,6 +1,5 @@
 """What a stack keeps: resources that the engine protects, a cluster that EKS protects, and what is not empty."""
 
-import subprocess
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,16 +64,7 @@ def protect(engine: StackEngine, resources: State) -> None:
     if not resources:
         return
     urns = [str(each["urn"]) for each in resources]
-    command = ["state", "protect", *urns, "--yes", "--stack", engine.stack, "--non-interactive"]
-    done = subprocess.run(
-        [str(engine.program), *command],
-        cwd=engine.folder,
-        env=dict(engine.variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = engine.quiet("state", "protect", *urns, "--yes")
     if done.returncode:
         raise LocalStackError(f"`pulumi state protect` failed: {(done.stderr or done.stdout).strip()}")
 

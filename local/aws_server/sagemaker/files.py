@@ -117,6 +117,17 @@ def relative_name(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
+def download_source(bucket: Bucket, source: Mapping[str, Any], target: Path, rank: int, hosts: int) -> int:
+    """What a channel or an input names, into a folder; returns the number of files.
+
+    source: S3DataSource of a channel, or S3Input of a processing job's input. rank, hosts: which host of how many.
+    """
+    if source["S3DataType"] != "S3Prefix":
+        return download_manifest(bucket, source["S3Uri"], target)
+    sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
+    return download_prefix(bucket, source["S3Uri"], target, (rank, hosts) if sharded else (0, 1))
+
+
 def download_manifest(bucket: Bucket, uri: str, target: Path) -> int:
     """The objects that a manifest file lists: `[{"prefix": "s3://b/p/"}, "name", …]`."""
     name, key = s3_location(uri)

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.aws_server.operations import REGION, RawResponse, Server, on_start, on_stop
-from local.aws_server.sagemaker import processing_operations
+from local.aws_server.sagemaker import processing_operations, training_operations
 from local.aws_server.sagemaker.endpoints import start_endpoints, stop_endpoints
 from local.aws_server.sagemaker.plane import forget_plane, plane_of
 from local.aws_server.sagemaker.processes import namespace_kind
-from local.aws_server.sagemaker.training_operations import jobs_of, start_jobs, stop_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +25,8 @@ def start(server: Server) -> None:
     plane = plane_of(server)
     pages: dict[str, Any] = getattr(server, "pages", {})
     pages["/_groundwork/sagemaker/interrupt"] = interrupt
-    start_jobs(server, plane)
-    processing_operations.start_jobs(server, plane)
+    training_operations.JOBS.start(server, plane)
+    processing_operations.JOBS.start(server, plane)
     start_endpoints(server, plane)
 
 
@@ -42,7 +41,7 @@ def interrupt(server: Server, environ: Mapping[str, Any], body: bytes) -> RawRes
         key = f"{document.get('Region', REGION)}/{document['TrainingJobName']}"
     except (ValueError, KeyError, AttributeError):
         return RawResponse(400, {"Content-Type": "text/plain"}, b'POST {"TrainingJobName": "..."}\n')
-    run = jobs_of(server).run_of(key)
+    run = training_operations.JOBS.of(server).run_of(key)
     if run is None or not run.interruptible:
         return RawResponse(
             409, {"Content-Type": "text/plain"}, b"No managed spot training job of this name is training.\n"
@@ -55,7 +54,7 @@ def interrupt(server: Server, environ: Mapping[str, Any], body: bytes) -> RawRes
 def stop(server: Server) -> None:
     """A clean stop leaves no process. Jobs end with it and say so; endpoints come back with the next start."""
     plane_of(server).stopping.set()
-    stop_jobs(server)
-    processing_operations.stop_jobs(server)
+    training_operations.JOBS.stop(server)
+    processing_operations.JOBS.stop(server)
     stop_endpoints(server)
     forget_plane(server)

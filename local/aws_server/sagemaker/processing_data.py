@@ -5,7 +5,7 @@ from typing import Any
 
 from local.aws_server.operations import ServiceError
 from local.aws_server.sagemaker import processing_contract as contract
-from local.aws_server.sagemaker.files import Bucket, DataError, download_manifest, download_prefix, upload_folder
+from local.aws_server.sagemaker.files import Bucket, DataError, download_source, upload_folder
 from local.aws_server.sagemaker.plane import s3_location
 from local.aws_server.sagemaker.training_contract import Host
 
@@ -20,12 +20,8 @@ def _download_input(bucket: Bucket, each: Mapping[str, Any], host: Host, hosts: 
     source = each["S3Input"]
     uri = source["S3Uri"]
     target = contract.folder_of(host, source["LocalPath"])
-    sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
     try:
-        if source["S3DataType"] == "S3Prefix":
-            count = download_prefix(bucket, uri, target, (host.rank, hosts) if sharded else (0, 1))
-        else:
-            count = download_manifest(bucket, uri, target)
+        count = download_source(bucket, source, target, host.rank, hosts)
     except ServiceError as error:
         raise DataError(
             f"ClientError: Failed to download input {each['InputName']} from {uri}: {error.code}: {error}"

@@ -1,88 +1,29 @@
 """The API of processing jobs."""
 
 import copy
-import threading
 import uuid
 from typing import Any
 
-from local.aws_server.operations import Call, Server, ServiceError, operation
+from local.aws_server.operations import Call, ServiceError, operation
 from local.aws_server.sagemaker import processing_contract as contract
 from local.aws_server.sagemaker import tags
 from local.aws_server.sagemaker.paging import page
-from local.aws_server.sagemaker.plane import Plane, now, require_role
+from local.aws_server.sagemaker.plane import now, require_role
 from local.aws_server.sagemaker.processing_record import KIND, ProcessingRecord, load, save
 from local.aws_server.sagemaker.processing_run import ProcessingRun
-from local.aws_server.sagemaker.training_operations import MOST_HOSTS, STOP_WAIT_S
+from local.aws_server.sagemaker.running_jobs import JobsOfServers
+from local.aws_server.sagemaker.training_operations import MOST_HOSTS
 from local.aws_server.sagemaker.validation import validate
 
 DEFAULT_RUNTIME_S = 86400
 
 
-class ProcessingJobs:
-    """The jobs of one server that have not ended yet."""
-
-    def __init__(self, plane: Plane) -> None:
-        self.plane = plane
-        self._runs: dict[str, ProcessingRun] = {}
-        self._lock = threading.RLock()
-
-    def start(self, record: ProcessingRecord) -> None:
-        """Starts a job's thread, for a new job or for one of an earlier server."""
-        run = ProcessingRun(self.plane, record, self._ended)
-        with self._lock:
-            self._runs[record.key] = run
-        run.start()
-
-    def run_of(self, key: str) -> ProcessingRun | None:
-        """The thread of a job that has not ended."""
-        with self._lock:
-            return self._runs.get(key)
-
-    def resume(self) -> None:
-        """Carries on with what an earlier server left."""
-        for _, record in self.plane.server.records.items(KIND):
-            if not record.final:
-                self.start(copy.deepcopy(record))
-
-    def shut_down(self) -> None:
-        """Ends every job's processes and notes it."""
-        with self._lock:
-            runs = list(self._runs.values())
-        for run in runs:
-            run.shut_down()
-        for run in runs:
-            run.join(STOP_WAIT_S)
-
-    def _ended(self, key: str) -> None:
-        with self._lock:
-            self._runs.pop(key, None)
-
-
-_jobs: dict[int, ProcessingJobs] = {}
-
-
-def jobs_of(server: Server) -> ProcessingJobs:
-    """The running jobs of a server; raises ServiceUnavailable once it stops."""
-    jobs = _jobs.get(id(server))
-    if jobs is None:
-        raise ServiceError("ServiceUnavailable", "The local AWS server is stopping.", 503)
-    return jobs
-
-
-def start_jobs(server: Server, plane: Plane) -> None:
-    """For a server that starts."""
-    _jobs[id(server)] = ProcessingJobs(plane)
-    _jobs[id(server)].resume()
-
-
-def stop_jobs(server: Server) -> None:
-    """For a server that stops: jobs end with it."""
-    _jobs.pop(id(server)).shut_down()
+JOBS = JobsOfServers(KIND, ProcessingRun)
 
 
 def _record(call: Call) -> ProcessingRecord:
     name = call.params["ProcessingJobName"]
-    record = load(jobs_of(call.server).plane, call.region, name)
+    record = load(JOBS.of(call.server).plane, call.region, name)
     if record is None:
         raise ServiceError("ValidationException", f"Could not find requested job with name: {name}")
     return record
@@ -92,7 +33,7 @@ def _record(call: Call) -> ProcessingRecord:
 def create_processing_job(call: Call) -> dict[str, Any]:
     """Notes the job and starts it."""
     validate(call)
-    jobs = jobs_of(call.server)
+    jobs = JOBS.of(call.server)
     request = copy.deepcopy(call.params)
     _check(call, request)
     name = request["ProcessingJobName"]
@@ -186,7 +127,7 @@ def list_processing_jobs(call: Call) -> dict[str, Any]:
 def stop_processing_job(call: Call) -> dict[str, Any] | None:
     """Asks a job to stop; it becomes Stopped once its processes are gone."""
     record = _record(call)
-    run = jobs_of(call.server).run_of(record.key)
+    run = JOBS.of(call.server).run_of(record.key)
     already = record.status == "Stopping"
     if record.final or run is None or not (already or run.request_stop()):
         raise ServiceError(

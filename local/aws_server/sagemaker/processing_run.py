@@ -1,8 +1,6 @@
 """The life of one processing job, from its start to its last status; one thread a job, which waits for events alone."""
 
 import logging
-import shutil
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,41 +8,30 @@ from pathlib import Path
 from local.aws_server.operations import ServiceError
 from local.aws_server.sagemaker import processing_contract as contract
 from local.aws_server.sagemaker import processing_data
-from local.aws_server.sagemaker.environments import Environment, EnvironmentsError
+from local.aws_server.sagemaker.environments import Environment
 from local.aws_server.sagemaker.files import Bucket, DataError
+from local.aws_server.sagemaker.job_run import GRACE_S, SERVER_STOPPED, JobRun, NotStartedError
 from local.aws_server.sagemaker.logs import LogStream
 from local.aws_server.sagemaker.plane import Credentials, Plane, now
-from local.aws_server.sagemaker.processes import Command, Container, LogLine, kill_leftovers, namespace_kind
+from local.aws_server.sagemaker.processes import Command, Container, LogLine, namespace_kind
 from local.aws_server.sagemaker.processing_record import ProcessingRecord, save
 from local.aws_server.sagemaker.training_contract import Host, host_names, hosts_file
 from local.aws_server.sagemaker.training_outcome import JobFailedError, Outcome, exit_of
-from local.aws_server.sagemaker.training_watch import Commands, Watch, deliver_the_rest
+from local.aws_server.sagemaker.training_watch import Watch
 
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
-GRACE_S = 120.0
-"""Seconds between SIGTERM and SIGKILL: those that StopProcessingJob shares with StopTrainingJob."""
-SERVER_STOPPED = "InternalServerError: The local AWS server was stopped while the job ran."
 SERVER_DIED = "InternalServerError: The local AWS server died while the job ran, and the job was lost with it."
 
 
-class NotStartedError(Exception):
-    """The server stops before the job's containers have been started."""
+class ProcessingRun(JobRun):
+    """Runs a processing job, or carries on with one that an earlier server left behind."""
 
-
-class ProcessingRun(threading.Thread):
-    """Runs a job, or carries on with one that an earlier server left behind."""
+    record: ProcessingRecord
 
     def __init__(self, plane: Plane, record: ProcessingRecord, on_end: Callable[[str], None]) -> None:
-        super().__init__(name=f"processing-{record.name}", daemon=True)
-        self.record = record
-        self._plane = plane
-        self._on_end = on_end
-        self._request = record.request
-        self._lock = threading.RLock()
-        self._commands = Commands(stop=record.stop_requested)
-        self._containers: list[Container] = []
+        super().__init__("processing", plane, record, on_end)
         isolated = namespace_kind() != "none"
         self._hosts: list[Host] = []
         for rank, name in enumerate(host_names(contract.cluster_of(self._request)[1])):
@@ -66,37 +53,9 @@ class ProcessingRun(threading.Thread):
             self._commands.announce()
         return True
 
-    def shut_down(self) -> None:
-        """The server stops: so does the job."""
-        self._commands.shutdown = True
-        with self._lock:
-            self._commands.announce()
-
-    def run(self) -> None:
-        """Everything, and whatever happens a last status."""
-        try:
-            outcome = self._whole()
-        except NotStartedError:
-            # Nothing has run: the next server starts it, as if it had only now been asked for.
-            self._on_end(self.record.key)
-            return
-        except (JobFailedError, DataError) as failure:
-            outcome = Outcome("Failed", "Failed", str(failure))
-        except (ServiceError, EnvironmentsError) as error:
-            outcome = Outcome("Failed", "Failed", f"ClientError: {error}")
-        except OSError as error:
-            outcome = Outcome("Failed", "Failed", f"InternalServerError: {error}")
-        except Exception as error:
-            logger.exception("processing job %s", self.record.name)
-            outcome = Outcome("Failed", "Failed", f"InternalServerError: {error!r}")
-        with self._lock:
-            self.record.finish(outcome.status, outcome.failure)
-            save(self._plane, self.record)
-            self._commands.close()
-        for container in self._containers:
-            container.close()
-        shutil.rmtree(self.record.folder, ignore_errors=True)
-        self._on_end(self.record.key)
+    def _note_the_end(self, outcome: Outcome) -> None:
+        self.record.finish(outcome.status, outcome.failure)
+        save(self._plane, self.record)
 
     def _whole(self) -> Outcome:
         if self.record.processes:
@@ -104,7 +63,7 @@ class ProcessingRun(threading.Thread):
         elif not self._begin():
             return Outcome("Stopped", "Stopped")
         outputs = [processing_data.Outputs(self._request, host) for host in self._hosts]
-        self._deliver_ended()
+        self._deliver_ended(self._hosts)
         streams = {host.run_dir: stream for host, stream in zip(self._hosts, self._streams, strict=True)}
         on_time = (lambda: self._upload(outputs)) if any(each.continuous for each in outputs) else None
         Watch(self._containers, streams, None, self._commands, on_time).run()
@@ -149,27 +108,11 @@ class ProcessingRun(threading.Thread):
         return True
 
     def _adopt(self) -> None:
-        """Takes over the containers of an earlier server, those that have ended meanwhile included."""
-        lost = False
-        for run_dir, pid, born in self.record.processes:
-            container = Container.adopt(Path(run_dir), pid, born)
-            if container is not None:
-                self._containers.append(container)
-            elif not (Path(run_dir) / "exit.json").exists():
-                lost = True
-        if lost:
-            for container in self._containers:
-                container.kill()
-            for host in self._hosts:
-                kill_leftovers(host.home)
-            self._deliver_ended()
+        """Goes on with the containers of an earlier server; fails where one was lost with it."""
+        if not self._take_over():
+            self._end_what_is_left(self._hosts)
+            self._deliver_ended(self._hosts)
             raise JobFailedError(SERVER_DIED)
-
-    def _deliver_ended(self) -> None:
-        watched = {container.run_dir for container in self._containers}
-        for host, stream in zip(self._hosts, self._streams, strict=True):
-            if host.run_dir not in watched:
-                deliver_the_rest(host.run_dir, stream, None)
 
     def _upload(self, outputs: Sequence[processing_data.Outputs]) -> None:
         try:
@@ -199,7 +142,3 @@ class ProcessingRun(threading.Thread):
             max_runtime_s=self._request["StoppingCondition"]["MaxRuntimeInSeconds"],
             grace_s=GRACE_S,
         )
-
-    def _bucket(self) -> Bucket:
-        credentials = self._plane.assume(self._request["RoleArn"], self.record.region)
-        return Bucket(self._plane, self.record.region, credentials.access_key_id)

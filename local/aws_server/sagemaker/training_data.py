@@ -11,8 +11,8 @@ from local.aws_server.sagemaker import training_contract as contract
 from local.aws_server.sagemaker.files import (
     Bucket,
     DataError,
-    download_manifest,
     download_prefix,
+    download_source,
     pack,
     unpack,
     upload_folder,
@@ -37,13 +37,9 @@ def download(bucket: Bucket, request: Mapping[str, Any], host: contract.Host, ho
 def _download_channel(bucket: Bucket, channel: Mapping[str, Any], host: contract.Host, hosts: int, role: str) -> None:
     name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
     target = host.ml / contract.CHANNEL_FOLDER / name
-    sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
     uri = source["S3Uri"]
     try:
-        if source["S3DataType"] == "S3Prefix":
-            count = download_prefix(bucket, uri, target, (host.rank, hosts) if sharded else (0, 1))
-        else:
-            count = download_manifest(bucket, uri, target)
+        count = download_source(bucket, source, target, host.rank, hosts)
     except ServiceError as error:
         raise DataError(
             f"ClientError: Data download failed:Failed to download data for channel {name} from {uri}: "

@@ -1,15 +1,15 @@
 """The API of training jobs."""
 
 import copy
-import threading
 import uuid
 from typing import Any
 
-from local.aws_server.operations import Call, Server, ServiceError, operation
+from local.aws_server.operations import Call, ServiceError, operation
 from local.aws_server.sagemaker import tags
 from local.aws_server.sagemaker import training_contract as contract
 from local.aws_server.sagemaker.paging import page
-from local.aws_server.sagemaker.plane import Plane, now, require_role
+from local.aws_server.sagemaker.plane import now, require_role
+from local.aws_server.sagemaker.running_jobs import JobsOfServers
 from local.aws_server.sagemaker.training_metrics import invalid_definition
 from local.aws_server.sagemaker.training_record import KIND, TrainingRecord, load, save
 from local.aws_server.sagemaker.training_run import TrainingRun
@@ -18,69 +18,7 @@ from local.aws_server.sagemaker.validation import validate
 DEFAULT_RUNTIME_S = 86400
 MOST_HOSTS = 8
 """Hosts of one job: each is a set of processes on this one machine."""
-STOP_WAIT_S = 5.0
-
-
-class TrainingJobs:
-    """The jobs of one server that have not ended yet."""
-
-    def __init__(self, plane: Plane) -> None:
-        self.plane = plane
-        self._runs: dict[str, TrainingRun] = {}
-        self._lock = threading.RLock()
-
-    def start(self, record: TrainingRecord) -> None:
-        """Starts a job's thread, for a new job or for one of an earlier server."""
-        run = TrainingRun(self.plane, record, self._ended)
-        with self._lock:
-            self._runs[record.key] = run
-        run.start()
-
-    def run_of(self, key: str) -> TrainingRun | None:
-        """The thread of a job that has not ended."""
-        with self._lock:
-            return self._runs.get(key)
-
-    def resume(self) -> None:
-        """Carries on with what an earlier server left."""
-        for _, record in self.plane.server.records.items(KIND):
-            if not record.final:
-                self.start(copy.deepcopy(record))
-
-    def shut_down(self) -> None:
-        """Ends every job's processes and notes it."""
-        with self._lock:
-            runs = list(self._runs.values())
-        for run in runs:
-            run.shut_down()
-        for run in runs:
-            run.join(STOP_WAIT_S)
-
-    def _ended(self, key: str) -> None:
-        with self._lock:
-            self._runs.pop(key, None)
-
-
-_jobs: dict[int, TrainingJobs] = {}
-
-
-def jobs_of(server: Server) -> TrainingJobs:
-    """The running jobs of a server; raises ServiceUnavailable once it stops."""
-    jobs = _jobs.get(id(server))
-    if jobs is None:
-        raise ServiceError("ServiceUnavailable", "The local AWS server is stopping.", 503)
-    return jobs
-
-
-def start_jobs(server: Server, plane: Plane) -> None:
-    """For a server that starts."""
-    _jobs[id(server)] = TrainingJobs(plane)
-    _jobs[id(server)].resume()
-
-
-def stop_jobs(server: Server) -> None:
-    """For a server that stops: jobs end with it, as `make local-down` leaves nothing running."""
-    _jobs.pop(id(server)).shut_down()
+JOBS = JobsOfServers(KIND, TrainingRun)
 
 
 def _not_found() -> ServiceError:
@@ -88,7 +26,7 @@ def _not_found() -> ServiceError:
 
 
 def _record(call: Call) -> TrainingRecord:
-    record = load(jobs_of(call.server).plane, call.region, call.params["TrainingJobName"])
+    record = load(JOBS.of(call.server).plane, call.region, call.params["TrainingJobName"])
     if record is None:
         raise _not_found()
     return record
@@ -98,7 +36,7 @@ def _record(call: Call) -> TrainingRecord:
 def create_training_job(call: Call) -> dict[str, Any]:
     """Notes the job and starts it."""
     validate(call)
-    jobs = jobs_of(call.server)
+    jobs = JOBS.of(call.server)
     request = copy.deepcopy(call.params)
     _check(call, request)
     name = request["TrainingJobName"]
@@ -178,7 +116,7 @@ def _check(call: Call, request: dict[str, Any]) -> None:
 def describe_training_job(call: Call) -> dict[str, Any]:
     """A job with its statuses."""
     record = _record(call)
-    run = jobs_of(call.server).run_of(record.key)
+    run = JOBS.of(call.server).run_of(record.key)
     if run is not None and not record.final:
         record.metrics = run.metrics.final
     return record.description()
@@ -199,7 +137,7 @@ def list_training_jobs(call: Call) -> dict[str, Any]:
 def stop_training_job(call: Call) -> dict[str, Any] | None:
     """Asks a job to stop; it becomes Stopped once its processes are gone and its output is in S3."""
     record = _record(call)
-    run = jobs_of(call.server).run_of(record.key)
+    run = JOBS.of(call.server).run_of(record.key)
     already = record.status == "Stopping"
     if record.final or run is None or not (already or run.request_stop()):
         raise ServiceError(

@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 from local.aws_server.operations import ServiceError
 from local.aws_server.sagemaker import training_contract as contract
 from local.aws_server.sagemaker import training_data, training_outcome
-from local.aws_server.sagemaker.environments import Environment, EnvironmentsError
-from local.aws_server.sagemaker.files import Bucket, DataError
+from local.aws_server.sagemaker.environments import Environment
+from local.aws_server.sagemaker.files import Bucket
+from local.aws_server.sagemaker.job_run import GRACE_S, SERVER_STOPPED, JobRun, NotStartedError
 from local.aws_server.sagemaker.logs import LogStream
 from local.aws_server.sagemaker.plane import Credentials, Plane, now
 from local.aws_server.sagemaker.processes import (
@@ -20,42 +20,28 @@ from local.aws_server.sagemaker.processes import (
     Container,
     Exit,
     LogLine,
-    kill_leftovers,
     namespace_kind,
 )
 from local.aws_server.sagemaker.training_metrics import TrainingMetrics
 from local.aws_server.sagemaker.training_outcome import JobFailedError, Outcome
 from local.aws_server.sagemaker.training_record import TrainingRecord, save
-from local.aws_server.sagemaker.training_watch import Commands, Watch, deliver_the_rest
+from local.aws_server.sagemaker.training_watch import Watch
 
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-GRACE_S = 120.0
-"""Seconds between SIGTERM and SIGKILL, as the StopTrainingJob documentation says."""
-SERVER_STOPPED = "InternalServerError: The local AWS server was stopped while the job ran."
 SERVER_DIED = "InternalServerError: The local AWS server died while the job was {}, and the job was lost with it."
 
 
-class NotStartedError(Exception):
-    """The server stops before the job's containers have been started."""
+class TrainingRun(JobRun):
+    """Runs a training job, or carries on with one that an earlier server left behind."""
 
-
-class TrainingRun(threading.Thread):
-    """Runs a job, or carries on with one that an earlier server left behind."""
+    record: TrainingRecord
 
     def __init__(self, plane: Plane, record: TrainingRecord, on_end: Callable[[str], None]) -> None:
-        super().__init__(name=f"training-{record.name}", daemon=True)
-        self.record = record
-        self._plane = plane
-        self._on_end = on_end
-        self._request = record.request
-        self._lock = threading.RLock()
-        self._commands = Commands(stop=record.stop_requested)
+        super().__init__("training", plane, record, on_end)
         self._created_s = record.created.timestamp()
-        self._streams: list[LogStream] = []
         self._sent: dict[str, int] = {}
-        self._containers: list[Container] = []
         self.metrics = TrainingMetrics(
             plane, record.region, record.name, self._request["AlgorithmSpecification"].get("MetricDefinitions") or []
         )
@@ -87,42 +73,12 @@ class TrainingRun(threading.Thread):
         with self._lock:
             self._commands.announce()
 
-    def shut_down(self) -> None:
-        """The server stops: so does the job."""
-        self._commands.shutdown = True
-        with self._lock:
-            self._commands.announce()
+    def _note_the_end(self, outcome: Outcome) -> None:
+        self.record.metrics = self.metrics.final
+        self.record.finish(outcome.status, outcome.secondary, outcome.failure)
+        self._save()
 
-    def run(self) -> None:
-        """Everything, and whatever happens a last status."""
-        try:
-            outcome = self._attempts()
-        except NotStartedError:
-            # Nothing has run: the next server starts it, as if it had only now been asked for.
-            self._on_end(self.record.key)
-            return
-        except JobFailedError as failure:
-            outcome = Outcome("Failed", "Failed", str(failure))
-        except DataError as error:
-            outcome = Outcome("Failed", "Failed", str(error))
-        except (ServiceError, EnvironmentsError) as error:
-            outcome = Outcome("Failed", "Failed", f"ClientError: {error}")
-        except OSError as error:
-            outcome = Outcome("Failed", "Failed", f"InternalServerError: {error}")
-        except Exception as error:
-            logger.exception("training job %s", self.record.name)
-            outcome = Outcome("Failed", "Failed", f"InternalServerError: {error!r}")
-        with self._lock:
-            self.record.metrics = self.metrics.final
-            self.record.finish(outcome.status, outcome.secondary, outcome.failure)
-            self._save()
-            self._commands.close()
-        for container in self._containers:
-            container.close()
-        shutil.rmtree(self.record.folder, ignore_errors=True)
-        self._on_end(self.record.key)
-
-    def _attempts(self) -> Outcome:
+    def _whole(self) -> Outcome:
         carried = self._adopt() if self.record.processes else None
         while True:
             if carried is not None:
@@ -212,21 +168,12 @@ class TrainingRun(threading.Thread):
         """Takes over the containers of an earlier server, those that have ended meanwhile included."""
         hosts = self._hosts(self.record.attempts)
         self._streams = self._log_streams([host.name for host in hosts])
-        lost = False
-        for run_dir, pid, born in self.record.processes:
-            container = Container.adopt(Path(run_dir), pid, born)
-            if container is not None:
-                self._containers.append(container)
-            elif not (Path(run_dir) / "exit.json").exists():
-                lost = True
+        whole = self._take_over()
         for host in hosts:
             self.metrics.read(training_outcome.lines_before(host.run_dir), send=False)
-        if lost:
-            for container in self._containers:
-                container.kill()
-            for host in hosts:
-                kill_leftovers(host.home)
-            self._deliver_ended(hosts)
+        if not whole:
+            self._end_what_is_left(hosts)
+            self._deliver_ended(hosts, self.metrics)
             if self._request.get("EnableManagedSpotTraining"):
                 self._enter("Interrupted")
                 self._sync_checkpoints(hosts[0], {})
@@ -237,15 +184,9 @@ class TrainingRun(threading.Thread):
             return None
         return hosts
 
-    def _deliver_ended(self, hosts: Sequence[contract.Host]) -> None:
-        watched = {container.run_dir for container in self._containers}
-        for host, stream in zip(hosts, self._streams, strict=True):
-            if host.run_dir not in watched:
-                deliver_the_rest(host.run_dir, stream, self.metrics)
-
     def _watch(self, hosts: Sequence[contract.Host]) -> list[Exit]:
         """Until every container has ended: how each did."""
-        self._deliver_ended(hosts)
+        self._deliver_ended(hosts, self.metrics)
         self._sent = sent = {}
         checkpoints = (
             (lambda: self._sync_checkpoints(hosts[0], sent)) if self._request.get("CheckpointConfig") else None
@@ -316,10 +257,6 @@ class TrainingRun(threading.Thread):
     @property
     def _hyperparameters(self) -> dict[str, Any]:
         return self._request.get("HyperParameters") or {}
-
-    def _bucket(self) -> Bucket:
-        credentials = self._plane.assume(self._request["RoleArn"], self.record.region)
-        return Bucket(self._plane, self.record.region, credentials.access_key_id)
 
     def _enter(self, secondary: str) -> None:
         with self._lock:
