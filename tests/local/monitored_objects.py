@@ -124,7 +124,7 @@ def _status(api: ApiClient, path: str, status: dict[str, Any]) -> None:
     api.request("PATCH", f"{path}/status", None, {"status": status}, "application/merge-patch+json")
 
 
-def _until(ask: Callable[[], Any], patience_s: float = 30) -> None:
+def _until(ask: Callable[[], Any], patience_s: float = 60) -> None:
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         with contextlib.suppress(ApiError):

@@ -276,7 +276,6 @@ def text(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
 def alive(pid: int) -> bool:
     """Whether a process runs (a zombie does not)."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()

@@ -121,7 +121,7 @@ def runs(server: AwsServerProcess) -> list[str]:
     return [one["Key"] for one in found]
 
 
-def eventually(condition: Callable[[], Any], patience_s: float = 20) -> Any:
+def eventually(condition: Callable[[], Any], patience_s: float = 60) -> Any:
     until = time.monotonic() + patience_s
     while not (found := condition()):
         assert time.monotonic() < until

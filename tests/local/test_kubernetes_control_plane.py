@@ -89,7 +89,7 @@ def test_what_rbac_leaves_open_the_access_policies_decide(cluster: ControlPlane)
     client = cluster.client("viewer")
     assert refusal(lambda: client.get("/api/v1/namespaces")).status == 403
     cluster.webhooks.allowed.add(("viewer", "list", "namespaces"))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:  # the API server remembers a refusal for a second
         try:
             assert client.get("/api/v1/namespaces")["items"]
@@ -108,7 +108,7 @@ def test_a_namespace_is_gone_after_its_deletion(cluster: ControlPlane) -> None:
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "short-lived"}}
     cluster.admin.request("POST", "/api/v1/namespaces", body=body)
     cluster.admin.request("DELETE", "/api/v1/namespaces/short-lived")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while "short-lived" in {each["metadata"]["name"] for each in cluster.admin.get("/api/v1/namespaces")["items"]}:
         assert time.monotonic() < deadline
         time.sleep(0.2)

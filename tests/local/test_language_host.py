@@ -152,7 +152,7 @@ def test_an_interrupted_engine_leaves_no_program_behind(project: Project) -> Non
     engine = subprocess.Popen(
         project.command("preview"), cwd=project.folder, env=project.environment(), stdout=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (mark.exists() and mark.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.05)

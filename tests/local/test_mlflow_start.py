@@ -48,7 +48,7 @@ def started(server: AwsServer, seen: Path, secret: str, *command: str) -> subpro
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -30,6 +30,15 @@ def create(server: SageMakerServer, name: str, config: str) -> None:
     server.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
 
 
+def log_streams(server: SageMakerServer, group: str) -> list[str]:
+    """The names of a group's streams; the group comes with the first line that its containers print."""
+    try:
+        streams = server.logs.describe_log_streams(logGroupName=group)["logStreams"]
+    except server.logs.exceptions.ResourceNotFoundException:
+        return []
+    return [stream["logStreamName"] for stream in streams]
+
+
 def test_an_endpoint_serves_once_its_container_answers_ping(server: SageMakerServer) -> None:
     server.config("slow", {"VariantName": "All", "ModelName": server.model("slow", DELAY="1")})
     create(server, "serves", "slow")
@@ -44,8 +53,8 @@ def test_an_endpoint_serves_once_its_container_answers_ping(server: SageMakerSer
     answer = server.invoke("serves", "5.1,3.5", CustomAttributes="trace=1")
     assert (answer["model"], answer["body"], answer["type"]) == ("w1", "5.1,3.5", "text/csv")
     assert (answer["custom"], answer["variant"]) == ("trace=1", "All")
-    streams = server.logs.describe_log_streams(logGroupName="/aws/sagemaker/Endpoints/serves")["logStreams"]
-    assert streams[0]["logStreamName"].startswith("All/i-")
+    streams = eventually(lambda: log_streams(server, "/aws/sagemaker/Endpoints/serves"), bool)
+    assert streams[0].startswith("All/i-")
 
 
 def test_weights_are_obeyed_and_a_caller_may_choose_the_variant(server: SageMakerServer) -> None:

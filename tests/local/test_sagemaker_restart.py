@@ -63,6 +63,7 @@ def test_a_job_that_was_lost_with_its_server_says_so(server: SageMakerServer) ->
     shim = training(server, "lost", "sleep 1000")
     server.stop(signal.SIGKILL)
     os.kill(shim, signal.SIGKILL)
+    eventually(lambda: alive(shim), lambda running: not running)
     server.start()
     job = server.ended("lost")
     assert job["TrainingJobStatus"] == "Failed"

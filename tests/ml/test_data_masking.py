@@ -105,7 +105,7 @@ def captured(platform: Platform) -> list[str]:
     """The lines that the endpoint left; the last are written while it stops."""
     s3 = platform.client("s3")
     where = {"Bucket": "groundwork-test-artifacts", "Prefix": "teams/research/capture/research-masked/main/"}
-    for _ in range(50):
+    for _ in range(300):
         found = s3.list_objects_v2(**where).get("Contents", [])
         if found:
             break

@@ -147,7 +147,7 @@ class Container:
             pid_fd = os.pidfd_open(pid)
         except OSError:
             return None
-        if not born or _born(pid) != born:
+        if not born or _born(pid) != born or _gone(pid_fd):
             os.close(pid_fd)
             return None
         container = Container(run_dir, pid, born, _open_fifo(run_dir), pid_fd)
@@ -171,9 +171,7 @@ class Container:
 
     def ended(self, timeout_s: float | None = 0) -> bool:
         """Whether the container is gone, after waiting at most timeout_s (None: as long as it takes)."""
-        poller = select.poll()
-        poller.register(self.pid_fd, select.POLLIN)
-        return bool(poller.poll(None if timeout_s is None else max(0, timeout_s) * 1000))
+        return _gone(self.pid_fd, timeout_s)
 
     def clear_wake(self) -> None:
         """Takes the bytes that announced new output."""
@@ -259,6 +257,13 @@ def _open_fifo(run_dir: Path) -> int:
         os.mkfifo(fifo, 0o600)
     # Read and write: a FIFO without a writer would report its end all the time.
     return os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+
+
+def _gone(pid_fd: int, timeout_s: float | None = 0) -> bool:
+    """Whether a process has ended, one that nobody has waited for yet included."""
+    poller = select.poll()
+    poller.register(pid_fd, select.POLLIN)
+    return bool(poller.poll(None if timeout_s is None else max(0, timeout_s) * 1000))
 
 
 def _born(pid: int) -> str:
