@@ -4,6 +4,7 @@ import typer
 
 from local.cli import app as local_app
 from operations.account_commands import app as account_app
+from operations.adopt_command import adopt
 from operations.bootstrap_command import bootstrap
 from operations.cost import cost
 from operations.dashboards import app as dashboards_app
@@ -27,6 +28,7 @@ app.add_typer(account_app, name="account")
 app.command("bootstrap", epilog="Example:  groundwork bootstrap dev")(bootstrap)
 app.command("doctor", epilog="Example:  groundwork doctor dev")(doctor)
 app.command("drift", cls=DriftCommand, epilog="Example:  groundwork drift dev --revert")(drift)
+app.command("adopt", epilog="Example:  groundwork adopt dev bucket repository --import")(adopt)
 app.command("teardown", epilog="Example:  groundwork teardown dev --stop-jobs")(teardown)
 app.command("leftovers", epilog="Example:  groundwork leftovers dev --remove")(leftovers)
 app.add_typer(dashboards_app, name="dashboards")

@@ -108,6 +108,8 @@ def test_created_read_back_imported_and_deleted(world: World, token: str) -> Non
     imported = plugin.read(Live(token, "subject", case.import_id(live) if case.import_id else live.id))
     assert imported is not None
     assert imported.id == live.id
+    required = {prop.name for prop in RESOURCES[token].properties if prop.required and prop.path == ""}
+    assert {name for name in required if f"{{{name}" in RESOURCES[token].id} <= set(imported.inputs)
     unreadable = {prop.name for prop in RESOURCES[token].properties if prop.path == ""}
     difference = plugin.diff(imported, {name: value for name, value in live.inputs.items() if name not in unreadable})
     assert {path for path in difference.detailedDiff if path not in unreadable} == set()

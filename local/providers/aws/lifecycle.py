@@ -229,7 +229,8 @@ def _found(context: Context, document: Mapping[str, Any], wanted: Mapping[str, A
     actual: dict[str, Any] = {prop.name: told(prop, document) for prop in resource.properties if prop.name != "tags"}
     if resource.regional:
         actual["region"] = context.region
-    for name in re.findall(_REFERENCE, resource.id):
+    held = re.findall(_REFERENCE, resource.id)
+    for name in held:
         if name in actual and actual[name] is None:
             actual[name] = context.value(name)
     if resource.shape:
@@ -245,6 +246,9 @@ def _found(context: Context, document: Mapping[str, Any], wanted: Mapping[str, A
         if first and prop.name == "region":
             continue
         inputs[prop.name] = as_inputs(prop, value, before, first=first)
+        if first and prop.path == "" and prop.name in held:
+            # An import has only its id to tell what AWS does not: that is asked for, too.
+            inputs[prop.name] = value
     if resource.tagging:
         every = tags.parsed(found(resource.tagging.path, document))
         own = tags.own_tags(every, defaults, wanted.get("tags") or {})

@@ -1,0 +1,1 @@
+"""What exists already becomes the stack's: `groundwork adopt` (docs/adoption.md)."""
