@@ -13,6 +13,7 @@ import pytest
 
 from local.providers.harness import ROOT, AwsServer, Live, Plugin, ProviderError
 from local.providers.values import UNKNOWN
+from tests.local.sagemaker_server import alive
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(120)]
 
@@ -419,8 +420,7 @@ def test_the_process_ends_with_the_one_that_started_it() -> None:
         " stdout=subprocess.PIPE); child.stdout.readline(); print(child.pid, flush=True); sys.exit()"
     )
     answer = subprocess.run([sys.executable, "-c", starter], cwd=ROOT, capture_output=True, text=True, check=True)
-    status = Path(f"/proc/{int(answer.stdout)}/status")
     deadline = time.monotonic() + 60
-    while status.exists() and "State:\tZ" not in status.read_text():
+    while alive(int(answer.stdout)):
         assert time.monotonic() < deadline, "the plugin outlived its engine"
         time.sleep(0.2)
