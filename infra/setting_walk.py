@@ -7,7 +7,7 @@ when each of a model's values is right, and would so show one half of the proble
 import json
 import types
 import typing
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,11 +15,13 @@ from typing import Annotated, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from infra.references.values import CommaSeparated, Unresolved
 from infra.sections.nearest import nearest
 from infra.sections.section import Section
 
 NAMESPACE = "groundwork"
 _namespace = ContextVar("namespace", default=NAMESPACE)
+_origins: ContextVar[Mapping[str, str]] = ContextVar("origins", default=types.MappingProxyType({}))
 WRONG = object()
 """Stands for a value that is not valid."""
 PHRASES: Mapping[str, str] = {
@@ -51,13 +53,33 @@ def in_namespace(name: str) -> Generator[None]:
         _namespace.reset(token)
 
 
+@contextmanager
+def coming_from(origins: Mapping[str, str]) -> Generator[None]:
+    """Messages say of values that stand elsewhere where they came from: path in the settings to reference."""
+    token = _origins.set(origins)
+    try:
+        yield
+    finally:
+        _origins.reset(token)
+
+
 def not_allowed(path: str, value: Any, message: str) -> str:
     """One problem with a value, as it is shown."""
-    return f"{_namespace.get()}:{path}: {json.dumps(value, default=str)} is not allowed; {message}"
+    return f"{_namespace.get()}:{path}: {json.dumps(value, default=str)}{_origin(path)} is not allowed; {message}"
+
+
+def _origin(path: str) -> str:
+    """The reference that a value, or what it is a part of, came from."""
+    for origin, reference in _origins.get().items():
+        if path == origin or path.startswith((f"{origin}.", f"{origin}[")):
+            return f" (from {reference})"
+    return ""
 
 
 def walk(annotation: Any, raw: Any, path: str) -> Walked:
     """The typed value of `raw`, which stands at `path` in the settings, with everything that is wrong in it."""
+    if isinstance(raw, Unresolved):
+        return Walked(WRONG, list(_unresolved(raw, path)))
     metadata: tuple[Any, ...] = ()
     inner = annotation
     if typing.get_origin(annotation) is Annotated:
@@ -116,7 +138,24 @@ def _walk_section(section: type[Section], raw: Any, path: str) -> Walked:
     return Walked(partial if len(right) == len(values) else WRONG, lines)
 
 
+def _unresolved(raw: Any, path: str) -> Iterator[str]:
+    """What is to be said of every reference in a value that led nowhere."""
+    match raw:
+        case Unresolved(text=text, message=message):
+            yield f"{_namespace.get()}:{path}: {json.dumps(text)} {message}"
+        case dict():
+            for key, each in cast(dict[str, Any], raw).items():
+                yield from _unresolved(each, f"{path}.{key}")
+        case list():
+            for index, each in enumerate(cast(list[Any], raw)):
+                yield from _unresolved(each, f"{path}[{index}]")
+        case _:
+            return
+
+
 def _walk_list(item: Any, metadata: tuple[Any, ...], raw: Any, path: str) -> Walked:
+    if isinstance(raw, CommaSeparated):
+        raw = raw.parts()
     if not isinstance(raw, list):
         return Walked(WRONG, [not_allowed(path, raw, "allowed is a list")])
     elements = [walk(item, element, f"{path}[{index}]") for index, element in enumerate(cast(list[Any], raw))]
@@ -131,6 +170,8 @@ def _walk_list(item: Any, metadata: tuple[Any, ...], raw: Any, path: str) -> Wal
 
 
 def _leaf(annotation: Any, raw: Any, path: str) -> Walked:
+    if unresolved := list(_unresolved(raw, path)):
+        return Walked(WRONG, unresolved)
     try:
         return Walked(TypeAdapter[Any](annotation).validate_python(raw))
     except ValidationError as error:

@@ -13,6 +13,8 @@ from pydantic import Field
 
 from components.efa_plugin import default_image
 from infra.queue_settings import queue_problems
+from infra.references.program import program_sources, summary
+from infra.references.resolve import resolve
 from infra.sections.ci import CiSettings
 from infra.sections.compute import ClusterSettings
 from infra.sections.guardrails import GuardrailSettings
@@ -26,7 +28,7 @@ from infra.sections.queues import QueuesSettings
 from infra.sections.section import Problem, Section, check
 from infra.sections.storage import KeysSettings, ProtectionSettings, RegistrySettings, StorageSettings
 from infra.sections.values import AccountId, ProfileName, Region, Tags, matching
-from infra.setting_walk import NAMESPACE, WRONG, not_allowed, walk
+from infra.setting_walk import NAMESPACE, WRONG, coming_from, not_allowed, walk
 
 ROLE_NAME_CHARACTERS = 64
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
@@ -167,25 +169,36 @@ class Settings(Section):
 
 
 def load() -> tuple[str, Settings]:
-    """The environment's name and its settings.
+    """The environment's name and its settings. What stands elsewhere is read here, once, and only where a setting asks.
 
     Raises pulumi.RunError with every problem, which the engine shows without a traceback.
     """
     environment = pulumi.get_stack()
     raw = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
     prefix = f"{NAMESPACE}:"
-    ours = {key.removeprefix(prefix): value for key, value in raw.items() if key.startswith(prefix)}
+    ours = {key.removeprefix(prefix): _decoded(value) for key, value in raw.items() if key.startswith(prefix)}
+    resolved = resolve(ours, program_sources(environment, ours))
+    if resolved.origins:
+        pulumi.log.info(summary(resolved.origins))
     try:
-        return environment, parse(environment, {key: _decoded(value) for key, value in ours.items()})
+        return environment, parse(environment, resolved.values, resolved.origins)
     except SettingsError as error:
         raise pulumi.RunError(f"Pulumi.{environment}.yaml: {error}") from None
 
 
-def parse(environment: str, raw: Mapping[str, Any]) -> Settings:
+def parse(environment: str, raw: Mapping[str, Any], origins: Mapping[str, str] | None = None) -> Settings:
     """The settings of these keys and values (camelCase, without the namespace).
 
-    Raises SettingsError with every problem of the file.
+    origins: what `resolve` says of where values came from. Without it nothing is looked up: a value that stands
+    elsewhere is a problem then. Raises SettingsError with every problem of the file.
     """
+    if origins is None:
+        raw, origins = resolve(raw, None).values, {}
+    with coming_from(origins):
+        return _parse(environment, raw)
+
+
+def _parse(environment: str, raw: Mapping[str, Any]) -> Settings:
     lines: list[str] = []
     try:
         check_environment(environment)

@@ -133,7 +133,8 @@ def _on_path(tool: Tool) -> Path | None:
             text=True,
             timeout=20,
             check=False,
-            env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"},
+            # Asked for their version, these programs look for newer ones.
+            env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true", "CHECKPOINT_DISABLE": "1"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

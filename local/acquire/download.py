@@ -5,6 +5,7 @@ import hashlib
 import shutil
 import tarfile
 import urllib.request
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,9 @@ def _checksum(download: Download, name: str) -> str:
 
 
 def _unpack(archive: Path, patterns: tuple[str, ...], folder: Path) -> None:
+    if zipfile.is_zipfile(archive):
+        _unzip(archive, patterns, folder)
+        return
     with tarfile.open(archive) as tar:
         for member in tar:
             if not member.isfile() or not any(fnmatch.fnmatch(member.name, pattern) for pattern in patterns):
@@ -62,5 +66,16 @@ def _unpack(archive: Path, patterns: tuple[str, ...], folder: Path) -> None:
             assert source is not None
             target = folder / Path(member.name).name
             with source, target.open("wb") as out:
+                shutil.copyfileobj(source, out)
+            target.chmod(0o755)
+
+
+def _unzip(archive: Path, patterns: tuple[str, ...], folder: Path) -> None:
+    with zipfile.ZipFile(archive) as zipped:
+        for member in zipped.infolist():
+            if member.is_dir() or not any(fnmatch.fnmatch(member.filename, pattern) for pattern in patterns):
+                continue
+            target = folder / Path(member.filename).name
+            with zipped.open(member) as source, target.open("wb") as out:
                 shutil.copyfileobj(source, out)
             target.chmod(0o755)

@@ -12,7 +12,7 @@ ARCH = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64
 class Download:
     """A published file.
 
-    url: address; the file is a .tar.gz, or the program itself.
+    url: address; the file is a .tar.gz, a .zip, or the program itself.
     take: patterns of what to take out of the archive; nothing for a bare program.
     checksums: address of its checksum list (lines `<hex>  <file name>`, or the bare hex).
     algorithm: name of the hash in that list.
@@ -201,9 +201,36 @@ def _node_exporter() -> Tool:
     )
 
 
+def _terraform() -> Tool:
+    # The last version under the Mozilla Public License; a newer one on PATH does as well.
+    version = "1.5.7"
+    base = f"https://releases.hashicorp.com/terraform/{version}"
+    return Tool(
+        name="terraform",
+        title="Terraform",
+        version=version,
+        programs=("terraform",),
+        version_command=("version",),
+        oldest="1.5.0",
+        downloads=(
+            Download(
+                url=f"{base}/terraform_{version}_{SYSTEM}_{ARCH}.zip",
+                take=("terraform",),
+                checksums=f"{base}/terraform_{version}_SHA256SUMS",
+            ),
+        ),
+        module="terraform",
+        packages={"github.com/hashicorp/terraform": "terraform"},
+        ldflags="",
+        build_space=3_000_000_000,
+    )
+
+
 PULUMI, ETCD, KUBERNETES = _pulumi(), _etcd(), _kubernetes()
 TOOLS = (PULUMI, ETCD, KUBERNETES)
 """What `make local` needs, in the order in which it does."""
 PROMETHEUS, KUBE_STATE_METRICS, NODE_EXPORTER = _prometheus(), _kube_state_metrics(), _node_exporter()
 MONITORING_TOOLS = (PROMETHEUS, KUBE_STATE_METRICS, NODE_EXPORTER)
 """What `make local-monitoring` needs besides."""
+TERRAFORM = _terraform()
+"""What tests write a genuine Terraform state with; the platform itself needs none."""

@@ -1,0 +1,216 @@
+"""Settings that stand elsewhere, by the genuine engine: Terraform states, CloudFormation exports and other stacks."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.local.aws_server_process import AwsServerProcess
+from tests.local.engine_project import Project, must, new_project
+from tests.local.terraform_project import TerraformProject, terraform_project
+
+pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).parents[2]
+BUCKET, KEY = "acme-terraform", "network/terraform.tfstate"
+STATE = f"tfstate:s3://{BUCKET}/{KEY}#"
+STACK = "stack:organization/network/dev#"
+NETWORK = """
+resource "terraform_data" "vpc" { input = "vpc-0a1b2c3d" }
+output "vpc_id" { value = terraform_data.vpc.output }
+output "subnets" { value = ["subnet-0a1b2c3d", "subnet-0a1b2c3e"] }
+output "log_days" { value = DAYS }
+output "password" {
+  value     = "hunter2"
+  sensitive = true
+}
+"""
+TEMPLATE = {
+    "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+    "Outputs": {
+        "Zones": {"Value": "us-east-1a,us-east-1b", "Export": {"Name": "shared:zones"}},
+        "Admin": {"Value": "role/platform-admin", "Export": {"Name": "shared-admin"}},
+    },
+}
+PROGRAM = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+
+import pulumi
+from infra.settings import load
+
+environment, settings = load()
+pulumi.export("zones", list(settings.network.zones))
+pulumi.export("days", settings.network.flow_log_days)
+pulumi.export("tags", settings.tags)
+pulumi.export("admins", list(settings.cluster.admins))
+"""
+OTHER = """
+import pulumi
+
+pulumi.export("owner", "platform")
+pulumi.export("costs", {"centre": "1234"})
+pulumi.export("key", pulumi.Output.secret("correct-horse"))
+"""
+SETTINGS: dict[str, Any] = {
+    "region": "us-east-1",
+    "accountId": "123456789012",
+    "profile": "groundwork-local",
+    "network": {"zones": "cfn:shared:zones", "flowLogDays": f"{STATE}log_days"},
+    "tags": {"vpc": f"{STATE}vpc_id", "owner": f"{STACK}owner", "cost-centre": f"{STACK}costs.centre"},
+    "cluster": {"admins": ["cfn:shared-admin"]},
+    "teams": [{"name": "research"}],
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServerProcess]:
+    process = AwsServerProcess(tmp_path_factory.mktemp("aws"))
+    process.start()
+    yield process
+    process.ensure_stopped()
+
+
+@pytest.fixture(scope="module")
+def terraform(server: AwsServerProcess, tmp_path_factory: pytest.TempPathFactory) -> TerraformProject:
+    """A network that somebody else keeps with Terraform, its state in S3."""
+    server.client("s3").create_bucket(Bucket=BUCKET)
+    project = terraform_project(tmp_path_factory.mktemp("terraform") / "network", server, BUCKET, KEY)
+    project.write(NETWORK.replace("DAYS", "14"))
+    project.apply()
+    return project
+
+
+@pytest.fixture(scope="module")
+def project(
+    server: AwsServerProcess, terraform: TerraformProject, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Project]:
+    """An environment whose settings stand in all three places, its stack up."""
+    server.client("cloudformation").create_stack(StackName="shared", TemplateBody=json.dumps(TEMPLATE))
+    root = tmp_path_factory.mktemp("engine")
+    made = new_project(root)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        other = Project(root / "other", made.engine)
+        other.folder.mkdir()
+        runtime = yaml.safe_load((made.folder / "Pulumi.yaml").read_text())["runtime"]
+        (other.folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "network", "runtime": runtime}))
+        other.write(OTHER)
+        must(other, "stack", "init", "dev")
+        must(other, "up", "--yes", "--skip-preview")
+        # The types that the project file gives to sections are the engine's to check.
+        ours = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+        (made.folder / "Pulumi.yaml").write_text(
+            yaml.safe_dump({"name": "groundwork", "runtime": runtime, "config": ours["config"]})
+        )
+        must(made, "stack", "init", "dev")
+        made.write(PROGRAM)
+        settle(made)
+        must(made, "up", "--yes", "--skip-preview")
+        yield made
+
+
+def settle(project: Project, **changes: Any) -> None:
+    """Writes the environment's settings beside the salt of its secrets."""
+    file = project.folder / "Pulumi.dev.yaml"
+    document = yaml.safe_load(file.read_text())
+    settings = {**SETTINGS, **changes}
+    document["config"] = {f"groundwork:{key}": value for key, value in settings.items()}
+    file.write_text(yaml.safe_dump(document))
+
+
+def outputs(project: Project) -> dict[str, Any]:
+    return json.loads(must(project, "stack", "output", "--json"))
+
+
+def test_values_come_from_all_three_places_and_are_typed(project: Project):
+    assert outputs(project) == {
+        "zones": ["us-east-1a", "us-east-1b"],
+        "days": 14,
+        "tags": {"vpc": "vpc-0a1b2c3d", "owner": "platform", "cost-centre": "1234"},
+        "admins": ["role/platform-admin"],
+    }
+    said = must(project, "preview")
+    assert "6 settings come from elsewhere:" in said
+    assert f"network.flowLogDays: {STATE}log_days" in said
+
+
+def test_what_terraform_changes_shows_in_the_next_preview(project: Project, terraform: TerraformProject):
+    must(project, "preview", "--expect-no-changes")
+    terraform.write(NETWORK.replace("DAYS", "30"))
+    terraform.apply()
+    try:
+        assert "30" in must(project, "preview", "--diff")
+        terraform.write(NETWORK.replace("DAYS", "31"))
+        terraform.apply()
+        refused = project.run("preview")
+        assert refused.returncode != 0
+        assert f"groundwork:network.flowLogDays: 31 (from {STATE}log_days) is not allowed" in refused.stdout
+    finally:
+        terraform.write(NETWORK.replace("DAYS", "14"))
+        terraform.apply()
+
+
+def test_another_workspace_is_another_key(project: Project, terraform: TerraformProject):
+    terraform.run("workspace", "new", "-no-color", "staging")
+    try:
+        terraform.write(NETWORK.replace("DAYS", "60"))
+        terraform.apply()
+    finally:
+        terraform.write(NETWORK.replace("DAYS", "14"))
+        terraform.run("workspace", "select", "-no-color", "default")
+    reference = f"tfstate:s3://{BUCKET}/env:/staging/{KEY}#log_days"
+    settle(project, network={"zones": "cfn:shared:zones", "flowLogDays": reference})
+    try:
+        must(project, "up", "--yes", "--skip-preview")
+        assert outputs(project)["days"] == 60
+    finally:
+        settle(project)
+        must(project, "up", "--yes", "--skip-preview")
+
+
+def test_everything_that_leads_nowhere_is_named_at_once_and_no_secret_is_shown(project: Project):
+    wrong = {
+        "terraform-secret": f"{STATE}password",
+        "stack-secret": f"{STACK}key",
+        "export": "cfn:shared-admim",
+        "stack": "stack:organization/network/prod#owner",
+        "output": f"{STACK}ownr",
+        "bucket": "tfstate:s3://nobodys-terraform/a#b",
+        "object": f"tfstate:s3://{BUCKET}/networks/terraform.tfstate#vpc_id",
+    }
+    settle(project, tags=wrong)
+    try:
+        refused = project.run("preview")
+    finally:
+        settle(project)
+    assert refused.returncode != 0
+    said = refused.stdout + refused.stderr
+    assert "7 settings are not valid; nothing has been changed." in said
+    for key, words in {
+        "terraform-secret": "marks 'password' as one",
+        "stack-secret": "marks 'key' as one",
+        "export": "has no output 'shared-admim'; did you mean shared-admin?",
+        "stack": "cannot be read: ",
+        "output": "the stack organization/network/dev has no output 'ownr'; did you mean owner?",
+        "bucket": "there is no bucket nobodys-terraform",
+        "object": f"the bucket {BUCKET} has no object networks/terraform.tfstate. A workspace other than `default`",
+    }.items():
+        [line] = [line for line in said.splitlines() if f"groundwork:tags.{key}: " in line]
+        assert words in line
+    assert "hunter2" not in said
+    assert "correct-horse" not in said
+
+
+def test_a_profile_of_another_account_reads_nothing(project: Project):
+    settle(project, accountId="111122223333")
+    try:
+        refused = project.run("preview")
+    finally:
+        settle(project)
+    assert refused.returncode != 0
+    assert "profile groundwork-local is of account 123456789012, and the only account" in refused.stdout
