@@ -6,6 +6,7 @@ from local.cli import app as local_app
 from operations.account_commands import app as account_app
 from operations.adopt_command import adopt
 from operations.bootstrap_command import bootstrap
+from operations.comment_command import comment
 from operations.cost import cost
 from operations.dashboards import app as dashboards_app
 from operations.doctor_command import doctor
@@ -16,7 +17,12 @@ from operations.teardown_command import teardown
 
 app = typer.Typer(
     name="groundwork",
-    help="Runs the platform. The `ml` command uses it.",
+    help="""Runs the platform. The `ml` command uses it.
+
+    Exit codes of every command: 0 done, or nothing was to do; 1 it failed, and the message says why; 2 a mistyped
+    option, or nobody to ask; 130 it was interrupted. A command's own help has those that it adds.
+    """,
+    epilog="Example:  groundwork doctor dev",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -31,6 +37,7 @@ app.command("drift", cls=DriftCommand, epilog="Example:  groundwork drift dev --
 app.command("adopt", epilog="Example:  groundwork adopt dev bucket repository --import")(adopt)
 app.command("teardown", epilog="Example:  groundwork teardown dev --stop-jobs")(teardown)
 app.command("leftovers", epilog="Example:  groundwork leftovers dev --remove")(leftovers)
+app.command("comment", epilog="Example:  groundwork comment report.md --key preview")(comment)
 app.add_typer(dashboards_app, name="dashboards")
 app.command("cost", epilog="Example:  pulumi preview --json --show-sames --stack dev | groundwork cost")(cost)
 
