@@ -122,6 +122,7 @@ class Account:
                     identities=identities,
                     state_bucket=environment.state_bucket,
                     state_key_arn=environment.state_key_arn,
+                    elsewhere=environment.elsewhere.read,
                 ),
                 self._opts,
             )

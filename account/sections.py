@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from components.ci_runner import SIZES
+from components.ci_scope import Elsewhere
 from components.ci_team_role import team_role_name
 from components.ci_trust import GithubRepository, GitlabProject
 from infra.sections.network import SubnetId, VpcId
@@ -41,6 +42,16 @@ BucketName = Annotated[str, AfterValidator(matching(r"[a-z0-9][a-z0-9.-]{1,61}[a
 KeyArn = Annotated[
     str, AfterValidator(matching(r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[0-9a-f-]+", "the ARN of a KMS key"))
 ]
+StateAddress = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^*?$\s][^*?$]*",
+            "a Terraform state as s3://BUCKET/KEY, one object without *, ? and $",
+        )
+    ),
+]
+StackName = Annotated[str, AfterValidator(matching(r"[\w.-]+/[\w.-]+", "a stack as PROJECT/STACK"))]
 HttpsUrl = Annotated[str, AfterValidator(matching(r"https://[^\s/]+", "an https:// address without a path"))]
 EnvironmentName = Annotated[KubernetesName, Field(max_length=20)]
 
@@ -117,6 +128,31 @@ class GitlabSettings(Section):
     connection: Connection = "none"
 
 
+class ElsewhereSettings(Section):
+    """Where settings of an environment stand that are not in its own file (docs/adoption.md).
+
+    exports: whether CloudFormation's exports are read (`cfn:`).
+    states: Terraform states that are read (`tfstate:`), each as s3://BUCKET/KEY.
+    state_key_arns: KMS keys that those states are encrypted with.
+    stacks: other stacks in the environment's state bucket that are read (`stack:`), each as PROJECT/STACK.
+    """
+
+    exports: bool = False
+    states: tuple[StateAddress, ...] = ()
+    state_key_arns: tuple[KeyArn, ...] = ()
+    stacks: tuple[StackName, ...] = ()
+
+    @property
+    def read(self) -> Elsewhere:
+        """What the environment's roles read for it."""
+        return Elsewhere(
+            exports=self.exports,
+            states=tuple(address.removeprefix("s3://") for address in self.states),
+            state_key_arns=self.state_key_arns,
+            stacks=self.stacks,
+        )
+
+
 class EnvironmentSettings(Section):
     """An environment that CI previews and deploys.
 
@@ -125,6 +161,7 @@ class EnvironmentSettings(Section):
     preview_environment: GitHub's environment of previewing jobs; the name and -preview by default.
     state_bucket: bucket of this account with Pulumi's state, where it is kept in one.
     state_key_arn: KMS key of that state.
+    elsewhere: where settings stand that are not in the environment's own file.
     """
 
     name: EnvironmentName
@@ -132,6 +169,14 @@ class EnvironmentSettings(Section):
     preview_environment: ForgeEnvironment | None = None
     state_bucket: BucketName | None = None
     state_key_arn: KeyArn | None = None
+    elsewhere: ElsewhereSettings = ElsewhereSettings()
+
+    @check("state_bucket", "elsewhere")
+    def other_stacks_lie_in_the_state_bucket(self) -> Iterator[Problem]:
+        """Stacks to be read from a bucket that nobody names."""
+        if self.elsewhere.stacks and self.state_bucket is None:
+            message = "they are read from the environment's state bucket"
+            yield Problem(key="stateBucket", value=None, message=message)
 
     @check("name")
     def the_name_is_free(self) -> Iterator[Problem]:

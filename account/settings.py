@@ -18,10 +18,12 @@ from account.sections import (
     ScanningSettings,
     TeamSettings,
 )
+from infra.references.program import program_sources, summary
+from infra.references.resolve import resolve
 from infra.sections.policy import PolicySettings
 from infra.sections.section import Problem, Section, check
 from infra.sections.values import ProfileName, Region, Tags, matching
-from infra.setting_walk import WRONG, in_namespace, walk
+from infra.setting_walk import WRONG, coming_from, in_namespace, walk
 from infra.settings import SettingsError
 
 NAMESPACE = "groundwork-account"
@@ -161,7 +163,7 @@ class AccountSettings(Section):
 
 
 def load() -> tuple[str, AccountSettings]:
-    """The stack's name and its settings.
+    """The stack's name and its settings, with what stands elsewhere (docs/adoption.md).
 
     Raises pulumi.RunError with every problem, which the engine shows without a traceback.
     """
@@ -169,20 +171,25 @@ def load() -> tuple[str, AccountSettings]:
     raw = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
     prefix = f"{NAMESPACE}:"
     ours = {key.removeprefix(prefix): _decoded(value) for key, value in raw.items() if key.startswith(prefix)}
+    resolved = resolve(ours, program_sources(stack, ours))
+    if resolved.origins:
+        pulumi.log.info(summary(resolved.origins))
     try:
-        return stack, parse(ours)
+        return stack, parse(resolved.values, resolved.origins)
     except SettingsError as error:
         raise pulumi.RunError(f"account/Pulumi.{stack}.yaml: {error}") from None
 
 
-def parse(raw: Mapping[str, Any]) -> AccountSettings:
+def parse(raw: Mapping[str, Any], origins: Mapping[str, str] | None = None) -> AccountSettings:
     """The settings of these keys and values (camelCase, without the namespace).
 
-    Raises SettingsError with every problem of the file.
+    origins: as infra.settings.parse takes them. Raises SettingsError with every problem of the file.
     """
+    if origins is None:
+        raw, origins = resolve(raw, None).values, {}
     # The project file cannot say "nothing" for a group, only "an empty one".
     given = {key: value for key, value in raw.items() if value != {}}
-    with in_namespace(NAMESPACE):
+    with in_namespace(NAMESPACE), coming_from(origins):
         walked = walk(AccountSettings, given, "")
     if walked.lines or walked.value is WRONG:
         raise SettingsError(walked.lines)

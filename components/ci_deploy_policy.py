@@ -8,7 +8,15 @@ permissions boundary.
 from collections.abc import Mapping
 from typing import Any
 
-from components.ci_scope import DEPLOYED_SERVICES, ENVIRONMENT_TAG, GLOBAL_SERVICES, state_access
+from components.ci_scope import (
+    DEPLOYED_SERVICES,
+    ENVIRONMENT_TAG,
+    GLOBAL_SERVICES,
+    NOTHING_ELSEWHERE,
+    Elsewhere,
+    elsewhere_access,
+    state_access,
+)
 from components.iam import Statement, allow, document, unscoped
 from components.permissions_boundary import BOUNDARY_NAME
 
@@ -159,12 +167,14 @@ def other_environments(environment: str) -> Statement:
 def deploy_identities_policy(
     *,
     partition: str,
+    region: str,
     account_id: str,
     environment: str,
     state_bucket: str | None = None,
     state_key_arn: str | None = None,
+    elsewhere: Elsewhere = NOTHING_ELSEWHERE,
 ) -> str:
-    """IAM as far as this environment's own roles go, each of which must carry the account's boundary.
+    """IAM as far as this environment's own roles go, each of which must carry the account's boundary; and the state.
 
     Without the condition the role would be an administrator: it could make a role that may do everything and pass it
     to a service. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html (delegation)
@@ -204,4 +214,5 @@ def deploy_identities_policy(
     ]
     if state_bucket:
         statements += state_access(partition, environment, state_bucket, state_key_arn, write=True)
+    statements += elsewhere_access(partition, region, elsewhere, state_bucket)
     return document(*statements)

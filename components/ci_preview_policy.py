@@ -1,6 +1,15 @@
 """What CI's preview role of an environment may do: read what a preview and a refresh read, and no data."""
 
-from components.ci_scope import DEPLOYED_SERVICES, NAMED_SERVICES, READ_VERBS, state_access, state_paths
+from components.ci_scope import (
+    DEPLOYED_SERVICES,
+    NAMED_SERVICES,
+    NOTHING_ELSEWHERE,
+    READ_VERBS,
+    Elsewhere,
+    elsewhere_access,
+    state_access,
+    state_paths,
+)
 from components.iam import Statement, allow, document, unscoped
 
 
@@ -12,6 +21,7 @@ def preview_policy(
     environment: str,
     state_bucket: str | None = None,
     state_key_arn: str | None = None,
+    elsewhere: Elsewhere = NOTHING_ELSEWHERE,
 ) -> str:
     """Everything that a preview and a refresh without changes read, and no data."""
     iam = f"arn:{partition}:iam::{account_id}"
@@ -72,18 +82,27 @@ def preview_policy(
                 f"{iam}:instance-profile/groundwork-*",
             ],
         ),
-        data_stays(partition, region, account_id, environment, state_bucket),
+        data_stays(partition, region, account_id, environment, state_bucket, elsewhere),
+        *elsewhere_access(partition, region, elsewhere, state_bucket),
     ]
     if state_bucket:
         statements += state_access(partition, environment, state_bucket, state_key_arn, write=False)
     return document(*statements)
 
 
-def data_stays(partition: str, region: str, account_id: str, environment: str, state_bucket: str | None) -> Statement:
+def data_stays(
+    partition: str,
+    region: str,
+    account_id: str,
+    environment: str,
+    state_bucket: str | None,
+    elsewhere: Elsewhere = NOTHING_ELSEWHERE,
+) -> Statement:
     """Denies what would read data rather than settings; of parameters only the environment's own contract is read."""
     allowed = [f"arn:{partition}:ssm:{region}:{account_id}:parameter/groundwork/{environment}/*"]
     if state_bucket:
         allowed += [f"arn:{partition}:s3:::{state_bucket}/{path}" for path in state_paths(environment)]
+    allowed += elsewhere.objects(partition, state_bucket)
     return {
         "Sid": "DataStays",
         "Effect": "Deny",

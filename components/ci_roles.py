@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
 
 from components.ci_deploy_policy import deploy_identities_policy, deploy_services_policy
 from components.ci_preview_policy import preview_policy
+from components.ci_scope import NOTHING_ELSEWHERE, Elsewhere
 from components.ci_trust import Trusted, job_trust
 from components.iam import written_with
 from components.placement import Placement
@@ -24,6 +26,7 @@ class CiRolesArgs:
     previewed_by, deployed_by: which jobs may take them.
     identities: identity providers, which must be there before roles that trust them.
     state_bucket, state_key_arn: where Pulumi keeps the environment's state, if in a bucket of this account.
+    elsewhere: where settings stand that are not in the environment's own file.
     """
 
     placement: Placement
@@ -33,6 +36,7 @@ class CiRolesArgs:
     identities: Sequence[pulumi.Resource] = ()
     state_bucket: str | None = None
     state_key_arn: str | None = None
+    elsewhere: Elsewhere = NOTHING_ELSEWHERE
 
 
 class CiRoles(pulumi.ComponentResource):
@@ -48,11 +52,14 @@ class CiRoles(pulumi.ComponentResource):
         place = {"partition": placement.partition, "account_id": placement.account_id}
         own = {**place, "environment": args.environment}
         state = {"state_bucket": args.state_bucket, "state_key_arn": args.state_key_arn}
+        # What is read of a data class would be unpacked on its way through an output.
+        read = partial(preview_policy, elsewhere=args.elsewhere)
+        change = partial(deploy_identities_policy, elsewhere=args.elsewhere)
         preview = self._role("preview", "reads what a preview reads", args.previewed_by, 3600)
         deploy = self._role("deploy", "changes this environment alone", args.deployed_by, DEPLOY_SECONDS)
-        self._policy("preview", preview, "read", written_with(preview_policy, **own, **state, region=placement.region))
+        self._policy("preview", preview, "read", written_with(read, **own, **state, region=placement.region))
         self._policy("deploy", deploy, "services", written_with(deploy_services_policy, **own, region=placement.region))
-        self._policy("deploy", deploy, "identities", written_with(deploy_identities_policy, **own, **state))
+        self._policy("deploy", deploy, "identities", written_with(change, **own, **state, region=placement.region))
         self.preview_arn, self.deploy_arn = preview.arn, deploy.arn
         self.register_outputs({"previewArn": self.preview_arn, "deployArn": self.deploy_arn})
 

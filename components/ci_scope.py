@@ -1,6 +1,8 @@
 """What CI's roles of an environment have in common: the services that it consists of, its tag, and its state."""
 
-from components.iam import Statement, allow
+from dataclasses import dataclass
+
+from components.iam import Statement, allow, unscoped
 
 ENVIRONMENT_TAG = "groundwork:environment"
 DEPLOYED_SERVICES = (
@@ -30,6 +32,52 @@ NAMED_SERVICES = ("s3", "secretsmanager")
 READ_VERBS = ("Describe*", "Get*", "List*")
 """Preview reads what the provider reads, by verb, for the reason of DEPLOYED_SERVICES. What these verbs would let out
 besides settings is denied: see `data_stays`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere:
+    """Where settings of an environment stand that are not in its own file, and what its roles must read for them.
+
+    exports: whether CloudFormation's exports are read.
+    states: Terraform states, each as BUCKET/KEY.
+    state_key_arns: the KMS keys of those states.
+    stacks: other stacks in the environment's state bucket, each as PROJECT/STACK.
+    """
+
+    exports: bool = False
+    states: tuple[str, ...] = ()
+    state_key_arns: tuple[str, ...] = ()
+    stacks: tuple[str, ...] = ()
+
+    def objects(self, partition: str, state_bucket: str | None) -> list[str]:
+        """The objects in S3 that are read, and no others: each state and each stack by its own name."""
+        names = list(self.states)
+        if state_bucket:
+            # Pulumi's own backend may compress a stack's file, which then ends in .gz or .zst.
+            names += [f"{state_bucket}/.pulumi/stacks/{stack}.json*" for stack in self.stacks]
+        return [f"arn:{partition}:s3:::{name}" for name in names]
+
+
+NOTHING_ELSEWHERE = Elsewhere()
+
+
+def elsewhere_access(partition: str, region: str, elsewhere: Elsewhere, state_bucket: str | None) -> list[Statement]:
+    """Reads of the values of settings that stand elsewhere."""
+    statements: list[Statement] = []
+    if elsewhere.exports:
+        statements.append(
+            unscoped(
+                "ReadExports",
+                ["cloudformation:ListExports"],
+                because="the list of exports knows no resources",
+                conditions={"StringEquals": {"aws:RequestedRegion": [region]}},
+            )
+        )
+    if objects := elsewhere.objects(partition, state_bucket):
+        statements.append(allow("ReadElsewhere", ["s3:GetObject"], objects))
+    if elsewhere.state_key_arns:
+        statements.append(allow("ReadElsewhereKeys", ["kms:Decrypt"], list(elsewhere.state_key_arns)))
+    return statements
 
 
 def state_paths(environment: str) -> tuple[str, ...]:

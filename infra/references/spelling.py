@@ -15,8 +15,9 @@ SPELLINGS = {
 }
 
 _EXPORT = re.compile(r"[A-Za-z0-9:-]{1,255}")
-"""What CloudFormation takes as an export's name: letters, digits, colons and hyphens
-(https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-exports.html)."""
+"""CloudFormation's own words: "The Name field of every Export member must be specified and consist only of alphanumeric
+characters, colons, or hyphens." What exports are:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-exports.html."""
 _STATE = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>[^/].{0,1022}[^/]|[^/])")
 _STACK = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+")
 _NAME = r"[A-Za-z_][A-Za-z0-9_-]*"

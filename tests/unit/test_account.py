@@ -92,6 +92,15 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"teams": [{**TEAM, "projects": GITLAB["projects"]}]}, ["teams[0].projects", "set `gitlab`"]),
     ({"boundary": {"regions": ["eu-west-1"]}}, ["boundary.regions", "us-east-1"]),
     ({"keyDeletionDays": 3}, ["keyDeletionDays", "7 or more"]),
+    ({"tags": {"owner": "cfn:owner"}}, ["groundwork-account:tags.owner", "stands elsewhere, and is not looked up"]),
+    (
+        {"github": GITHUB, "environments": [{"name": "dev", "elsewhere": {"states": ["s3://acme-terraform/*"]}}]},
+        ["environments[0].elsewhere.states[0]", "one object without *"],
+    ),
+    (
+        {"github": GITHUB, "environments": [{"name": "dev", "elsewhere": {"stacks": ["network/dev"]}}]},
+        ["environments[0].stateBucket: is missing", "read from the environment's state bucket"],
+    ),
 ]
 
 
@@ -168,6 +177,16 @@ def test_a_whole_account_has_each_thing_once():
     assert len(recording.of("aws:codebuild/project:Project")) == 3
     assert len(recording.of("aws:s3/bucket:Bucket")) == 1
     assert len(recording.of("aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration")) == 1
+
+
+def test_an_environments_roles_read_the_state_that_its_settings_stand_in():
+    state = "acme-terraform/network/terraform.tfstate"
+    dev = {"name": "dev", "elsewhere": {"exports": True, "states": [f"s3://{state}"]}}
+    recording = record({**GOOD, "github": GITHUB, "environments": [dev]})
+    for name in ("ci-dev-preview-read", "ci-dev-deploy-identities"):
+        statements = {each["Sid"]: each for each in recording.policy("aws:iam/policy:Policy", name)}
+        assert statements["ReadElsewhere"]["Resource"] == [f"arn:aws:s3:::{state}"]
+        assert statements["ReadExportsUnscoped"]["Action"] == ["cloudformation:ListExports"]
 
 
 def test_nothing_is_built_on_a_connection_that_nobody_has_confirmed():

@@ -7,6 +7,7 @@ import pytest
 from components.ci_deploy_policy import deploy_identities_policy, deploy_services_policy
 from components.ci_preview_policy import preview_policy
 from components.ci_roles import CiRoles, CiRolesArgs
+from components.ci_scope import Elsewhere
 from components.ci_trust import GITHUB_AUDIENCE, GITHUB_ISSUER, Trusted
 from components.permissions_boundary import BOUNDARY_NAME
 from components.placement import Placement
@@ -25,7 +26,7 @@ STATE = {"state_bucket": "our-state", "state_key_arn": f"arn:aws:kms:{REGION}:{A
 PLACE = {"partition": "aws", "account_id": ACCOUNT, "environment": "dev"}
 DEPLOY = [
     Policy("services", "role", parse(deploy_services_policy(**PLACE, region=REGION))),
-    Policy("identities", "role", parse(deploy_identities_policy(**PLACE, **STATE))),
+    Policy("identities", "role", parse(deploy_identities_policy(**PLACE, **STATE, region=REGION))),
 ]
 PREVIEW = [Policy("read", "role", parse(preview_policy(**PLACE, **STATE, region=REGION)))]
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
@@ -236,13 +237,60 @@ def test_preview_changes_nothing_and_reads_no_data(action: str, resource: str):
     assert not may(PREVIEW, action, resource)
 
 
+ELSEWHERE = Elsewhere(
+    exports=True,
+    states=("acme-terraform/network/terraform.tfstate",),
+    state_key_arns=(f"arn:aws:kms:{REGION}:999999999999:key/terraform",),
+    stacks=("network/dev",),
+)
+LED_ELSEWHERE = {
+    "preview": [Policy("r", "role", parse(preview_policy(**PLACE, **STATE, region=REGION, elsewhere=ELSEWHERE)))],
+    "deploy": [
+        DEPLOY[0],
+        Policy("i", "role", parse(deploy_identities_policy(**PLACE, **STATE, region=REGION, elsewhere=ELSEWHERE))),
+    ],
+}
+
+
+@pytest.mark.parametrize("role", ["preview", "deploy"])
+def test_values_that_stand_elsewhere_are_read_where_the_account_says_so(role: str):
+    wanted = [
+        ("cloudformation:ListExports", "*"),
+        ("s3:GetObject", "arn:aws:s3:::acme-terraform/network/terraform.tfstate"),
+        ("kms:Decrypt", f"arn:aws:kms:{REGION}:999999999999:key/terraform"),
+        ("s3:GetObject", "arn:aws:s3:::our-state/.pulumi/stacks/network/dev.json"),
+        ("s3:GetObject", "arn:aws:s3:::our-state/.pulumi/stacks/groundwork/dev.json"),
+    ]
+    without = PREVIEW if role == "preview" else DEPLOY
+    for action, resource in wanted:
+        assert may(LED_ELSEWHERE[role], action, resource)
+        assert may(without, action, resource) == resource.endswith("groundwork/dev.json")
+
+
+@pytest.mark.parametrize("role", ["preview", "deploy"])
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("s3:GetObject", "arn:aws:s3:::acme-terraform/passwords/terraform.tfstate"),
+        ("s3:PutObject", "arn:aws:s3:::acme-terraform/network/terraform.tfstate"),
+        ("s3:GetObject", "arn:aws:s3:::our-state/.pulumi/stacks/network/prod.json"),
+        ("s3:PutObject", "arn:aws:s3:::our-state/.pulumi/stacks/network/dev.json"),
+        ("kms:Encrypt", f"arn:aws:kms:{REGION}:999999999999:key/terraform"),
+        ("kms:Decrypt", f"arn:aws:kms:{REGION}:999999999999:key/other"),
+        ("cloudformation:GetTemplate", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/shared/1"),
+    ],
+)
+def test_nothing_beside_a_value_that_stands_elsewhere_is_reached(role: str, action: str, resource: str):
+    assert not may(LED_ELSEWHERE[role], action, resource)
+
+
 def test_the_policies_fit_what_iam_takes():
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: 6,144 characters, white space aside.
     long_name = {**PLACE, "environment": "e" * 20}
     for text in (
         preview_policy(**long_name, **STATE, region="ap-southeast-1"),
         deploy_services_policy(**long_name, region="ap-southeast-1"),
-        deploy_identities_policy(**long_name, **STATE),
+        deploy_identities_policy(**long_name, **STATE, region="ap-southeast-1"),
     ):
         assert len("".join(text.split())) <= 6144
 
