@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -23,9 +23,10 @@ def clock(seconds: float) -> str:
 class Step:
     """One thing being done. `detail` may be changed from any thread while it runs."""
 
-    def __init__(self, title: str, log: Path | None):
+    def __init__(self, title: str, log: Path | None, tell: Callable[[str], None] | None = None):
         self.title = title
         self.log = log
+        self._tell = tell
         self.detail = ""
         self.result = ""
         self.started = time.monotonic()
@@ -33,6 +34,12 @@ class Step:
     def now(self, detail: str) -> None:
         """Say what the step is doing at the moment."""
         self.detail = detail
+
+    def did(self, text: str) -> None:
+        """Say what has been done for good: a line of its own where the output is kept, such as in a CI log."""
+        self.now(text)
+        if self._tell is not None:
+            self._tell(f"    {text}")
 
     def done(self, result: str) -> None:
         """Say what the step came to; shown on its line when it ends."""
@@ -69,7 +76,7 @@ class Progress:
     @contextmanager
     def step(self, title: str, *, log: Path | None = None) -> Generator[Step]:
         """Show `title` with its elapsed time until the block ends; a failure is marked and raised again."""
-        step = Step(title, log)
+        step = Step(title, log, None if self._live else self.say)
         ended = threading.Event()
         painter = threading.Thread(target=self._paint, args=(step, ended), daemon=True)
         painter.start()

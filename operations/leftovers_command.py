@@ -85,7 +85,7 @@ def removed(found: Subject, progress: Progress) -> Report:
     from operations.leftovers.scan import scan
 
     with progress.step("Removing leftovers") as step:
-        report = remove(found.clients, lambda: scan(found.clients, found.scope, found.retention), step.now)
+        report = remove(found.clients, lambda: scan(found.clients, found.scope, found.retention), step.did)
         step.done(f"{len(report.of(Fate.LEFTOVER))} are left")
     return report
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 REFUSED = 1
 UNREACHABLE = {"PULUMI_K8S_DELETE_UNREACHABLE": "true"}
 """Lets the engine forget objects of a cluster that does not answer (pulumi/pulumi-kubernetes#2489)."""
+SHUT = (0, 401, 403)
+"""Statuses with which an API server lets a caller in no more: no answer, no such identity, no right."""
 NAMED = 12
 """Resources that a message names before it counts the others."""
 
@@ -82,33 +84,45 @@ class Teardown:
 
     def check(self) -> None:
         """Shows what goes and what is kept. Raises LocalStackError where that is refused."""
+        from operations.locks import require_unlocked
         from operations.teardown import protected
 
         state, say = self._subject.state, self._progress.say
-        kinds = Counter(str(each["type"]).rsplit(":", 1)[1] for each in state)
-        most = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5))
-        say(f"{self._name} in account {self._subject.scope.account_id}, {self._subject.scope.region}")
-        say(f"Goes: {len(state)} resources of the stack" + (f" ({most}, …)" if most else ""))
+        for lock in require_unlocked(self._env):
+            say(f"A lock of {lock} is broken: that process is dead.")
         keeping = protected.protected(state)
         full = protected.not_empty(state, self._subject.clients)
-        data = [each for each in protected.stateful(state) if each not in keeping and each not in full]
+        staying = protected.kept_with(state, [*keeping, *full]) if self._keep_protected else []
+        going = [each for each in state if each not in staying]
+        kinds = Counter(str(each["type"]).rsplit(":", 1)[1] for each in going)
+        most = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5))
+        say(f"{self._name} in account {self._subject.scope.account_id}, {self._subject.scope.region}")
+        say(f"Goes: {len(going)} resources of the stack" + (f" ({most}, …)" if most else ""))
+        data = [each for each in protected.stateful(going) if each not in keeping and each not in full]
         if data:
             say(f"With all that is in them: {_names(data)}")
-        self._refuse_or_say(keeping, "protected from a destroy", "protection.protect: false")
-        self._refuse_or_say(full, "not empty", "protection.deleteContents: true")
+        lifts = self._mend("protection.protect: false")
+        if not self._subject.retention.protect:  # somebody, or --keep-protected, has protected it in the state
+            lifts = f"`pulumi state unprotect --all --stack {self._name}` lifts it."
+        self._refuse_or_say(keeping, "protected from a destroy", lifts)
+        self._refuse_or_say(full, "not empty", self._mend("protection.deleteContents: true"))
         if (cluster := protected.guarded_cluster(state)) and cluster not in {each["id"] for each in keeping}:
             raise LocalStackError(
                 f"EKS refuses to delete the cluster {cluster}: its deletion protection is on.",
                 hint=self._mend("protection.clusterDeletion: false"),
             )
+        if len(staying) > len(keeping) + len(full):
+            say(
+                f"Kept with these, for they need them or are set on them: {len(staying) - len(keeping) - len(full)} more"
+            )
         self._check_work()
 
-    def _refuse_or_say(self, kept: list[dict[str, Any]], why: str, setting: str) -> None:
+    def _refuse_or_say(self, kept: list[dict[str, Any]], why: str, mend: str) -> None:
         if kept and not self._keep_protected:
             many = "1 resource is" if len(kept) == 1 else f"{len(kept)} resources are"
             raise LocalStackError(
                 f"{many} {why}: {_names(kept)}.",
-                hint=f"{self._mend(setting)} Or leave them: --keep-protected.",
+                hint=f"{mend} Or leave them: --keep-protected.",
             )
         if kept:
             self._progress.say(f"Kept, for they are {why}: {_names(kept)}")
@@ -141,7 +155,7 @@ class Teardown:
 
         if self._stop_jobs:
             with self._progress.step("Jobs and endpoints") as step:
-                if left := stop(self._subject, step.now):
+                if left := stop(self._subject, step.did):
                     raise LocalStackError(f"{len(left)} would not stop: {', '.join(one.name for one in left)}.")
                 step.done("none runs")
         if not without_cluster:
@@ -163,16 +177,23 @@ class Teardown:
         if api is None:
             return
         with self._progress.step(f"Cluster {scope.prefix}") as step:
-            clearing = Clearing(api, step.now)
+            clearing = Clearing(api, step.now, did=step.did)
             try:
                 done = f"gone: load balancers {clearing.balancers()}, workloads {clearing.workloads()}"
                 done += f", node pools {clearing.node_pools()}"
             except ApiError as error:
+                if error.status in SHUT and not self._has_objects():
+                    # The access entries go after the last object, and before the cluster.
+                    step.done("nothing of the stack is in it any more, and it lets nobody in")
+                    return
                 raise LocalStackError(
                     f"The API server of {scope.prefix} refused or did not answer: {error}",
                     hint="Where it cannot be reached any more: --without-cluster leaves what it made to the scan.",
                 ) from None
             step.done(done)
+
+    def _has_objects(self) -> bool:
+        return any(str(each["type"]).startswith("kubernetes:") for each in self._subject.state)
 
     def _destroy(self, *, without_cluster: bool) -> None:
         from dataclasses import replace
@@ -187,8 +208,10 @@ class Teardown:
             engine = replace(engine, variables={**engine.variables, **UNREACHABLE})
         options: list[str] = []
         if self._keep_protected:
-            # What is not empty is protected from here on: the engine then keeps what it depends on, too.
-            protected.protect(engine, protected.not_empty(state, self._subject.clients))
+            # What stays is protected from here on: the engine asks for nothing else.
+            kept = [*protected.protected(state), *protected.not_empty(state, self._subject.clients)]
+            staying = protected.kept_with(state, kept)
+            protected.protect(engine, [each for each in staying if not each.get("protect")])
             options = ["--exclude-protected"]
         engine.show("destroy", *options)
 

@@ -35,7 +35,7 @@ Tell = Callable[[str], None]
 
 
 def api_of(clients: Callable[[str], Any], cluster: str, region: str, variables: Mapping[str, str]) -> ApiClient | None:
-    """A client of the cluster's API server, signed in as whoever calls; None where there is no such cluster.
+    """A client of the cluster's API server, signed in as whoever calls; None where there is no such cluster any more.
 
     variables: environment in which `aws eks get-token` finds the profile.
     """
@@ -44,7 +44,7 @@ def api_of(clients: Callable[[str], Any], cluster: str, region: str, variables: 
         described = eks.describe_cluster(name=cluster)["cluster"]
     except eks.exceptions.ResourceNotFoundException:
         return None
-    if "endpoint" not in described:
+    if "endpoint" not in described or described["status"] == "DELETING":
         return None
     authority = base64.b64decode(described["certificateAuthority"]["data"]).decode()
 
@@ -73,11 +73,20 @@ def _remembered(token: Callable[[bool], str]) -> Callable[[bool], str | None]:
 class Clearing:
     """The steps, each of which may be repeated: what is gone already is no error.
 
-    patience_s: seconds that a step waits for what it deleted to go.
+    tell: hears what is waited for. did: hears of each object that is gone, once it is. patience_s: seconds that a step
+    waits for what it deleted to go.
     """
 
-    def __init__(self, api: ApiClient, tell: Tell, *, patience_s: float = PATIENCE_S, pause_s: float = PAUSE_S):
-        self._api, self._tell = api, tell
+    def __init__(
+        self,
+        api: ApiClient,
+        tell: Tell,
+        *,
+        did: Tell = lambda text: None,
+        patience_s: float = PATIENCE_S,
+        pause_s: float = PAUSE_S,
+    ):
+        self._api, self._tell, self._did = api, tell, did
         self._patience_s, self._pause_s = patience_s, pause_s
 
     def balancers(self) -> int:
@@ -137,6 +146,8 @@ class Clearing:
                     raise
         if paths:
             self._wait(words, there)
+        for path in paths:
+            self._did(f"{path.rsplit('/', 1)[1]} ({words}): gone")
         return len(paths)
 
     def _wait(self, words: str, there: Callable[[], Iterable[str]]) -> None:

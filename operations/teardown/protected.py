@@ -1,6 +1,6 @@
 """What a stack keeps: resources that the engine protects, a cluster that EKS protects, and what is not empty."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +17,19 @@ HOLDING = {
 }
 """Types that AWS deletes only when they are empty: their word, and the input with which the provider empties them."""
 LISTED_BY = {"bucket": "Name", "repository": "repositoryName"}
+GUARDS = {
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "bucket",
+    "aws:s3/bucketLogging:BucketLogging": "bucket",
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": "bucket",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "bucket",
+    "aws:s3/bucketPolicy:BucketPolicy": "bucket",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "bucket",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": "bucket",
+    "aws:s3/bucketVersioning:BucketVersioning": "bucket",
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy": "repository",
+    "aws:kms/alias:Alias": "targetKeyId",
+}
+"""Resources that are settings of another one, which the input names: to delete one opens what stays, or unlocks it."""
 STATEFUL = (
     *(CLUSTER, "aws:s3/bucket:Bucket", "aws:ecr/repository:Repository", "aws:kms/key:Key", "aws:rds/instance:Instance"),
     *("aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer", "aws:sagemaker/mlflowApp:MlflowApp"),
@@ -48,6 +61,33 @@ def not_empty(state: State, clients: Clients) -> list[dict[str, Any]]:
         if not (each.get("inputs") or {}).get(lets) and _holds(word, str(each["id"]), clients):
             found.append(each)
     return found
+
+
+def kept_with(state: State, kept: State) -> list[dict[str, Any]]:
+    """All that stays where `kept` does: what it depends on, such as the key that its objects are encrypted with, and
+    what is set on any of it, such as that a bucket is closed to the public and that nobody deletes its records."""
+    by_urn = {str(each["urn"]): each for each in state}
+    staying = {str(each["urn"]) for each in kept}
+    size = -1
+    while size != len(staying):
+        size = len(staying)
+        for urn in tuple(staying):
+            staying.update(dependency for dependency in _dependencies(by_urn[urn]) if dependency in by_urn)
+        ids = {str(by_urn[urn].get("id") or "") for urn in staying} - {""}
+        staying.update(urn for urn, each in by_urn.items() if _guarded(each) in ids)
+    return [each for urn, each in by_urn.items() if urn in staying]
+
+
+def _dependencies(resource: dict[str, Any]) -> Iterator[str]:
+    yield from resource.get("dependencies") or ()
+    for urns in (resource.get("propertyDependencies") or {}).values():
+        yield from urns or ()
+    yield str(resource.get("parent") or "")
+
+
+def _guarded(resource: dict[str, Any]) -> str:
+    """The id of what a resource is a setting of; empty where it is none."""
+    return str((resource.get("inputs") or {}).get(GUARDS.get(str(resource["type"]), "")) or "")
 
 
 def _holds(word: str, name: str, clients: Clients) -> bool:

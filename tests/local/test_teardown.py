@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -17,6 +16,7 @@ from local.kubernetes import crds
 from local.kubernetes.api import ApiClient, ApiError
 from operations import engine_run, environments, leftovers_command
 from operations.engine_run import StackEngine
+from operations.environments import OperatedEnvironment
 from operations.leftovers import subject
 from operations.teardown.in_cluster import Clearing
 from operations.teardown_command import Teardown
@@ -56,22 +56,29 @@ def project(server: AwsServerProcess, tmp_path: Path, monkeypatch: pytest.Monkey
     made.write(PROGRAM)
     must(made, "up", "--yes", "--skip-preview")
     server.client("s3").put_object(Bucket="groundwork-test-lake", Key="rows.csv", Body=b"1,2")
-    (tmp_path / "Pulumi.test.yaml").write_text("config: {'groundwork:protection': {deleteContents: false}}\n")
+    protect(tmp_path, True)
     engine = StackEngine(program=made.engine, folder=made.folder, stack="test", variables=made.environment())
-    env = SimpleNamespace(
+    env = OperatedEnvironment(
         name="test",
-        is_local=False,
         region="us-east-1",
         checkout=tmp_path,
         account_id="123456789012",
         profile="groundwork-local",
-        backend=None,
+        backend=made.environment()["PULUMI_BACKEND_URL"],
         secrets_provider=None,
+        project=environments.Project("probe", "environments"),
     )
     monkeypatch.setattr(engine_run, "stack_engine", lambda _: engine)
     monkeypatch.setattr(environments, "environment", lambda _: env)
     monkeypatch.setattr(subject, "boto_session", lambda _: boto3.Session(profile_name="groundwork-local"))
     return made
+
+
+def protect(checkout: Path, on: bool) -> None:
+    said = str(on).lower()
+    (checkout / "Pulumi.test.yaml").write_text(
+        f"config: {{'groundwork:protection': {{protect: {said}, deleteContents: false}}}}\n"
+    )
 
 
 def teardown(*, keep_protected: bool = False, remove_leftovers: bool = False, stop_jobs: bool = False) -> int:
@@ -97,6 +104,10 @@ def test_what_is_protected_or_not_empty_is_kept_and_said_and_the_rest_goes_and_t
     assert server.client("ssm").describe_parameters()["Parameters"] == []
     assert server.client("s3").get_object(Bucket="groundwork-test-lake", Key="rows.csv")["Body"].read() == b"1,2"
 
+    protect(project.folder.parents[1], False)
+    with pytest.raises(LocalStackError, match="4 resources are protected from a destroy") as no:
+        teardown()
+    assert "pulumi state unprotect --all --stack test" in no.value.hint
     must(project, "state", "unprotect", "--all", "--yes")
     with pytest.raises(LocalStackError, match="1 resource is not empty: Bucket groundwork-test-lake"):
         teardown()

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from infra.stack import deploy
 from operations.cli import app
 from operations.teardown import protected
+from tests.unit.recording import record
+from tests.unit.shipped import settings_of
 
 pytestmark = pytest.mark.unit
 
@@ -34,8 +37,15 @@ def test_an_environment_without_settings_is_refused_in_words(command: str):
     assert "Traceback" not in done.output
 
 
+ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+
+
+def urn(type_: str, name: str) -> str:
+    return f"urn:pulumi:dev::groundwork::{type_}::{name}"
+
+
 def resource(type_: str, name: str, **more: Any) -> dict[str, Any]:
-    return {"type": type_, "urn": f"urn:pulumi:dev::groundwork::{type_}::{name}", "id": name, **more}
+    return {"type": type_, "urn": urn(type_, name), "id": name, **more}
 
 
 class Holding:
@@ -64,6 +74,33 @@ def test_only_what_holds_something_and_may_not_be_emptied_is_kept():
     found = protected.not_empty(state, lambda service: holding)
     assert [each["id"] for each in found] == ["full", "images"]
     assert [each["id"] for each in protected.protected(state)] == ["guarded"]
+
+
+def test_what_stays_keeps_the_key_of_its_objects_and_what_guards_it():
+    state = [
+        resource("aws:kms/key:Key", "key"),
+        resource("aws:kms/alias:Alias", "alias", inputs={"targetKeyId": "key"}),
+        resource("aws:s3/bucket:Bucket", "kept", inputs={}),
+        resource(ENCRYPTION, "encryption", inputs={"bucket": "kept"}, dependencies=[urn("aws:kms/key:Key", "key")]),
+        resource("aws:s3/bucketPolicy:BucketPolicy", "policy", inputs={"bucket": "kept"}),
+        resource("aws:s3/bucket:Bucket", "gone", inputs={}),
+        resource("aws:s3/bucketPolicy:BucketPolicy", "other", inputs={"bucket": "gone"}),
+        resource("aws:iam/role:Role", "role", inputs={}, propertyDependencies={"x": [urn("aws:kms/key:Key", "key")]}),
+    ]
+    staying = protected.kept_with(state, [state[2]])
+    assert [each["id"] for each in staying] == ["key", "alias", "kept", "encryption", "policy"]
+
+
+def test_every_setting_that_the_program_makes_of_a_bucket_a_repository_or_a_key_stays_with_it():
+    made = {each.type for each in record(deploy, stack="prod", config=settings_of("prod")).registrations}
+    settings_of_these = {
+        each
+        for each in made
+        if each.startswith(("aws:s3/bucket", "aws:ecr/lifecycle", "aws:ecr/repositoryPolicy", "aws:kms/"))
+        and each not in ("aws:s3/bucket:Bucket", "aws:kms/key:Key")
+    }
+    assert settings_of_these <= set(protected.GUARDS)
+    assert len(settings_of_these) >= 8
 
 
 def test_a_cluster_that_eks_protects_is_told():

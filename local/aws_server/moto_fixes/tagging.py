@@ -7,8 +7,8 @@ from moto.iam.models import iam_backends
 from local.aws_server.operations import Call, operation
 
 _AWS_FLOW_LOG, _MOTO_FLOW_LOG = "vpc-flow-log", "flow-logs"
-"""https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html, Resource types; moto's word is
-in moto/ec2/models/__init__.py."""
+"""Of https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html, Resource types, and of
+moto/ec2/models/__init__.py."""
 
 
 @operation("iam", "ListInstanceProfileTags")

@@ -1,0 +1,81 @@
+"""A command that is killed again and again, each time after so many of its steps, until a run of it ends by itself."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+STEP = re.compile(r"^ -- ?\s.*\bdeleted\b.*\(|^ -  .*\bdeleted\b|^    .*: (removed|gone)$")
+"""What `groundwork teardown` prints when something has gone for good: the engine's line of a resource that is deleted
+and written down as such, or its own of an object in the cluster, a job, an endpoint or a leftover."""
+PATIENCE_S = 300.0
+"""For one run. A run that hangs is killed, and fails the test with what it printed."""
+
+
+@dataclass
+class Killed:
+    """What came of it. kills: how many runs were ended. steps: how many were seen, in all runs. status: of the last."""
+
+    kills: int = 0
+    steps: int = 0
+    status: int | None = None
+    said: list[str] = field(default_factory=list[str])
+    """Lines of the last run."""
+
+
+def kill_after(command: Sequence[str], every: Iterable[int], *, folder: Path, environment: Mapping[str, str]) -> Killed:
+    """Runs `command`, kills its whole process group (SIGKILL) after the next of `every` steps, and runs it again.
+
+    Where `every` is at its end, the command runs to its own. A step is something that is finished: work that a kill
+    interrupts is not one, so that a run that is killed has always come further than the one before.
+    """
+    result, counts = Killed(), iter(every)
+    while result.status is None:
+        _run(command, next(counts, None), folder, environment, result)
+    return result
+
+
+def _run(
+    command: Sequence[str], steps: int | None, folder: Path, environment: Mapping[str, str], result: Killed
+) -> None:
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    result.said = []
+    patience = threading.Timer(PATIENCE_S, lambda: os.killpg(process.pid, signal.SIGKILL))
+    patience.start()
+    killed = False
+    try:
+        for line in process.stdout:
+            result.said.append(line.rstrip())
+            if not killed and STEP.search(line.rstrip()):
+                result.steps += 1
+                steps = None if steps is None else steps - 1
+                if steps == 0:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    killed = True
+        status = process.wait()
+    finally:
+        patience.cancel()
+    if killed:
+        result.kills += 1
+    else:
+        result.status = status
+
+
+def tail(said: Sequence[str], lines: int = 60) -> str:
+    """The end of what a run printed, for a failing assertion."""
+    return "\n".join(deque(said, lines))
