@@ -12,8 +12,12 @@ from operations.dashboards import app as dashboards_app
 from operations.doctor_command import doctor
 from operations.drift_commands import DriftCommand, drift
 from operations.leftovers_command import leftovers
+from operations.preview_command import preview
+from operations.references_command import references
 from operations.stack_commands import app as stack_app
+from operations.team_commands import app as team_app
 from operations.teardown_command import teardown
+from operations.upgrade_command import app as upgrade_app
 
 app = typer.Typer(
     name="groundwork",
@@ -31,10 +35,14 @@ app = typer.Typer(
 app.add_typer(local_app, name="local")
 app.add_typer(stack_app, name="stack")
 app.add_typer(account_app, name="account")
+app.add_typer(team_app, name="team")
+app.add_typer(upgrade_app, name="upgrade")
 app.command("bootstrap", epilog="Example:  groundwork bootstrap dev")(bootstrap)
 app.command("doctor", epilog="Example:  groundwork doctor dev")(doctor)
+app.command("preview", epilog="Example:  groundwork preview dev prod --markdown comment.md --html report.html")(preview)
 app.command("drift", cls=DriftCommand, epilog="Example:  groundwork drift dev --revert")(drift)
 app.command("adopt", epilog="Example:  groundwork adopt dev bucket repository --import")(adopt)
+app.command("references", epilog="Example:  groundwork references dev")(references)
 app.command("teardown", epilog="Example:  groundwork teardown dev --stop-jobs")(teardown)
 app.command("leftovers", epilog="Example:  groundwork leftovers dev --remove")(leftovers)
 app.command("comment", epilog="Example:  groundwork comment report.md --key preview")(comment)

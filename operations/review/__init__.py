@@ -1,0 +1,1 @@
+"""What a change would do, told to whoever reviews it: `groundwork preview`."""

@@ -1,0 +1,112 @@
+"""Looks at one environment: the preview, its state, what drifted, and what runs on what would go."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from components.tagging import TEAM_TAG
+from local.environment import POLICY_PACK
+from local.errors import LocalStackError
+from operations import drift as drifts
+from operations.engine_run import StackEngine
+from operations.environments import OperatedEnvironment
+from operations.leftovers.finding import Finding
+from operations.leftovers.subject import subject
+from operations.review.building import Seen, ends_something
+from operations.review.model import Running
+from operations.review.redaction import Redactor, secrets_of
+from operations.review.stream import Preview
+from operations.teardown.work import running
+
+Tell = Callable[[str], None]
+_TEAM = re.compile(rf"{re.escape(TEAM_TAG)}=([\w.-]+)")
+
+
+def with_pack(engine: StackEngine, pack: Path | None) -> StackEngine:
+    """The engine with another policy pack: CI judges a change by the pack of the branch that it goes to.
+
+    Raises LocalStackError where there is none in the folder.
+    """
+    if pack is None:
+        return engine
+    if not (pack / "PulumiPolicy.yaml").is_file():
+        raise LocalStackError(
+            f"{pack} is no policy pack: it has no PulumiPolicy.yaml.", hint="Name the folder, such as ../base/policies."
+        )
+    return replace(engine, variables={**engine.variables, POLICY_PACK: str(pack.resolve())})
+
+
+def previewed(engine: StackEngine, tell: Tell) -> Preview:
+    """The genuine preview, to its end or to where it fails: why it failed is in it."""
+    preview = Preview()
+    try:
+        for event in engine.events("preview"):
+            preview.take(event)
+            tell(f"{len(preview.steps)} resources")
+    except LocalStackError as error:
+        preview.failure = str(error)
+    return preview
+
+
+def seen(
+    environment: OperatedEnvironment,
+    engine: StackEngine,
+    preview: Preview,
+    *,
+    drift: drifts.Drift | None = None,
+    look_at_jobs: bool = True,
+    notes: tuple[str, ...] = (),
+) -> Seen:
+    """All that is to be known about a previewed environment. What cannot be seen becomes a note."""
+    more = list(notes)
+    state: list[Mapping[str, Any]] = []
+    try:
+        state = cast(list[Mapping[str, Any]], engine.state().get("resources") or [])
+    except LocalStackError as error:
+        more.append(f"The state could not be read: what depends on what and the cost before are not known. {error}")
+    found: list[Running] | None = []
+    if ends_something(preview) and look_at_jobs:
+        found, missing = _running(environment, engine)
+        more += missing
+    return Seen(
+        name=environment.name,
+        region=environment.region,
+        preview=preview,
+        state=state,
+        drift=drift,
+        running=found,
+        notes=more,
+    )
+
+
+def drifted(engine: StackEngine, tell: Tell) -> tuple[drifts.Drift | None, tuple[str, ...]]:
+    """What changed behind the program's back; None, and why, where that cannot be told."""
+    try:
+        found = drifts.find(engine, tell)
+    except LocalStackError as error:
+        return None, (f"Drift could not be looked for: {error}",)
+    return found, tuple(f"Drift: {warning}" for warning in found.warnings)
+
+
+def redactor(engine: StackEngine) -> Redactor:
+    """Knows the secrets that this process and the engine's have in their variables."""
+    return Redactor([*secrets_of(os.environ), *secrets_of(engine.variables)])
+
+
+def _running(environment: OperatedEnvironment, engine: StackEngine) -> tuple[list[Running] | None, list[str]]:
+    """SageMaker's jobs and endpoints of the environment."""
+    try:
+        found = running(subject(environment, engine))
+    except (LookupError, LocalStackError, ClientError, BotoCoreError) as error:
+        return None, [f"Whether jobs or endpoints run could not be told: {error}"]
+    return [Running(kind=each.kind, name=each.name, team=_team(each)) for each in found], []
+
+
+def _team(finding: Finding) -> str:
+    matched = _TEAM.search(finding.why)
+    return matched[1] if matched else ""
