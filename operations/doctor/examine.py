@@ -37,7 +37,7 @@ def examine(env: OperatedEnvironment, session: Any | None = None) -> Iterator[Fi
     yield from machine.check_plugins(env)
     yield from machine.check_aws_cli()
     yield from machine.check_disk(env)
-    settings, found = read_settings(env)
+    settings, found = read_settings(env, session)
     yield from found
     problems: list[Finding] = []
     if session is None:

@@ -6,11 +6,13 @@ from typing import Any, cast
 import yaml
 from botocore.exceptions import ClientError
 
+from infra.references.resolve import resolve
 from infra.setting_walk import NAMESPACE
 from infra.settings import Settings, SettingsError, parse
 from operations.calls import PATIENCE, code_of
 from operations.doctor.finding import Finding, failure, ok
 from operations.environments import OperatedEnvironment
+from operations.references.sources import environment_sources
 
 HIDDEN = "https://hidden.invalid"
 """Stands for a setting that is encrypted: the only ones that may be are addresses with a key in them."""
@@ -58,8 +60,12 @@ def is_denied(error: ClientError) -> bool:
     return code_of(error) in DENIED
 
 
-def read_settings(env: OperatedEnvironment) -> tuple[Settings | None, list[Finding]]:
-    """The settings, or one finding for each thing that is wrong with them."""
+def read_settings(env: OperatedEnvironment, session: Any | None = None) -> tuple[Settings | None, list[Finding]]:
+    """The settings, or one finding for each thing that is wrong with them.
+
+    What stands elsewhere is looked up, as `up` would. session: a boto3 session to ask AWS with, instead of one of the
+    environment's profile.
+    """
     file = env.settings_file
     check, where = "settings", file.name
     try:
@@ -67,21 +73,23 @@ def read_settings(env: OperatedEnvironment) -> tuple[Settings | None, list[Findi
     except (OSError, AttributeError, yaml.YAMLError) as error:
         return None, [failure(check, where, f"it cannot be read: {error}", f"mend {file.name}")]
     prefix = f"{NAMESPACE}:"
-    ours = {key.removeprefix(prefix): _shown(value) for key, value in config.items() if key.startswith(prefix)}
+    ours = {key.removeprefix(prefix): without_secrets(value) for key, value in config.items() if key.startswith(prefix)}
+    found = resolve(ours, environment_sources(env, session))
     try:
-        settings = parse(env.name, ours)
+        settings = parse(env.name, found.values, found.origins)
     except SettingsError as error:
         return None, [failure(check, where, line, f"change {file.name}") for line in error.lines]
     pools = f"{len(settings.node_pools)} node pool{'' if len(settings.node_pools) == 1 else 's'}"
     teams = f"{len(settings.teams)} team{'' if len(settings.teams) == 1 else 's'}"
-    return settings, [ok(check, where, f"valid: {pools}, {teams}, {settings.region}")]
+    elsewhere = f", {len(found.origins)} values from elsewhere" if found.origins else ""
+    return settings, [ok(check, where, f"valid: {pools}, {teams}, {settings.region}{elsewhere}")]
 
 
-def _shown(value: Any) -> Any:
+def without_secrets(value: Any) -> Any:
     """The value without what is encrypted, which nobody here has the key of."""
     if isinstance(value, dict):
         group = cast(dict[str, Any], value)
-        return HIDDEN if set(group) == {"secure"} else {key: _shown(each) for key, each in group.items()}
+        return HIDDEN if set(group) == {"secure"} else {key: without_secrets(each) for key, each in group.items()}
     if isinstance(value, list):
-        return [_shown(each) for each in cast(list[Any], value)]
+        return [without_secrets(each) for each in cast(list[Any], value)]
     return value

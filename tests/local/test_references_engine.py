@@ -5,9 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from operations import environments
+from operations.cli import app
+from operations.doctor.subject import read_settings
+from operations.engine_run import StackEngine
+from operations.environments import OperatedEnvironment
+from operations.references import sources
 from tests.local.aws_server_process import AwsServerProcess
 from tests.local.engine_project import Project, must, new_project
 from tests.local.terraform_project import TerraformProject, terraform_project
@@ -134,13 +142,12 @@ def test_values_come_from_all_three_places_and_are_typed(project: Project):
         "tags": {"vpc": "vpc-0a1b2c3d", "owner": "platform", "cost-centre": "1234"},
         "admins": ["role/platform-admin"],
     }
-    said = must(project, "preview")
+    said = must(project, "preview", "--expect-no-changes")
     assert "6 settings come from elsewhere:" in said
     assert f"network.flowLogDays: {STATE}log_days" in said
 
 
 def test_what_terraform_changes_shows_in_the_next_preview(project: Project, terraform: TerraformProject):
-    must(project, "preview", "--expect-no-changes")
     terraform.write(NETWORK.replace("DAYS", "30"))
     terraform.apply()
     try:
@@ -155,7 +162,29 @@ def test_what_terraform_changes_shows_in_the_next_preview(project: Project, terr
         terraform.apply()
 
 
-def test_another_workspace_is_another_key(project: Project, terraform: TerraformProject):
+def operated(project: Project) -> OperatedEnvironment:
+    return OperatedEnvironment(
+        name="dev",
+        profile="groundwork-local",
+        account_id="123456789012",
+        region="us-east-1",
+        backend=None,
+        secrets_provider=None,
+        checkout=project.folder,
+    )
+
+
+@pytest.fixture
+def led(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Commands about `dev` are led to the test's project, server and backend."""
+    engine = StackEngine(program=project.engine, folder=project.folder, stack="dev", variables=project.environment())
+    monkeypatch.setattr(sources, "stack_engine", lambda _: engine)
+    monkeypatch.setattr(sources, "boto_session", lambda _: boto3.Session(profile_name="groundwork-local"))
+    monkeypatch.setattr(environments, "environment", lambda _: operated(project))
+    return project
+
+
+def test_another_workspace_is_another_key(led: Project, terraform: TerraformProject):
     terraform.run("workspace", "new", "-no-color", "staging")
     try:
         terraform.write(NETWORK.replace("DAYS", "60"))
@@ -164,13 +193,47 @@ def test_another_workspace_is_another_key(project: Project, terraform: Terraform
         terraform.write(NETWORK.replace("DAYS", "14"))
         terraform.run("workspace", "select", "-no-color", "default")
     reference = f"tfstate:s3://{BUCKET}/env:/staging/{KEY}#log_days"
-    settle(project, network={"zones": "cfn:shared:zones", "flowLogDays": reference})
+    settle(led, network={"zones": "cfn:shared:zones", "flowLogDays": reference})
     try:
-        must(project, "up", "--yes", "--skip-preview")
-        assert outputs(project)["days"] == 60
+        settings, _ = read_settings(operated(led))
     finally:
-        settle(project)
-        must(project, "up", "--yes", "--skip-preview")
+        settle(led)
+    assert settings is not None
+    assert settings.network.flow_log_days == 60
+
+
+def test_the_command_shows_what_each_reference_leads_to_and_doctor_looks_it_up(led: Project):
+    shown = CliRunner().invoke(app, ["references", "dev"])
+    assert shown.exit_code == 0, shown.output
+    lines = {line.split()[0]: line.split()[1:] for line in shown.stdout.splitlines()}
+    assert lines["network.flowLogDays"] == ["14", f"{STATE}log_days"]
+    assert lines["network.zones"] == ["us-east-1a,us-east-1b", "cfn:shared:zones"]
+    assert lines["tags.cost-centre"] == ["1234", f"{STACK}costs.centre"]
+    settings, findings = read_settings(operated(led))
+    assert settings is not None
+    assert settings.network.zones == ("us-east-1a", "us-east-1b")
+    assert [finding.text for finding in findings] == ["valid: 0 node pools, 1 team, us-east-1, 6 values from elsewhere"]
+
+
+def test_the_command_ends_with_one_where_a_reference_leads_nowhere_and_shows_no_secret(led: Project):
+    settle(led, tags={"key": f"{STACK}key", "owner": f"{STACK}owner"}, keys={"deletionWindowDays": "cfn:shared-admin"})
+    try:
+        shown = CliRunner().invoke(app, ["references", "dev", "-o", "json"])
+    finally:
+        settle(led)
+    assert shown.exit_code == 1
+    document = json.loads(shown.stdout)
+    followed = {each["setting"]: each for each in document["references"]}
+    assert followed["tags.owner"]["value"] == "platform"
+    assert followed["tags.owner"]["problem"] is None
+    assert followed["tags.key"]["value"] is None
+    assert "marks 'key' as one" in followed["tags.key"]["problem"]
+    assert followed["keys.deletionWindowDays"]["value"] == "role/platform-admin"
+    assert [line.split(": ")[0] for line in document["problems"]] == [
+        "groundwork:tags.key",
+        "groundwork:keys.deletionWindowDays",
+    ]
+    assert "correct-horse" not in shown.output
 
 
 def test_everything_that_leads_nowhere_is_named_at_once_and_no_secret_is_shown(project: Project):
