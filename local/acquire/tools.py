@@ -226,6 +226,30 @@ def _terraform() -> Tool:
     )
 
 
+def _actionlint() -> Tool:
+    version = "1.7.12"
+    base = f"https://github.com/rhysd/actionlint/releases/download/v{version}"
+    return Tool(
+        name="actionlint",
+        title="actionlint",
+        version=version,
+        programs=("actionlint",),
+        version_command=("-version",),
+        newer="any",
+        downloads=(
+            Download(
+                url=f"{base}/actionlint_{version}_{SYSTEM}_{ARCH}.tar.gz",
+                take=("actionlint",),
+                checksums=f"{base}/actionlint_{version}_checksums.txt",
+            ),
+        ),
+        module="actionlint",
+        packages={"github.com/rhysd/actionlint/cmd/actionlint": "actionlint"},
+        ldflags=f"-X github.com/rhysd/actionlint.version={version}",
+        build_space=300_000_000,
+    )
+
+
 PULUMI, ETCD, KUBERNETES = _pulumi(), _etcd(), _kubernetes()
 TOOLS = (PULUMI, ETCD, KUBERNETES)
 """What `make local` needs, in the order in which it does."""
@@ -234,3 +258,5 @@ MONITORING_TOOLS = (PROMETHEUS, KUBE_STATE_METRICS, NODE_EXPORTER)
 """What `make local-monitoring` needs besides."""
 TERRAFORM = _terraform()
 """What tests write a genuine Terraform state with; the platform itself needs none."""
+ACTIONLINT = _actionlint()
+"""What tests check the shipped workflows with."""
