@@ -14,7 +14,6 @@ from operations.drift_commands import DriftCommand, drift
 from operations.leftovers_command import leftovers
 from operations.preview_command import preview
 from operations.references_command import references
-from operations.references_command import references
 from operations.stack_commands import app as stack_app
 from operations.team_commands import app as team_app
 from operations.teardown_command import teardown
@@ -44,13 +43,11 @@ app.command("preview", epilog="Example:  groundwork preview dev prod --markdown 
 app.command("drift", cls=DriftCommand, epilog="Example:  groundwork drift dev --revert")(drift)
 app.command("adopt", epilog="Example:  groundwork adopt dev bucket repository --import")(adopt)
 app.command("references", epilog="Example:  groundwork references dev")(references)
-app.command("references", epilog="Example:  groundwork references dev")(references)
 app.command("teardown", epilog="Example:  groundwork teardown dev --stop-jobs")(teardown)
 app.command("leftovers", epilog="Example:  groundwork leftovers dev --remove")(leftovers)
 app.command("comment", epilog="Example:  groundwork comment report.md --key preview")(comment)
 app.add_typer(dashboards_app, name="dashboards")
 app.command("cost", epilog="Example:  pulumi preview --json --show-sames --stack dev | groundwork cost")(cost)
-
 
 def main() -> None:
     """Entry point of the `groundwork` command."""
