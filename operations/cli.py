@@ -49,6 +49,7 @@ app.command("comment", epilog="Example:  groundwork comment report.md --key prev
 app.add_typer(dashboards_app, name="dashboards")
 app.command("cost", epilog="Example:  pulumi preview --json --show-sames --stack dev | groundwork cost")(cost)
 
+
 def main() -> None:
     """Entry point of the `groundwork` command."""
     app()
