@@ -41,7 +41,7 @@ class AwsReader:
                 for each in page["Exports"]
             }
         where = f"CloudFormation in {self._session.region_name} ({self._profile()})"
-        return Outputs(where=where, values=found, hint="Exports belong to one region and one account")
+        return Outputs(where=where, values=found, kind="export", hint="Exports belong to one region and one account")
 
     def state(self, bucket: str, key: str) -> Outputs:
         """The outputs in a Terraform state file. Raises UnreachableError."""

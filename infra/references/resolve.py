@@ -132,8 +132,9 @@ def _value(outputs: Outputs, path: Path) -> Any:
     """The value at a path among a place's outputs. Raises UnreachableError."""
     name = str(path[0])
     if name not in outputs.values:
-        hint = f". {outputs.hint}" if outputs.hint else ""
-        raise UnreachableError(f"leads nowhere: {outputs.where} {_has_no(name, list(outputs.values))}{hint}")
+        missing = _has_no(name, list(outputs.values), outputs.kind)
+        hint = f"{'' if missing.endswith('?') else '.'} {outputs.hint}" if outputs.hint else ""
+        raise UnreachableError(f"leads nowhere: {outputs.where} {missing}{hint}")
     output = outputs.values[name]
     if output.sensitive:
         raise UnreachableError(
@@ -168,7 +169,7 @@ def _size(value: Any) -> str:
     return f"has {len(cast(list[Any], value))} entries" if isinstance(value, list) else "is no list"
 
 
-def _has_no(name: str, known: list[str], kind: str = "output") -> str:
+def _has_no(name: str, known: list[str], kind: str) -> str:
     close = nearest(name, known)
     some = f"{', '.join(sorted(known)[:LISTED])}{', …' if len(known) > LISTED else ''}"
     there = f"did you mean {close}?" if close else f"there is {some}" if known else "there is none"

@@ -35,10 +35,14 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """Everything that one place publishes. where: the place, in words. hint: what a missing name may mean."""
+    """Everything that one place publishes.
+
+    where: the place, in words. kind: what it calls a value. hint: what a missing name may mean.
+    """
 
     where: str
     values: Mapping[str, Output]
+    kind: str = "output"
     hint: str = ""
 
 

@@ -257,7 +257,7 @@ def test_everything_that_leads_nowhere_is_named_at_once_and_no_secret_is_shown(p
     for key, words in {
         "terraform-secret": "marks 'password' as one",
         "stack-secret": "marks 'key' as one",
-        "export": "has no output 'shared-admim'; did you mean shared-admin?",
+        "export": "has no export 'shared-admim'; did you mean shared-admin? Exports belong to one region",
         "stack": "cannot be read: ",
         "output": "the stack organization/network/dev has no output 'ownr'; did you mean owner?",
         "bucket": "there is no bucket nobodys-terraform",

@@ -42,7 +42,7 @@ class Places:
     def exports(self) -> Outputs:
         self.asked.append("exports")
         values = {name: Output(value=CommaSeparated(value)) for name, value in EXPORTS.items()}
-        return Outputs(where="CloudFormation in us-east-1", values=values)
+        return Outputs(where="CloudFormation in us-east-1", values=values, kind="export")
 
     def state(self, bucket: str, key: str) -> Outputs:
         self.asked.append(f"{bucket}/{key}")
@@ -172,7 +172,7 @@ def test_a_value_that_does_not_fit_names_its_setting_and_where_it_came_from():
     [
         (
             "cfn:shared-vcp",
-            "leads nowhere: CloudFormation in us-east-1 has no output 'shared-vcp'; did you mean shared-vpc?",
+            "leads nowhere: CloudFormation in us-east-1 has no export 'shared-vcp'; did you mean shared-vpc?",
         ),
         (f"{TFSTATE}zzz", "the state has no output 'zzz'; there is by_zone, log_days, network"),
         (f"{TFSTATE}network.vpc", "'network' of the state has no key 'vpc'; did you mean vpcId?"),
@@ -180,7 +180,7 @@ def test_a_value_that_does_not_fit_names_its_setting_and_where_it_came_from():
         (f"{TFSTATE}vpc_id[0]", "'vpc_id' of the state is no list"),
         (f"{TFSTATE}subnets.first", "'subnets' of the state is no object, so it has no 'first'"),
         (f"{TFSTATE}nothing", "'nothing' of the state is null"),
-        (f"{STACK}vpc", "has no output 'vpc'; did you mean vpcId?. secret ones are left out"),
+        (f"{STACK}vpc", "has no output 'vpc'; did you mean vpcId? secret ones are left out"),
         ("tfstate:s3://nobody/a#b", "cannot be read: there is no bucket nobody"),
     ],
 )
