@@ -72,6 +72,9 @@ class TeamSettings(Section):
             yield Problem(key="name", value=self.name, message="Kubernetes keeps this name for itself")
         if self.name in PLATFORM_NAMESPACES:
             yield Problem(key="name", value=self.name, message="the platform has a namespace of this name")
+        if self.name.startswith("index-"):
+            message = "the platform contract calls its list of teams so"
+            yield Problem(key="name", value=self.name, message=message)
 
     @check("name", "members", "member_tag")
     def the_members_fit_into_a_policy(self) -> Iterator[Problem]:
