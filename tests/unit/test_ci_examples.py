@@ -32,7 +32,7 @@ def jobs_with_identity() -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_there_are_jobs_with_an_identity():
-    assert [name for name, _ in jobs_with_identity()] == ["deploy/deploy", "preview/preview"]
+    assert [name for name, _ in jobs_with_identity()] == ["deploy/deploy", "drift/drift", "preview/preview"]
 
 
 @pytest.mark.parametrize(("name", "job"), jobs_with_identity(), ids=lambda value: str(value)[:20])
@@ -53,6 +53,28 @@ def test_no_workflow_runs_a_forks_code_with_our_rights(file: Path):
     assert "pull_request_target" not in text
     assert "workflow_run" not in text
     assert yaml.safe_load(text)["permissions"] in ({}, {"contents": "read"})
+
+
+def test_the_job_that_comments_has_no_identity_and_runs_the_base_branchs_code():
+    jobs = workflow("preview")["jobs"]
+    assert jobs["preview"]["permissions"] == {"contents": "read", "id-token": "write"}
+    assert "GITHUB_TOKEN" not in str(jobs["preview"])
+    assert jobs["comment"]["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert jobs["comment"]["steps"][0]["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
+
+
+def test_a_preview_is_judged_by_the_base_branchs_policies():
+    base = next(
+        step["with"] for step in workflow("preview")["jobs"]["preview"]["steps"] if "ref" in step.get("with", {})
+    )
+    assert base["ref"] == "${{ github.event.pull_request.base.sha }}"
+    assert f"--policy-pack {base['path']}/policies" in str(workflow("preview")["jobs"]["preview"]["steps"])
+
+
+def test_the_nightly_look_for_drift_takes_the_role_that_may_only_look():
+    job = workflow("drift")["jobs"]["drift"]
+    assert job["environment"] == "${{ matrix.environment }}-preview"
+    assert role_name("$ENVIRONMENT", "preview") in str(job["steps"])
 
 
 def test_previews_are_for_branches_of_the_repository_itself():
