@@ -19,6 +19,8 @@ from local.pulumi_stack import PROJECT
 from operations.calls import PATIENCE, code_of
 
 GONE = ("NoSuchKey", "404")
+GZIP, ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+"""The first bytes of a compressed file: sdk/go/common/encoding/marshal.go of the engine, RFC 1952 and RFC 8878."""
 
 
 class Store(Protocol):
@@ -136,12 +138,29 @@ def checkpoint(store: Store, stack: str, project: str = PROJECT) -> dict[str, An
     Raises ValueError for a file that is cut short.
     """
     path = stack_file(stack, project)
-    kinds: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (("", bytes), (".gz", gzip.decompress))
-    for suffix, unpack in kinds:
+    for suffix in ("", ".gz", ".zst"):
         content = store.read(f"{path}{suffix}")
         if content is not None:
             try:
-                return json.loads(unpack(content))["checkpoint"].get("latest") or {}
+                return json.loads(unpacked(content))["checkpoint"].get("latest") or {}
             except (OSError, EOFError, KeyError, TypeError) as error:
                 raise ValueError(str(error)) from None
     return None
+
+
+def unpacked(content: bytes) -> bytes:
+    """A file of the backend, which the engine may have compressed: with gzip or, in newer ones, with Zstandard
+    (PULUMI_DIY_BACKEND_GZIP, PULUMI_DIY_BACKEND_ZSTD). As to the engine, the first bytes say which, not the name.
+
+    Raises ValueError, OSError or EOFError for one that is cut short.
+    """
+    if content.startswith(GZIP):
+        return gzip.decompress(content)
+    if content.startswith(ZSTANDARD):
+        import zstandard
+
+        try:
+            return zstandard.ZstdDecompressor().decompressobj().decompress(content)
+        except zstandard.ZstdError as error:
+            raise ValueError(str(error)) from None
+    return content

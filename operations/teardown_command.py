@@ -111,10 +111,8 @@ class Teardown:
                 f"EKS refuses to delete the cluster {cluster}: its deletion protection is on.",
                 hint=self._mend("protection.clusterDeletion: false"),
             )
-        if len(staying) > len(keeping) + len(full):
-            say(
-                f"Kept with these, for they need them or are set on them: {len(staying) - len(keeping) - len(full)} more"
-            )
+        if (more := len(staying) - len(keeping) - len(full)) > 0:
+            say(f"Kept with these, for they need them or are set on them: {more} more")
         self._check_work()
 
     def _refuse_or_say(self, kept: list[dict[str, Any]], why: str, mend: str) -> None:

@@ -13,6 +13,7 @@ from operations.bootstrap.names import StateNames
 from operations.bootstrap.step import MISSING, BootstrapError
 from operations.environments import OperatedEnvironment, engine_variables
 from operations.environments_file import FILE, read_mapping
+from operations.state_store import unpacked
 from operations.yaml_lines import NotEditableError, with_keys
 
 PROVIDER, DATA_KEY = "secretsprovider", "encryptedkey"
@@ -49,20 +50,22 @@ class StateStack:
             self._engine("change-secrets-provider", self._names.secrets_provider, "--stack", self._env.name)
 
     def _state_key(self) -> str | None:
-        # As the engine's own backend lays it out; `.gz` where somebody compresses the state.
+        # As the engine's own backend lays it out; with an ending more where somebody compresses the state.
         state = f"{self._names.folder}.pulumi/stacks/{self._env.project.name}/{self._env.name}.json"
         try:
             answer = self._s3.list_objects_v2(Bucket=self._names.bucket, Prefix=state)
         except self._s3.exceptions.NoSuchBucket:
             return None
-        return next((each["Key"] for each in answer.get("Contents", []) if each["Key"] in (state, f"{state}.gz")), None)
+        kept = (state, f"{state}.gz", f"{state}.zst")
+        return next((each["Key"] for each in answer.get("Contents", []) if each["Key"] in kept), None)
 
     def _say_again(self) -> None:
         """The settings file's lines from the state, for a checkout that never had them."""
         values = {PROVIDER: self._names.secrets_provider}
         key = self._state_key()
-        if key is not None and key.endswith(".json"):
-            state: dict[str, Any] = json.loads(self._s3.get_object(Bucket=self._names.bucket, Key=key)["Body"].read())
+        if key is not None:
+            content: bytes = self._s3.get_object(Bucket=self._names.bucket, Key=key)["Body"].read()
+            state: dict[str, Any] = json.loads(unpacked(content))
             latest: dict[str, Any] = state.get("checkpoint", {}).get("latest") or {}
             providers: dict[str, Any] = latest.get("secrets_providers") or {}
             kept: dict[str, str] = providers.get("state") or {}

@@ -14,7 +14,7 @@ from operations.doctor.finding import Finding, failure, ok, warning
 from operations.doctor.subject import Subject, is_denied
 from operations.environments import BACKEND_URL, FILE
 from operations.locks import Lock, locks_in
-from operations.state_store import Store, bucket_of, checkpoint, folder_of, stack_file
+from operations.state_store import Store, bucket_of, checkpoint, folder_of
 
 CHECK = "state"
 
@@ -75,9 +75,6 @@ def check_stack(subject: Subject, store: Store, backend: str) -> Iterator[Findin
     except ValueError as error:
         mend = f"bring back the version before (the bucket's, or .pulumi/backups), then pulumi refresh --stack {name}"
         yield failure(CHECK, backend, f"the stack's file cannot be read: {error}", mend)
-        return
-    if state is None and store.read(f"{stack_file(name)}.zst") is not None:
-        yield warning(CHECK, backend, "the stack's file is compressed with Zstandard, which is not read here")
         return
     if state is None:
         mend = "make local" if subject.env.is_local else f"groundwork bootstrap {name}"

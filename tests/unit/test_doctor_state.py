@@ -4,10 +4,12 @@ import gzip
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from operations.doctor.finding import Finding, Level
 from operations.doctor.state import check_secrets, check_state
@@ -39,14 +41,21 @@ def test_a_stack_that_nobody_works_on_is_in_order(tmp_path: Path):
     assert (found.level, found.text) == (Level.OK, "stack dev: 2 resources")
 
 
-def test_a_compressed_state_is_read_too(tmp_path: Path):
-    write(tmp_path, f"{STACK}.gz", gzip.compress(json.dumps(stack(resources=[{}])).encode()))
+COMPRESSIONS = [("gz", gzip.compress), ("zst", zstandard.ZstdCompressor().compress)]
+
+
+@pytest.mark.parametrize(("suffix", "compress"), COMPRESSIONS)
+def test_a_compressed_state_is_read_too(tmp_path: Path, suffix: str, compress: Callable[[bytes], bytes]):
+    write(tmp_path, f"{STACK}.{suffix}", compress(json.dumps(stack(resources=[{}])).encode()))
     assert one(state_of(tmp_path)).text == "stack dev: 1 resources"
 
 
-def test_a_state_that_is_compressed_otherwise_is_not_taken_for_none(tmp_path: Path):
-    write(tmp_path, f"{STACK}.zst", b"(\xb5/\xfd")
-    assert one(state_of(tmp_path)).level is Level.WARNING
+@pytest.mark.parametrize(("suffix", "compress"), COMPRESSIONS)
+def test_a_compressed_state_that_is_cut_short_is_a_failure(
+    tmp_path: Path, suffix: str, compress: Callable[[bytes], bytes]
+):
+    write(tmp_path, f"{STACK}.{suffix}", compress(json.dumps(stack(resources=[{}])).encode())[:-12])
+    assert one(state_of(tmp_path)).level is Level.FAILURE
 
 
 def test_a_stack_that_is_not_there_yet_is_made_by_bootstrap(tmp_path: Path):
