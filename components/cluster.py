@@ -9,6 +9,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from components.cluster_roles import ClusterRoles, ClusterRolesArgs
+from components.cluster_version import version_guard
 from components.placement import Placement
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator")
@@ -108,7 +109,10 @@ class Cluster(pulumi.ComponentResource):
             # Extended support costs six times as much an hour and starts by itself.
             upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),
             opts=pulumi.ResourceOptions(
-                parent=self, protect=args.protect, depends_on=[logs, *roles.attachments, *args.routes]
+                parent=self,
+                protect=args.protect,
+                depends_on=[logs, *roles.attachments, *args.routes],
+                hooks=pulumi.ResourceHookBinding(before_update=[version_guard(name)]),
             ),
         )
         self.name, self.arn = cluster.name, cluster.arn

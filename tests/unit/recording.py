@@ -35,11 +35,12 @@ class Registration:
 
 @dataclass
 class Recording:
-    """Everything that a program registered, called and exported."""
+    """Everything that a program registered, called and exported. hooks: names of what the engine would call back."""
 
     registrations: list[Registration] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    hooks: list[str] = field(default_factory=list)
 
     def of(self, resource_type: str) -> dict[str, Registration]:
         """Logical name to registration, for one type."""
@@ -120,6 +121,16 @@ class _Monitor(mocks.MockMonitor):
         return response
 
 
+@dataclass(frozen=True)
+class _Callbacks:
+    """Stands for the server that an engine calls a program's hooks by."""
+
+    recording: Recording
+
+    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
+        self.recording.hooks.append(hook.name)
+
+
 def _readable(value: Any) -> Any:
     """Archives as what is in them, so that two of the same are equal."""
     if isinstance(value, pulumi.AssetArchive):
@@ -178,6 +189,7 @@ def record(program: Callable[[], object], *, stack: str = "dev", config: Mapping
         pulumi.runtime.set_all_config({f"groundwork:{key}": _encoded(value) for key, value in (config or {}).items()})
         monitor = _Monitor(recording)
         mocks.set_mocks(monitor.mocks, project="groundwork", stack=stack, preview=False, monitor=monitor)
+        settings.SETTINGS.callbacks = _Callbacks(recording)  # type: ignore[assignment]
 
         def whole() -> pulumi.Output[Any]:
             program()

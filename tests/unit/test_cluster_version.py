@@ -3,7 +3,10 @@
 import pulumi
 import pytest
 
+from components.cluster import Cluster, ClusterArgs
 from components.cluster_version import between, refusal, version_guard
+from tests.unit.parts import KEY, PLACEMENT, with_aws
+from tests.unit.recording import record
 
 pytestmark = pytest.mark.unit
 
@@ -67,3 +70,16 @@ def test_the_guard_ends_an_update_that_skips_a_version(monkeypatch: pytest.Monke
 def test_the_guard_leaves_alone_what_has_no_version(old: dict[str, object] | None, monkeypatch: pytest.MonkeyPatch):
     Hooked(monkeypatch)(old, {"version": "1.36"})
     Hooked(monkeypatch)({"version": "1.34"}, {})
+
+
+def test_the_cluster_is_guarded():
+    args = ClusterArgs(
+        placement=PLACEMENT,
+        version="1.35",
+        subnet_ids=["subnet-1", "subnet-2"],
+        admin_arns={"platform-admin": "arn:aws:iam::123456789012:role/platform-admin"},
+        secrets_key_arn=KEY,
+        logs_key_arn=KEY,
+        profile="groundwork-dev",
+    )
+    assert record(lambda: Cluster("cluster", args, with_aws())).hooks == ["cluster-version-guard"]
