@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 
 from components.cluster_roles import ClusterRoles, ClusterRolesArgs
 from components.cluster_version import version_guard
+from components.existing_cluster import ExistingCluster, looked_at
 from components.placement import Placement
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator")
@@ -48,7 +49,10 @@ class ClusterArgs:
 
 
 class Cluster(pulumi.ComponentResource):
-    """An EKS cluster in Auto Mode, its admins' access entries, and a Kubernetes provider that outlives updates."""
+    """An EKS cluster in Auto Mode, its admins' access entries, and a Kubernetes provider that outlives updates.
+
+    Or an existing cluster by its name: then all of it but the provider is somebody else's.
+    """
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
@@ -58,8 +62,31 @@ class Cluster(pulumi.ComponentResource):
     provider: k8s.Provider
     """Depends on the admins' access and the routes, so that a destroy does not lock itself out."""
 
-    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None):
+    def __init__(self, name: str, args: ClusterArgs | ExistingCluster, opts: pulumi.ResourceOptions | None = None):
         super().__init__("groundwork:compute:Cluster", name, None, opts)
+        if isinstance(args, ExistingCluster):
+            self._take(name, args)
+        else:
+            self._build(name, args)
+        self.register_outputs({"name": self.name, "arn": self.arn})
+
+    def _take(self, name: str, args: ExistingCluster) -> None:
+        seen = looked_at(args, self)
+        self.name, self.arn = seen.apply(lambda _: args.name), seen.apply(lambda cluster: cluster.arn)
+        self.security_group_id = seen.apply(lambda cluster: cluster.security_group_id)
+        self.node_role_name = seen.apply(lambda cluster: cluster.node_role_name)
+        self.kubeconfig = seen.apply(
+            lambda cluster: kubeconfig(
+                name=args.name,
+                endpoint=cluster.endpoint,
+                certificate=cluster.certificate,
+                region=args.placement.region,
+                profile=args.profile,
+            )
+        )
+        self.provider = self._kubernetes(name, [])
+
+    def _build(self, name: str, args: ClusterArgs) -> None:
         child = pulumi.ResourceOptions(parent=self)
         cluster_name = args.placement.prefix
         roles = ClusterRoles(f"{name}-roles", ClusterRolesArgs(placement=args.placement), child)
@@ -130,15 +157,17 @@ class Cluster(pulumi.ComponentResource):
                 profile=args.profile,
             )
         )
-        self.provider = k8s.Provider(
+        self.provider = self._kubernetes(name, [cluster, *access, *args.routes])
+
+    def _kubernetes(self, name: str, needs: Sequence[pulumi.Resource]) -> k8s.Provider:
+        return k8s.Provider(
             f"{name}-kubernetes",
             kubeconfig=self.kubeconfig,
             # Only another identifier replaces the provider, and with it everything in the cluster.
-            cluster_identifier=cluster.arn,
+            cluster_identifier=self.arn,
             enable_server_side_apply=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[cluster, *access, *args.routes]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(needs)),
         )
-        self.register_outputs({"name": self.name, "arn": self.arn})
 
     def _admin_access(self, name: str, args: ClusterArgs, cluster: aws.eks.Cluster) -> list[pulumi.Resource]:
         access: list[pulumi.Resource] = []

@@ -1,11 +1,12 @@
 """Encryption keys."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
 
+from components.existing_keys import existing_key
 from components.iam import Statement, document, written_with
 from components.placement import Placement
 from components.promotion_policy import readers_of_key
@@ -34,6 +35,7 @@ class KeysArgs:
     deletion_window_days: days that a deleted key can still be saved (7 to 30).
     protect: refuse to delete the keys, without which what they encrypt is lost.
     readers: accounts that models are promoted to: what S3 gives them they may decrypt.
+    existing: purpose (`data`, `cluster`, `logs`) to the ARN of a key that is there; none is made for it.
     """
 
     placement: Placement
@@ -41,6 +43,7 @@ class KeysArgs:
     deletion_window_days: int = 30
     protect: bool = True
     readers: Sequence[str] = ()
+    existing: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Keys(pulumi.ComponentResource):
@@ -55,19 +58,23 @@ class Keys(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         arns: dict[str, pulumi.Output[str]] = {}
         for purpose, use in PURPOSES.items():
+            policy = written_with(
+                {"logs": logs_key_policy, "data": data_key_policy}.get(purpose, key_policy),
+                partition=args.placement.partition,
+                region=args.placement.region,
+                account_id=args.placement.account_id,
+                **({"readers": list(args.readers)} if purpose == "data" else {}),
+            )
+            if (arn := args.existing.get(purpose)) is not None:
+                arns[purpose] = existing_key(f"{name}-{purpose}-existing", arn, purpose, policy, self)
+                continue
             key = aws.kms.Key(
                 f"{name}-{purpose}",
                 description=f"{args.placement.prefix}: {use}",
                 enable_key_rotation=True,
                 rotation_period_in_days=args.rotation_days,
                 deletion_window_in_days=args.deletion_window_days,
-                policy=written_with(
-                    {"logs": logs_key_policy, "data": data_key_policy}.get(purpose, key_policy),
-                    partition=args.placement.partition,
-                    region=args.placement.region,
-                    account_id=args.placement.account_id,
-                    **({"readers": list(args.readers)} if purpose == "data" else {}),
-                ),
+                policy=policy,
                 opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
             )
             aws.kms.Alias(

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.addressing import private_subnets, public_subnets
+from components.existing_network import looked_at
 from components.flow_logs import FlowLogs, FlowLogsArgs
 from components.placement import Placement
 from components.vpc_endpoints import VpcEndpoints, VpcEndpointsArgs
@@ -40,6 +41,8 @@ class NetworkArgs:
 class ExistingNetwork:
     """A network that somebody else looks after: nothing in it is made or changed, except what attaches to it.
 
+    It is looked at first, and refused with everything that does not fit.
+
     private_subnet_ids: two or more, each in another zone, with a way to the AWS APIs.
     """
 
@@ -62,8 +65,10 @@ class Network(pulumi.ComponentResource):
         self._name = name
         self.routes, self.nat_gateway_ids = [], {}
         if isinstance(args, ExistingNetwork):
-            self.vpc_id = pulumi.Output.from_input(args.vpc_id)
-            self.private_subnet_ids = [pulumi.Output.from_input(subnet) for subnet in args.private_subnet_ids]
+            self.vpc_id = looked_at(args.vpc_id, args.private_subnet_ids, self)
+            self.private_subnet_ids = [
+                self.vpc_id.apply(lambda _, known=subnet: known) for subnet in args.private_subnet_ids
+            ]
         else:
             self._build(args)
         self.register_outputs({"vpcId": self.vpc_id, "privateSubnetIds": self.private_subnet_ids})

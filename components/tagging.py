@@ -30,6 +30,8 @@ def register_tagging(prefix: str, environment: str) -> None:
     """
 
     def tag(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if args.opts.id is not None:
+            return None  # it is read, not made: whoever looks after it names it
         properties = cast(dict[str, Any], args.props)
         if args.type_.startswith("aws:") and "tags" in properties:
             name = {"Name": f"{prefix}-{args.name}"}

@@ -12,6 +12,7 @@ from pulumi.runtime import config as runtime_config
 from pydantic import Field
 
 from components.efa_plugin import default_image
+from infra.existing_settings import cluster_problems, key_problems, own_name_problems
 from infra.queue_settings import queue_problems
 from infra.references.program import program_sources, summary
 from infra.references.resolve import resolve
@@ -129,6 +130,16 @@ class Settings(Section):
             message = "allowed are other accounts: within one, `ml promote` copies nothing"
             yield Problem(key="promotion", value=self.account_id, message=message)
 
+    @check("cluster", "network", "node_pools")
+    def an_existing_cluster_has_its_network(self) -> Iterator[Problem]:
+        """A cluster of somebody else's without its VPC, or with pools that would change it."""
+        yield from cluster_problems(self.cluster, self.network, self.node_pools)
+
+    @check("keys", "region", "account_id")
+    def existing_keys_are_of_this_place(self) -> Iterator[Problem]:
+        """Keys of another region or account."""
+        yield from key_problems(self.keys, self.region, self.account_id)
+
     @check("node_pools", "teams")
     def quotas_can_be_filled(self) -> Iterator[Problem]:
         """GPU quotas beyond what all pools together may ever hold."""
@@ -209,6 +220,9 @@ def _parse(environment: str, raw: Mapping[str, Any]) -> Settings:
     for key in ("nodePools", "teams"):
         lines += _duplicates(key, raw.get(key))
     lines += _long_role_names(environment, raw.get("teams"))
+    if walked.value is not WRONG:
+        own = own_name_problems(walked.value.cluster, f"{NAMESPACE}-{environment}")
+        lines += [not_allowed(problem.key, problem.value, problem.message) for problem in own]
     if lines or walked.value is WRONG:
         raise SettingsError(lines)
     return walked.value

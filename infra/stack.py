@@ -144,7 +144,8 @@ def _context(environment: str, settings: Settings) -> Context:
     if settings.guardrails.permissions_boundary:
         register_boundary(settings.guardrails.permissions_boundary)
     admins = {logical_name(admin): principal_arn(admin, placement) for admin in settings.cluster.admins}
-    warn_unless_admin(identity.arn, list(admins.values()))
+    if settings.cluster.existing is None:  # else who is let in is for whoever looks after the cluster
+        warn_unless_admin(identity.arn, list(admins.values()))
     return Context(
         environment=environment,
         settings=settings,

@@ -34,6 +34,19 @@ class AccessSettings(Section):
     viewers: tuple[Principal, ...] = ()
 
 
+ClusterName = Annotated[
+    str,
+    AfterValidator(matching(r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}", "the name of an EKS cluster, such as platform-shared")),
+]
+"""https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html"""
+
+
+class ExistingCluster(Section):
+    """A cluster in Auto Mode that somebody else looks after, and that lets in whoever runs `pulumi up`."""
+
+    name: ClusterName
+
+
 class ClusterSettings(Section):
     """The EKS cluster.
 
@@ -45,6 +58,7 @@ class ClusterSettings(Section):
     addon_versions: add-on of managed node pools to the version that it stays at; EKS chooses the others'.
     autoscaler_image: image of the cluster-autoscaler, which scales managed node pools.
     efa_plugin_image: image of the EFA device plugin; AWS's own of the region by default.
+    existing: use this cluster instead of making one.
     """
 
     version: Version = "1.35"
@@ -55,6 +69,15 @@ class ClusterSettings(Section):
     addon_versions: AddonVersions = Field(default_factory=dict)
     autoscaler_image: Image | None = None
     efa_plugin_image: Image | None = None
+    existing: ExistingCluster | None = None
+
+    @check("existing")
+    def an_existing_cluster_is_left_alone(self) -> Iterator[Problem]:
+        """Settings that would change it."""
+        for key, name in self.spelling().items():
+            if self.existing is not None and name not in ("existing", "access") and name in self.model_fields_set:
+                message = "with `existing` set whoever looks after the cluster decides it, so it must go"
+                yield Problem(key=key, value=getattr(self, name, None), message=message)
 
     @check("admins")
     def admins_are_named_once(self) -> Iterator[Problem]:

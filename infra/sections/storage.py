@@ -12,15 +12,45 @@ from infra.sections.values import Days, KubernetesName, LogRetention, matching
 Tag = Annotated[str, AfterValidator(matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "an image tag, such as 1.0.0"))]
 
 
+KeyArn = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]{32,36}",
+            "the ARN of a KMS key (not of an alias): arn:aws:kms:REGION:ACCOUNT:key/ID",
+        )
+    ),
+]
+
+
+class ExistingKeys(Section):
+    """KMS keys that somebody else looks after, by their ARNs. Each left out is made.
+
+    data: for buckets, images and what jobs write. cluster: for Kubernetes secrets. logs: for log groups.
+    """
+
+    data: KeyArn | None = None
+    cluster: KeyArn | None = None
+    logs: KeyArn | None = None
+
+    @property
+    def by_purpose(self) -> dict[str, str]:
+        """Purpose to ARN, of those that are named."""
+        named = {"data": self.data, "cluster": self.cluster, "logs": self.logs}
+        return {purpose: arn for purpose, arn in named.items() if arn is not None}
+
+
 class KeysSettings(Section):
     """The KMS keys.
 
     rotation_days: days between rotations of the key material.
     deletion_window_days: days that a deleted key can still be saved.
+    existing: use these keys instead of making them.
     """
 
     rotation_days: Annotated[int, Field(ge=90, le=2560)] = 365
     deletion_window_days: Annotated[int, Field(ge=7, le=30)] = 30
+    existing: ExistingKeys = ExistingKeys()
 
 
 class StorageSettings(Section):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from components.cluster import Cluster, ClusterArgs
 from components.cluster_autoscaler import DEFAULT_IMAGE, ClusterAutoscaler, ClusterAutoscalerArgs
 from components.efa_plugin import default_image
+from components.existing_cluster import ExistingCluster
 from components.instance_facts import Instance
 from components.managed_node_pool import ManagedNodePool, ManagedNodePoolArgs
 from components.managed_nodes import ManagedNodes, ManagedNodesArgs
@@ -18,8 +19,16 @@ NodePool = AutoNodePool | ManagedNodePool
 
 
 def cluster(context: Context, base: Foundations) -> Cluster:
-    """The EKS cluster in the private subnets."""
+    """The EKS cluster in the private subnets, or an existing one in the same VPC."""
     settings = context.settings
+    if settings.cluster.existing is not None:
+        existing = ExistingCluster(
+            placement=context.placement,
+            name=settings.cluster.existing.name,
+            vpc_id=base.network.vpc_id,
+            profile=profile_of(context.environment, settings),
+        )
+        return Cluster("cluster", existing, context.opts)
     return Cluster(
         "cluster",
         ClusterArgs(

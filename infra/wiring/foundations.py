@@ -33,6 +33,7 @@ def foundations(context: Context) -> Foundations:
             deletion_window_days=settings.keys.deletion_window_days,
             protect=protect,
             readers=settings.promotion.to,
+            existing=settings.keys.existing.by_purpose,
         ),
         context.opts,
     )

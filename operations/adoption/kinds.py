@@ -100,7 +100,8 @@ def _same_lock(inputs: Inputs, found: Mapping[str, Any]) -> str:
 def _same_encryption(inputs: Inputs, found: Mapping[str, Any]) -> str:
     """ECR takes a repository's encryption at its creation alone
     (https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html)."""
-    wanted: dict[str, str] = next(iter(inputs.get("encryptionConfigurations") or [{}]))
+    configurations: list[dict[str, str]] = inputs.get("encryptionConfigurations") or [{}]
+    wanted = configurations[0]
     told: dict[str, str] = found.get("encryptionConfiguration") or {}
     kind, key = told.get("encryptionType", "AES256"), told.get("kmsKey", "")
     if kind != wanted.get("encryptionType", "AES256"):

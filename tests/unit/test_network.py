@@ -96,7 +96,7 @@ def test_flow_logs_can_be_left_out():
 
 def test_nothing_is_made_in_an_existing_network():
     made: list[Network] = []
-    args = ExistingNetwork(vpc_id="vpc-1", private_subnet_ids=["subnet-1", "subnet-2"])
+    args = ExistingNetwork(vpc_id="vpc-0a1b2c3d", private_subnet_ids=["subnet-1", "subnet-2"])
     recording = record(lambda: made.append(Network("network", args, with_aws())))
     assert [item.type for item in recording.registrations if item.custom] == ["pulumi:providers:aws"]
     assert made[0].routes == []

@@ -1,4 +1,4 @@
-"""KMS: the period of a key's automatic rotation."""
+"""KMS: what a key is for where nobody said it, and the period of its automatic rotation."""
 
 from typing import Any
 
@@ -8,6 +8,12 @@ from local.aws_server.operations import Call, ServiceError, operation
 
 _DEFAULT_DAYS = 365
 _SHORTEST, _LONGEST = 90, 2560
+
+
+@operation("kms", "CreateKey")
+def create_key(call: Call) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html (KeyUsage)"""
+    return call.forward({"KeyUsage": "ENCRYPT_DECRYPT", **call.params})
 
 
 @operation("kms", "EnableKeyRotation")
