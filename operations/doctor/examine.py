@@ -6,7 +6,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.calls import code_of
-from operations.doctor import account, cluster, machine, offers, quotas, service_roles, sign_in, state
+from operations.doctor import account, cluster, machine, offers, quotas, service_roles, sign_in, state, versions
 from operations.doctor.finding import Finding, Level, warning
 from operations.doctor.subject import Subject, is_denied, read_settings
 from operations.environments import OperatedEnvironment
@@ -17,6 +17,7 @@ ABOUT_THE_ACCOUNT: tuple[tuple[str, Callable[[Subject], Iterable[Finding]]], ...
     ("state", state.check_state),
     ("secrets", state.check_secrets),
     ("api server", cluster.check_api_server),
+    ("versions", versions.check_versions),
     ("sign-in", sign_in.check_sign_in),
     ("service role", service_roles.check_service_roles),
     ("offer", offers.check_offers),

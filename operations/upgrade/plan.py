@@ -108,7 +108,7 @@ def plan(
     if cluster is not None and wanted.version is not None:
         steps += cluster_steps(wanted, wanted.version, cluster)
         refusals += cluster_refusals(wanted.version, wanted.addons, cluster)
-        notes += cluster_notes(wanted, cluster, today)
+        notes += cluster_notes(cluster, today, wanted.auto_hours)
         if tools and cluster.version != wanted.version and not refusals:
             text = f"{' and '.join(step.what for step in tools)} and the cluster's version change together"
             mend = f'set cluster.version to "{cluster.version}" for an `up` of its own, then "{wanted.version}"'
@@ -179,6 +179,8 @@ def cluster_refusals(version: str, kept: Mapping[str, str], cluster: Cluster) ->
         chosen = kept.get(addon, now)
         if offer is None or not offer.compatible or chosen in offer.compatible:
             continue
+        if chosen == now and not moves:
+            continue  # it runs already
         best = offer.default or offer.compatible[0]
         text = f"{chosen} does not go with Kubernetes {cluster.next_version}"
         yield Remark(f"add-on {addon}", text, f'cluster.addonVersions: {{{addon}: "{best}"}}')
@@ -187,18 +189,16 @@ def cluster_refusals(version: str, kept: Mapping[str, str], cluster: Cluster) ->
             yield Remark("control plane", f"EKS's insight {insight.name!r}: {insight.reason}", "mend what it names")
 
 
-def cluster_notes(wanted: Wanted, cluster: Cluster, today: date) -> Iterator[Remark]:
-    """What else to know about the cluster."""
+def cluster_notes(cluster: Cluster, today: date, auto_hours: int | None = None) -> Iterator[Remark]:
+    """What else to know about the cluster. auto_hours: age at which Auto Mode's nodes are replaced."""
     if cluster.support and cluster.support != "STANDARD_SUPPORT":
         text = f"Kubernetes {cluster.version} has no standard support any more ({cluster.support})"
         yield Remark("control plane", text, f"upgrade it: {BY_ITSELF}")
     elif cluster.support_ends is not None and cluster.support_ends - today <= SOON:
         text = f"the standard support of Kubernetes {cluster.version} ends on {cluster.support_ends}"
         yield Remark("control plane", text, f"upgrade it before: {BY_ITSELF}")
-    if cluster.next_version != cluster.version and wanted.auto_hours is not None:
-        text = (
-            f"they follow by themselves as they expire, within {wanted.auto_hours} hours, and heed disruption budgets"
-        )
+    if cluster.next_version != cluster.version and auto_hours is not None:
+        text = f"they follow by themselves as they expire, within {auto_hours} hours, and heed disruption budgets"
         yield Remark("nodes of Auto Mode", text)
     for insight in cluster.insights:
         if insight.status != "ERROR":
