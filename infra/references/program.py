@@ -39,13 +39,25 @@ def stack_outputs(name: str) -> Outputs:
         raise UnreachableError(f"{said}; stacks are looked for in this stack's own backend") from None
     found = cast(dict[str, Any], answer)
     secret = set(cast(list[str], found["secretOutputNames"]))
-    outputs = cast(dict[str, Any], found["outputs"])
+    outputs = cast(dict[str, Any], _whole(found["outputs"]))
     return Outputs(
         where=f"the stack {name}",
         values={key: Output(value=value, sensitive=key in secret) for key, value in outputs.items()},
-        hint="An output is there once the stack has been brought up; secret ones that this stack's backend cannot "
-        "decrypt are left out",
+        hint="An output is there once the stack has been brought up",
     )
+
+
+def _whole(value: Any) -> Any:
+    """The value with whole numbers as such: on their way from the engine all numbers are fractions."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case dict():
+            return {key: _whole(each) for key, each in cast(dict[str, Any], value).items()}
+        case list():
+            return [_whole(each) for each in cast(list[Any], value)]
+        case _:
+            return value
 
 
 def summary(origins: Mapping[str, str]) -> str:

@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 BUCKET, KEY = "acme-terraform", "network/terraform.tfstate"
 STATE = f"tfstate:s3://{BUCKET}/{KEY}#"
 STACK = "stack:organization/network/dev#"
+SEALED = "stack:organization/network/sealed#"
+"""A stack with the same outputs, whose secrets nobody but its owner can decrypt."""
 NETWORK = """
 resource "terraform_data" "vpc" { input = "vpc-0a1b2c3d" }
 output "vpc_id" { value = terraform_data.vpc.output }
@@ -55,12 +57,14 @@ pulumi.export("zones", list(settings.network.zones))
 pulumi.export("days", settings.network.flow_log_days)
 pulumi.export("tags", settings.tags)
 pulumi.export("admins", list(settings.cluster.admins))
+pulumi.export("window", settings.keys.deletion_window_days)
 """
 OTHER = """
 import pulumi
 
 pulumi.export("owner", "platform")
 pulumi.export("costs", {"centre": "1234"})
+pulumi.export("days", 30)
 pulumi.export("key", pulumi.Output.secret("correct-horse"))
 """
 SETTINGS: dict[str, Any] = {
@@ -70,6 +74,7 @@ SETTINGS: dict[str, Any] = {
     "network": {"zones": "cfn:shared:zones", "flowLogDays": f"{STATE}log_days"},
     "tags": {"vpc": f"{STATE}vpc_id", "owner": f"{STACK}owner", "cost-centre": f"{STACK}costs.centre"},
     "cluster": {"admins": ["cfn:shared-admin"]},
+    "keys": {"deletionWindowDays": f"{SEALED}days"},
     "teams": [{"name": "research"}],
 }
 
@@ -108,8 +113,10 @@ def project(
         runtime = yaml.safe_load((made.folder / "Pulumi.yaml").read_text())["runtime"]
         (other.folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "network", "runtime": runtime}))
         other.write(OTHER)
-        must(other, "stack", "init", "dev")
-        must(other, "up", "--yes", "--skip-preview")
+        for stack, passphrase in (("dev", "test"), ("sealed", "nobody else's")):
+            patch.setattr(other, "environment", lambda word=passphrase: sealed_with(made, word))
+            must(other, "stack", "init", stack)
+            must(other, "up", "--yes", "--skip-preview")
         # The types that the project file gives to sections are the engine's to check.
         ours = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
         (made.folder / "Pulumi.yaml").write_text(
@@ -120,6 +127,10 @@ def project(
         settle(made)
         must(made, "up", "--yes", "--skip-preview")
         yield made
+
+
+def sealed_with(project: Project, passphrase: str) -> dict[str, str]:
+    return project.environment() | {"PULUMI_CONFIG_PASSPHRASE": passphrase}
 
 
 def settle(project: Project, **changes: Any) -> None:
@@ -141,9 +152,10 @@ def test_values_come_from_all_three_places_and_are_typed(project: Project):
         "days": 14,
         "tags": {"vpc": "vpc-0a1b2c3d", "owner": "platform", "cost-centre": "1234"},
         "admins": ["role/platform-admin"],
+        "window": 30,
     }
     said = must(project, "preview", "--expect-no-changes")
-    assert "6 settings come from elsewhere:" in said
+    assert "7 settings come from elsewhere:" in said
     assert f"network.flowLogDays: {STATE}log_days" in said
 
 
@@ -212,11 +224,11 @@ def test_the_command_shows_what_each_reference_leads_to_and_doctor_looks_it_up(l
     settings, findings = read_settings(operated(led))
     assert settings is not None
     assert settings.network.zones == ("us-east-1a", "us-east-1b")
-    assert [finding.text for finding in findings] == ["valid: 0 node pools, 1 team, us-east-1, 6 values from elsewhere"]
+    assert [finding.text for finding in findings] == ["valid: 0 node pools, 1 team, us-east-1, 7 values from elsewhere"]
 
 
 def test_the_command_ends_with_one_where_a_reference_leads_nowhere_and_shows_no_secret(led: Project):
-    settle(led, tags={"key": f"{STACK}key", "owner": f"{STACK}owner"}, keys={"deletionWindowDays": "cfn:shared-admin"})
+    settle(led, tags={"key": f"{SEALED}key", "owner": f"{STACK}owner"}, keys={"deletionWindowDays": "cfn:shared-admin"})
     try:
         shown = CliRunner().invoke(app, ["references", "dev", "-o", "json"])
     finally:
@@ -240,6 +252,7 @@ def test_everything_that_leads_nowhere_is_named_at_once_and_no_secret_is_shown(p
     wrong = {
         "terraform-secret": f"{STATE}password",
         "stack-secret": f"{STACK}key",
+        "sealed-secret": f"{SEALED}key",
         "export": "cfn:shared-admim",
         "stack": "stack:organization/network/prod#owner",
         "output": f"{STACK}ownr",
@@ -253,10 +266,11 @@ def test_everything_that_leads_nowhere_is_named_at_once_and_no_secret_is_shown(p
         settle(project)
     assert refused.returncode != 0
     said = refused.stdout + refused.stderr
-    assert "7 settings are not valid; nothing has been changed." in said
+    assert "8 settings are not valid; nothing has been changed." in said
     for key, words in {
         "terraform-secret": "marks 'password' as one",
         "stack-secret": "marks 'key' as one",
+        "sealed-secret": "the stack organization/network/sealed marks 'key' as one",
         "export": "has no export 'shared-admim'; did you mean shared-admin? Exports belong to one region",
         "stack": "cannot be read: ",
         "output": "the stack organization/network/dev has no output 'ownr'; did you mean owner?",

@@ -10,6 +10,7 @@ import sys
 import tarfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -216,6 +217,19 @@ def test_a_download_is_checked_and_unpacked(machine: Path, publisher: Callable[[
     )
     tool = a_tool(downloads=(Download(url=url, checksums=sums, take=("widget/widget",)),))
     found = acquire(tool, machine / "log", quiet)
+    assert found.source == "downloaded"
+    assert sorted(file.name for file in found.folder.iterdir()) == ["widget"]
+    assert subprocess.check_output([found.program("widget")], text=True) == "2.4.1\n"
+
+
+def test_a_zip_is_unpacked_like_any_other_archive(machine: Path, publisher: Callable[[str, bytes], str]) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as zipped:
+        zipped.writestr("widget", "#!/bin/sh\necho 2.4.1\n")
+        zipped.writestr("LICENSE.txt", "unwanted")
+    url = publisher("widget.zip", buffer.getvalue())
+    sums = publisher("sums.txt", f"{hashlib.sha256(buffer.getvalue()).hexdigest()}  widget.zip\n".encode())
+    found = acquire(a_tool(downloads=(Download(url=url, checksums=sums, take=("widget",)),)), machine / "log", quiet)
     assert found.source == "downloaded"
     assert sorted(file.name for file in found.folder.iterdir()) == ["widget"]
     assert subprocess.check_output([found.program("widget")], text=True) == "2.4.1\n"
