@@ -44,11 +44,11 @@ $(STAMP): requirements.txt pyproject.toml local/bootstrap.txt local/install.sh
 lock: $(STAMP) ## write requirements.txt and the other locks from their .in files, with hashes
 	@local/install.sh --lock "$(PYTHON)" $(VENV)
 
-check: $(STAMP) ## ruff, pyright, and the tests that take seconds
+check: $(STAMP) ## ruff, pyright, and the tests that take seconds (TESTS=no: without them, where `make test` follows)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/pytest -m "unit or policy" -q
+	$(if $(filter no,$(TESTS)),,$(BIN)/pytest -m "unit or policy" -q)
 
 format: $(STAMP) ## let ruff write the files as `make check` wants them
 	$(BIN)/ruff check --fix .
