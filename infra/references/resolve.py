@@ -13,9 +13,13 @@ GIVEN_HERE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"region|profile|accountId"), "it says where to look for values that stand elsewhere"),
     (re.compile(r"policy(\..*)?"), "the policy pack reads it from this file"),
     (re.compile(r"protection(\..*)?"), "teardowns read it from this file, and nobody else may lift a protection"),
-    (re.compile(r"teams\[\d+\]\.name"), "a team's resources are known by it"),
+    (re.compile(r"teams\[\d+\](\.name)?"), "a team's resources are known by it"),
+    (
+        re.compile(r"(github|gitlab|teams\[\d+\]\.(repositories|projects))([.\[].*)?"),
+        "whose jobs get into the account is decided here",
+    ),
 )
-"""Settings that a file says itself, with the reason."""
+"""Settings that a file says itself, with the reason: of an environment, and (the last) of an account."""
 LISTED = 8
 
 

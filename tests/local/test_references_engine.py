@@ -20,7 +20,8 @@ from tests.local.aws_server_process import AwsServerProcess
 from tests.local.engine_project import Project, must, new_project
 from tests.local.terraform_project import TerraformProject, terraform_project
 
-pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
+# Where there is no Terraform, it is built first.
+pytestmark = [pytest.mark.local, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
 BUCKET, KEY = "acme-terraform", "network/terraform.tfstate"

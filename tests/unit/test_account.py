@@ -92,6 +92,8 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"teams": [{**TEAM, "projects": GITLAB["projects"]}]}, ["teams[0].projects", "set `gitlab`"]),
     ({"boundary": {"regions": ["eu-west-1"]}}, ["boundary.regions", "us-east-1"]),
     ({"keyDeletionDays": 3}, ["keyDeletionDays", "7 or more"]),
+    ({"github": {"repositories": [{"name": "cfn:repository", "public": False}]}}, ["name", "is decided here"]),
+    ({"teams": [{**TEAM, "repositories": "cfn:repositories"}]}, ["teams[0].repositories", "is decided here"]),
     ({"tags": {"owner": "cfn:owner"}}, ["groundwork-account:tags.owner", "stands elsewhere, and is not looked up"]),
     (
         {"github": GITHUB, "environments": [{"name": "dev", "elsewhere": {"states": ["s3://acme-terraform/*"]}}]},

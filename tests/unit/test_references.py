@@ -224,6 +224,7 @@ def test_every_problem_is_shown_at_once():
         ({"policy": {"instanceFamilies": ["cfn:f"]}}, "policy.instanceFamilies[0]", "the policy pack reads it"),
         ({"protection": {"protect": "cfn:flag"}}, "protection.protect", "teardowns read it"),
         ({"teams": [{"name": "cfn:shared-vpc"}]}, "teams[0].name", "resources are known by it"),
+        ({"teams": [f"{TFSTATE}network"]}, "teams[0]", "resources are known by it"),
     ],
 )
 def test_what_others_read_from_the_file_stands_in_the_file(changes: dict[str, Any], key: str, reason: str):
