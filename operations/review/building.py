@@ -7,7 +7,7 @@ from typing import Any, cast
 from operations.differences import property_path
 from operations.drift import Drift as FoundDrift
 from operations.engine_run import part
-from operations.review.changes import change, secret_values, shown
+from operations.review.changes import change, shown
 from operations.review.costs import cost_of
 from operations.review.folding import fold_updates
 from operations.review.model import (
@@ -28,7 +28,9 @@ from operations.review.model import (
 )
 from operations.review.policies import policy_of
 from operations.review.radius import PROVIDERS, Reach
+from operations.review.redacting import redacted
 from operations.review.redaction import HIDDEN, Redactor, is_secret_property
+from operations.review.secrets import secret_values
 from operations.review.stream import Preview, Step
 from operations.review.words import headline
 from operations.stateful import is_stateful
@@ -36,8 +38,6 @@ from operations.stateful import is_stateful
 STAYS = ("same", "read")
 MOST_RADII = 300
 """Of so many deletions and replacements it is told what depends on each; of the others only how many resources do."""
-LONGEST_TEXT = 4_000
-"""Characters of a text in a report."""
 EARLY = (
     "The preview ended early: there may be more changes than are told here, and what would be deleted is not known. "
     "The cost is left out."
@@ -69,9 +69,7 @@ def environment_of(seen: Seen, redactor: Redactor) -> Environment:
     """The environment's part of the report, with nothing in it that must not be shown."""
     steps = list(seen.preview.steps.values())
     redactor.know(secret_values(steps))
-    draft = _draft(seen, steps)
-    clean = _clipped(redactor.tree(draft.model_dump()))
-    return Environment.model_validate(clean)
+    return redacted(_draft(seen, steps), redactor)
 
 
 def ends_something(preview: Preview) -> list[str]:
@@ -232,15 +230,6 @@ def _hidden(type_: str, path: str, outputs: Mapping[str, Any], value: Any) -> An
     if is_secret_property(type_, steps[0], outputs) or is_secret_property(type_, steps[-1], outputs):
         return HIDDEN
     return shown(value)
-
-
-def _clipped(value: Any) -> Any:
-    """Every text no longer than anybody reads: cut only now, for half a secret would not be known as one."""
-    if isinstance(value, str):
-        return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_TEXT]}…"
-    if isinstance(value, dict):
-        return {name: _clipped(each) for name, each in cast(dict[str, Any], value).items()}
-    return [_clipped(each) for each in cast(list[Any], value)] if isinstance(value, list) else value
 
 
 def _name(urn: str) -> str:

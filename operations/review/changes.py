@@ -1,13 +1,14 @@
 """Each step of a preview as a change that a reviewer can read: what is otherwise, and what forces a replacement."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Mapping
 from typing import Any, cast
 
-from operations.differences import SECRET_SIGNATURE, SIGNATURE_KEY, Difference, differences, property_path
+from operations.differences import Difference, Steps, differences, property_path
 from operations.engine_run import part
 from operations.review.model import Change, Property
 from operations.review.radius import component_of
-from operations.review.redaction import HIDDEN, is_secret_property
+from operations.review.redaction import HIDDEN, is_secret_name, is_secret_property
 from operations.review.stream import Step
 from operations.stateful import what_is_lost
 
@@ -73,16 +74,19 @@ def properties(step: Step) -> list[Property]:
 
 
 def _property(step: Step, difference: Difference, forcing: set[str]) -> Property:
-    steps = property_path(difference.path.split(" → ")[0])
+    path = difference.path
+    steps = property_path(path.split(" → ")[0])
     inputs: Mapping[str, Any] = step.state.get("inputs") or {}
-    hidden = is_secret_property(step.type, steps, inputs) or (
-        " → " in difference.path and is_secret_property(step.type, property_path(difference.path.split(" → ")[-1]), {})
+    hidden = (
+        is_secret_property(step.type, steps, inputs)
+        or (" → " in path and is_secret_property(step.type, property_path(path.split(" → ")[-1]), {}))
+        or any(_is_variable(part(state, "inputs"), path) for state in (step.old, step.new))
+        or any(_is_variable(part(state, "outputs"), path) for state in (step.old, step.new))
     )
     before, after = (
         (HIDDEN if value is not None else None) if hidden else shown(value)
         for value in (difference.recorded, difference.actual)
     )
-    path = difference.path
     replaces = any(path == one or path.startswith((f"{one}.", f"{one}[", f"{one} →")) for one in forcing) or any(
         one.startswith((f"{path}.", f"{path}[")) for one in forcing
     )
@@ -98,46 +102,35 @@ def shown(value: Any) -> Any:
     return [shown(each) for each in cast(list[Any], value)] if isinstance(value, list) else value
 
 
-def secret_values(steps: Iterable[Step]) -> set[str]:
-    """Texts that stand somewhere without a mark in the place where another copy of the resource has a secret."""
-    found: set[str] = set()
+def _is_variable(tree: Any, path: str) -> bool:
+    """Whether a path leads to the value of a variable that is called like a secret: `env[0].value` beside its name."""
+    if not path.lower().endswith(".value"):
+        return False
+    *documents, last = path.split(" → ")
+    for document in documents:
+        tree = _parsed(_inside(tree, property_path(document)))
+    above = _inside(tree, property_path(last)[:-1])
+    if not isinstance(above, Mapping):
+        return False
+    entries = cast(Mapping[str, Any], above)
+    return is_secret_name(str(entries.get("name") or entries.get("Name") or ""))
+
+
+def _inside(tree: Any, steps: Steps) -> Any:
     for step in steps:
-        copies: list[Any] = [part(state, name) for state in (step.old, step.new) for name in ("inputs", "outputs")]
-        # What stays as it is gets into no report, but for what somebody prints.
-        _unmarked(copies, found, depth=1 if step.operation == "same" else 24)
-    return found - UNKNOWN_VALUES
+        if isinstance(step, int) and isinstance(tree, list):
+            entries = cast(list[Any], tree)
+            tree = entries[step] if step < len(entries) else None
+        else:
+            tree = cast(Mapping[str, Any], tree).get(str(step)) if isinstance(tree, Mapping) else None
+    return tree
 
 
-def _unmarked(copies: list[Any], found: set[str], depth: int) -> None:
-    """Collects the plain texts of copies of one value of which any is marked as a secret."""
-    if any(map(_is_marked, copies)):
-        for copy in copies:
-            if not _is_marked(copy):
-                found.update(_texts(copy))
-    elif depth:
-        mappings = [cast(Mapping[str, Any], copy) for copy in copies if isinstance(copy, Mapping)]
-        lists = [cast(list[Any], copy) for copy in copies if isinstance(copy, list)]
-        for name in {name for each in mappings for name in each}:
-            _unmarked([each[name] for each in mappings if name in each], found, depth - 1)
-        for number in range(max(map(len, lists), default=0)):
-            _unmarked([each[number] for each in lists if number < len(each)], found, depth - 1)
-
-
-def _is_marked(value: Any) -> bool:
-    return value == HIDDEN or (
-        isinstance(value, Mapping) and cast(Mapping[str, Any], value).get(SIGNATURE_KEY) == SECRET_SIGNATURE
-    )
-
-
-def _texts(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in cast(Mapping[str, Any], value).values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in cast(list[Any], value):
-            yield from _texts(each)
+def _parsed(text: Any) -> Any:
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def _first(path: str) -> str:

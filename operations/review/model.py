@@ -5,7 +5,6 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -213,7 +212,7 @@ class Environment(Part):
     notes: tuple[str, ...] = ()
     packs: tuple[str, ...] = Field(default=(), description="Policy packs that judged it, with their versions.")
 
-    @cached_property
+    @property
     def refusals(self) -> tuple[Policy, ...]:
         """The mandatory rules among the policies."""
         return tuple(each for each in self.policies if each.level == "mandatory")
