@@ -62,13 +62,13 @@ def with_entry(text: str, path: Path, entry: Mapping[str, Any]) -> str:
 
 def value_at(text: str, path: Path) -> Any:
     """What is at the path; None where there is nothing."""
-    inner = _parsed(text)
+    inner: Any = _parsed(text)
     for step in path:
         try:
             inner = inner[step]
         except (KeyError, IndexError, TypeError):
             return None
-    return inner
+    return cast(Any, inner)
 
 
 def flow(value: Any) -> str:

@@ -83,13 +83,10 @@ def _wrong_index(team: str, steps: Sequence[Step]) -> Iterator[Violation]:
     keys = {key for step in steps for (key, *_), _, _ in changes(step.old, step.new) if step.old and step.new}
     if strange := sorted(str(key) for key in keys - {"insecureValue"}):
         yield Violation(steps[0], f"holds all teams, and more than its list would change: {', '.join(strange)}")
-    before, after = (set().union(*(_names(state) for state in states)) for states in _both(steps))
+    before = {name for step in steps for name in _names(step.old)}
+    after = {name for step in steps for name in _names(step.new)}
     if others := sorted((before ^ after) - {team}):
         yield Violation(steps[0], f"would change for {', '.join(others)} as well")
-
-
-def _both(steps: Sequence[Step]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    return [step.old for step in steps], [step.new for step in steps]
 
 
 def _names(state: Mapping[str, Any]) -> set[str]:
@@ -108,8 +105,8 @@ def changes(old: Any, new: Any, path: tuple[str | int, ...] = ()) -> Iterator[tu
     elif isinstance(old, list) and isinstance(new, list):
         ours, theirs = cast(list[Any], old), cast(list[Any], new)
         for index in range(max(len(ours), len(theirs))):
-            pair = (entries[index] if index < len(entries) else _ABSENT for entries in (ours, theirs))
-            yield from changes(*pair, (*path, index))
+            before, after = (entries[index] if index < len(entries) else _ABSENT for entries in (ours, theirs))
+            yield from changes(before, after, (*path, index))
     elif old != new:
         yield path, None if old is _ABSENT else old, None if new is _ABSENT else new
 

@@ -1,7 +1,7 @@
 """A team's update, for people and for programs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from local.progress import clock
 from operations.differences import SIGNATURE_KEY
@@ -102,8 +102,9 @@ def _value(value: Any) -> str:
 
 def _is_secret(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return SIGNATURE_KEY in value or any(_is_secret(each) for each in value.values())
-    return isinstance(value, list) and any(_is_secret(each) for each in value)
+        inner = cast(Mapping[str, Any], value)
+        return SIGNATURE_KEY in inner or any(_is_secret(each) for each in inner.values())
+    return isinstance(value, list) and any(_is_secret(each) for each in cast(list[Any], value))
 
 
 def _shown(path: Sequence[str | int]) -> str:

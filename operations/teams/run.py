@@ -240,12 +240,8 @@ def _accounts_with(checkout: Path, environment_name: str, team: str) -> list[str
     """Settings files of accounts that give the team's repositories a role."""
     found: list[str] = []
     for file in sorted((checkout / ACCOUNTS.folder).glob("Pulumi.*.yaml")):
-        config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
-        teams: list[Any] = config.get(f"{ACCOUNTS.name}:teams") or []
-        if any(isinstance(each, dict) and each.get("team") == team for each in teams if _of(each, environment_name)):
+        config = cast(dict[str, Any], cast(dict[str, Any], yaml.safe_load(file.read_text()) or {}).get("config") or {})
+        teams = cast(list[dict[str, Any]], config.get(f"{ACCOUNTS.name}:teams") or [])
+        if any((each.get("environment"), each.get("team")) == (environment_name, team) for each in teams):
             found.append(f"{ACCOUNTS.folder}/{file.name}")
     return found
-
-
-def _of(entry: Any, environment_name: str) -> bool:
-    return isinstance(entry, dict) and cast(dict[str, Any], entry).get("environment") == environment_name

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import yaml
-
 from local.errors import LocalStackError
 from operations.yaml_edit import value_at, with_entry, with_value, without
 from operations.yaml_lines import NotEditableError
@@ -73,7 +71,7 @@ class SettingsFile:
 
     def settings(self) -> dict[str, Any]:
         """Our keys as the file has them, without the namespace; what is encrypted is left as it is."""
-        config: dict[str, Any] = (yaml.safe_load(self.text) or {}).get("config") or {}
+        config = cast(dict[str, Any], value_at(self.text, ("config",)) or {})
         return {
             key.removeprefix("groundwork:"): value for key, value in config.items() if key.startswith("groundwork:")
         }

@@ -83,6 +83,7 @@ def _held(team: str, api: ApiClient) -> Iterator[str]:
     for path, words in HELD.items():
         found: list[dict[str, Any]] = api.get(path.format(team))["items"]
         for each in found:
-            ended = (each.get("status") or {}).get("phase") in ENDED or (each.get("status") or {}).get("completionTime")
+            status: Mapping[str, Any] = each.get("status") or {}
+            ended = status.get("phase") in ENDED or bool(status.get("completionTime"))
             if not ended and not each["metadata"].get("ownerReferences"):
                 yield f"{words} {each['metadata']['name']}"
