@@ -59,6 +59,7 @@ def adopt(deployment: dict[str, Any], ids: Mapping[str, str]) -> int:
         for one in same:
             # Being replaced: the new one is there, so the old one is to be deleted, as the engine would have it.
             one["delete"] = True
-        resources.append({**resource, "id": ids[urn]})
+        # With outputs it is read by its own id; without, the id would be taken for that of an import.
+        resources.append({**resource, "id": ids[urn], "outputs": {"id": ids[urn]}})
         adopted += 1
     return adopted

@@ -15,11 +15,14 @@ from local.pulumi_stack import STACK, ask_engine, has_stack, prepare
 from operations.environments import OperatedEnvironment, engine_variables
 
 
-def hand_over(env: OperatedEnvironment, command: str, options: Sequence[str]) -> None:
-    """Becomes the engine on the environment's stack; returns only by raising LocalStackError."""
+def hand_over(env: OperatedEnvironment, command: str, options: Sequence[str], engine: Path | None = None) -> None:
+    """Becomes the engine on the environment's stack; returns only by raising LocalStackError.
+
+    engine: its binary, where the caller has found it already.
+    """
     paths = Paths(env.checkout)
     variables = engine_variables(env)
-    engine = find_engine(paths)
+    engine = engine or find_engine(paths)
     variables["PATH"] = os.pathsep.join([str(engine.parent), str(Path(sys.executable).parent), variables["PATH"]])
     variables[POLICY_PACK] = str(paths.policies)
     os.chdir(env.folder)

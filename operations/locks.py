@@ -25,7 +25,7 @@ from operations.state_store import PROJECT, Store, store_of
 AMBIGUOUS_HOSTS = ("", "localhost", "localhost.localdomain")
 """Names that many machines have: a process of one is not found on another."""
 CLOCK_S = 60.0
-"""How much later than its lock a process may seem to have begun: setting a machine's clock moves the one, not the other.
+"""How much later than its lock a process may seem to have begun: setting the clock moves the one and not the other.
 A number that is used again within it counts as alive, which at worst is a message."""
 
 
@@ -67,7 +67,7 @@ def locks(environment: OperatedEnvironment) -> tuple[Lock, ...]:
 
     Raises LocalStackError where the backend cannot be read.
     """
-    with _reading(environment):
+    with reading(environment):
         store = store_for(environment)
         return tuple(locks_in(store, environment.name, environment.project.name)) if store else ()
 
@@ -75,7 +75,7 @@ def locks(environment: OperatedEnvironment) -> tuple[Lock, ...]:
 def break_dead_locks(environment: OperatedEnvironment) -> tuple[Lock, ...]:
     """Deletes the locks whose owners are dead, and no other; gives them. Raises LocalStackError."""
     dead = tuple(lock for lock in locks(environment) if lock.owner_is_dead())
-    with _reading(environment):
+    with reading(environment):
         store = store_for(environment)
         for lock in dead:
             assert store is not None
@@ -161,7 +161,7 @@ def _seconds(timestamp: str) -> float | None:
 
 
 @contextmanager
-def _reading(environment: OperatedEnvironment) -> Generator[None]:
+def reading(environment: OperatedEnvironment) -> Generator[None]:
     """A backend that cannot be read or written becomes words that name it."""
     try:
         yield

@@ -29,8 +29,21 @@ def preview(name: Environment, options: Rest = None) -> None:
 
 @app.command(epilog="Example:  groundwork stack up dev")
 def up(name: Environment, options: Rest = None) -> None:
-    """Bring the environment to what its settings say."""
-    _engine("up", name, options)
+    """Bring the environment to what its settings say.
+
+    What an earlier run left unfinished is settled first: a lock whose owner is dead is broken, and what AWS had made
+    without the engine's knowledge is found and adopted. Exits with the engine's status, and with 1 where another holds
+    the stack.
+    """
+    from local.progress import Progress
+    from operations.engine_run import stack_engine
+    from operations.resuming.resume import make_ready
+
+    with plain_errors(f"make up ENV={name}"):
+        env = environment(name)
+        engine = stack_engine(env)
+        make_ready(env, engine, Progress(sys.stderr))
+        hand_over(env, "up", options or (), engine.program)
 
 
 @app.command(epilog="Example:  groundwork stack down dev")

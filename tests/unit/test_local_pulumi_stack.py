@@ -116,8 +116,8 @@ def test_what_a_killed_run_made_is_taken_into_the_state_and_the_rest_struck_off(
             {"urn": f"{URN}logs", "id": "logs-1"},
             {"urn": f"{URN}new", "id": "old", "delete": True},
             {"urn": f"{URN}old"},
-            {"urn": f"{URN}data", "id": "data-1"},
-            {"urn": f"{URN}new", "id": "new"},
+            {"urn": f"{URN}data", "id": "data-1", "outputs": {"id": "data-1"}},
+            {"urn": f"{URN}new", "id": "new", "outputs": {"id": "new"}},
         ]
     }
 

@@ -70,11 +70,15 @@ def create(
 def read(
     aws: Aws, resource: Resource, name: str, resource_id: str, inputs: Mapping[str, Any], state: Mapping[str, Any]
 ) -> Found | None:
-    """What the resource is now; None when it is gone. Without inputs and state it is read for an import."""
+    """What the resource is now; None when it is gone.
+
+    Without a state the id has the form that imports use, as the genuine provider takes it; without inputs too, it is an
+    import.
+    """
     first = not inputs and not state
     context = _context(aws, resource, name, inputs, 60)
     context.id, context.state = resource_id, state
-    if first:
+    if not state:
         try:
             identity = resource.import_id(context) if resource.import_id else parsed_id(resource, resource_id)
         except AwsError as error:
@@ -83,7 +87,7 @@ def read(
             raise
         context.id = identity.get("id", resource_id)
         context.state = {key: value for key, value in identity.items() if key != "id"}
-        context.new = context.state
+        context.new = {**inputs, **context.state}
     document = context.read()
     if document is None:
         return None
