@@ -36,7 +36,7 @@ def fold_updates(changes: Iterable[Change]) -> tuple[list[Change], list[Folded]]
         names = tuple(sorted(each.name for each in members))
         match kind:
             case "follows":
-                text = "follow from other changes: what they will be is known after the update"
+                text = "nothing of their own: what other changes make of them is known after the update"
                 folded.append(Folded(kind="follows", text=text, resources=names))
             case "labels":
                 folded.append(Folded(kind="labels", text=told(members[0].properties), resources=names))

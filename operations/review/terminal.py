@@ -6,7 +6,7 @@ from operations.drift_report import plain
 from operations.review.document import Document, Item, Line, Section, Table
 from operations.review.words import MARKS
 
-LONGEST_LINE = 200
+LONGEST_LINE = 400
 
 
 def as_text(document: Document) -> str:

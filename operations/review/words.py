@@ -76,11 +76,11 @@ def radius_line(radius: Radius) -> str:
         return ""
     depend = "depends" if radius.resources == 1 else "depend"
     parts = [f"{many(radius.resources, 'resource')} {depend} on it"]
-    if radius.components:
-        parts.append(", ".join(radius.components))
     if radius.teams:
         shown = ", ".join(radius.teams[:10]) + (f" and {len(radius.teams) - 10} more" if len(radius.teams) > 10 else "")
         parts.append(f"teams: {shown}")
+    if radius.components:
+        parts.append(f"in {', '.join(radius.components)}")
     return "; ".join(parts)
 
 
