@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from local.cli import plain_errors
+from local.cli import Format, Output, plain_errors
 from local.paths import this_checkout
 from operations.bootstrap_command import bootstrap_account
 from operations.engine import hand_over, make_local_stack
@@ -24,30 +24,30 @@ Rest = Annotated[list[str] | None, typer.Argument(metavar="[-- PULUMI-OPTION…]
 
 
 @app.command(epilog="Example:  groundwork account preview main -- --diff")
-def preview(account: Account, options: Rest = None) -> None:
-    """Show what `up` would change."""
-    _run("preview", account, options)
+def preview(account: Account, options: Rest = None, output: Output = Format.text) -> None:
+    """Show what `up` would change; -o json is the engine's own --json."""
+    _run("preview", account, options, output)
 
 
 @app.command(epilog="Example:  groundwork account up main")
-def up(account: Account, options: Rest = None) -> None:
-    """Bring the account to what its settings say."""
-    _run("up", account, options)
+def up(account: Account, options: Rest = None, output: Output = Format.text) -> None:
+    """Bring the account to what its settings say; -o json is the engine's own --json."""
+    _run("up", account, options, output)
 
 
 @app.command(epilog="Example:  groundwork account down main")
-def down(account: Account, options: Rest = None) -> None:
+def down(account: Account, options: Rest = None, output: Output = Format.text) -> None:
     """Destroy the account's stack; the engine asks first. Do it last: environments need the ceiling of their roles."""
-    _run("destroy", account, options)
+    _run("destroy", account, options, output)
 
 
 app.command("bootstrap", epilog="Example:  groundwork account bootstrap main")(bootstrap_account)
 
 
-def _run(command: str, account: str, options: list[str] | None) -> None:
+def _run(command: str, account: str, options: list[str] | None, output: Format) -> None:
     shown = f"make account-{'down' if command == 'destroy' else command} ACCOUNT={account}"
     with plain_errors(shown):
         env = read_account(account)
         if env.is_local:
             make_local_stack(this_checkout(), ACCOUNTS.folder, ACCOUNTS.name)
-        hand_over(env, command, options or ())
+        hand_over(env, command, [*(["--json"] if output is Format.json else []), *(options or ())])

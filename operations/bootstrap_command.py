@@ -31,8 +31,9 @@ def bootstrap(
     """Make what the state needs before the first `up`: its bucket, its KMS key and the empty stack.
 
     Looks first, shows what is to do and asks. Run again, it repairs what differs and keeps everything else; after an
-    interruption it goes on. Exits with 0 when all is there, 1 on an error, 2 when nobody could be asked (or --check has
-    found something).
+    interruption it goes on.
+
+    Exit codes: 0 all is there; 1 it failed; 2 nobody could be asked, or --check has found something to do.
     """
     with plain_errors(f"groundwork bootstrap {name}"):
         _run(environment(name), yes=yes, check=check, by_hand=by_hand, output=output)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from local.cli import Format, Output
 from local.errors import LocalStackError
 from prices import IDLE, Estimate, Resource, Usage, estimate
 from prices.table import markdown
@@ -41,17 +42,37 @@ def cost(
     idle: Annotated[
         bool, typer.Option("--idle/--resources", help="Add what an environment uses that nobody works with.")
     ] = True,
+    output: Output = Format.text,
 ) -> None:
     """Show what a preview's or a stack's resources cost a month, with the arithmetic.
 
     An estimate from prices/, without jobs, endpoints, taxes, discounts and free tiers. What has no price is named.
     """
     try:
-        print(markdown(_estimate(json.load(source), IDLE if idle else Usage())))
+        found = _estimate(json.load(source), IDLE if idle else Usage())
+        print(json.dumps(as_document(found), indent=2) if output is Format.json else markdown(found))
     except (json.JSONDecodeError, UnicodeDecodeError):
         _fail(f"This is not {EXPECTED}.")
     except LocalStackError as error:
         _fail(str(error))
+
+
+def as_document(found: Estimate) -> dict[str, Any]:
+    """The estimate for a program: dollars a month as strings, exact; what is unpriced comes on top."""
+    return {
+        "usdAMonth": str(found.usd),
+        "lines": [
+            {
+                "resource": line.resource,
+                "price": line.price.item,
+                "quantity": str(line.quantity),
+                "usdAMonth": str(line.usd),
+                "note": line.note,
+            }
+            for line in found.lines
+        ],
+        "unpriced": [{"resource": each.resource, "type": each.type, "reason": each.reason} for each in found.unknown],
+    }
 
 
 def _fail(message: str) -> None:

@@ -24,7 +24,9 @@ def doctor(
     """Say whether `up` would succeed, what stands in its way, and how each thing is mended. Changes nothing.
 
     Looks at this machine, the settings, credentials, account, state, API server, sign-in, service-linked roles and
-    quotas. Exits with 0 when `up` would succeed, whatever warnings there are, with 1 when not.
+    quotas.
+
+    Exit codes: 0 `up` would succeed, whatever warnings there are; 1 it would not, or it could not be told.
     """
     from operations.doctor.examine import examine, would_succeed
     from operations.environments import environment as find_environment

@@ -64,6 +64,39 @@ def _typed(text: str) -> str:
     return "\n".join(f"until_ctrl_c {line}" if line.startswith(_UNTIL_CTRL_C) else line for line in lines)
 
 
+def samples(page: Path) -> list[tuple[Block, Block | None]]:
+    """The blocks that a reader types, each with the `text` block right below it: what the page says it prints."""
+    every = blocks(page.read_text())
+    below = dict(zip([block.line for block in every], every[1:], strict=False))
+    lines = page.read_text().splitlines()
+    found: list[tuple[Block, Block | None]] = []
+    for block in every:
+        if block.language == "bash":
+            after = below.get(block.line)
+            near = after is not None and after.language == "text" and not _words(lines, block, after)
+            found.append((block, after if near else None))
+    return found
+
+
+def _words(lines: list[str], block: Block, after: Block) -> str:
+    """What stands between two blocks."""
+    end = block.line + block.text.count("\n")
+    return "".join(lines[end : after.line - 2]).strip()
+
+
+def missing_lines(sample: str, printed: str) -> list[str]:
+    """The lines of a sample that were not printed, or not in this order. `…` stands for anything within a line."""
+    rest, missing = printed.splitlines(), list[str]()
+    for line in filter(str.strip, sample.splitlines()):
+        pattern = re.compile(".*".join(map(re.escape, line.strip().split("…"))))
+        place = next((index for index, text in enumerate(rest) if pattern.fullmatch(text.strip())), None)
+        if place is None:
+            missing.append(line)
+        else:
+            rest = rest[place + 1 :]
+    return missing
+
+
 def outputs(printed: str, typed: list[Block]) -> dict[int, str]:
     """What each block printed, by its line; a block that did not end well is the last one, with what it printed."""
     found: dict[int, str] = {}

@@ -67,3 +67,13 @@ def test_anything_else_is_refused_in_a_sentence(document: Any):
     assert code == 1
     assert "pulumi preview --json" in told
     assert "Traceback" not in told
+
+
+def test_a_program_gets_the_same_as_a_document():
+    document = {"deployment": {"resources": [AWS, NAT, state("aws:quantum/computer:Computer", "q")]}}
+    code, told = run(document, "--resources", "-o", "json")
+    assert code == 0
+    found = json.loads(told)
+    assert found["usdAMonth"] == "32.850"
+    assert [line["price"] for line in found["lines"]] == ["nat:gateway"]
+    assert [each["resource"] for each in found["unpriced"]] == ["q"]
