@@ -84,6 +84,11 @@ def check_account(subject: Subject) -> Iterator[Finding]:
 def check_admin(subject: Subject) -> Iterator[Finding]:
     """That the caller is let into the cluster that it makes."""
     identity, admins = subject.identity, subject.settings.cluster.admins
+    if (existing := subject.settings.cluster.existing) is not None:
+        text = f"whether {existing.name} lets {identity.arn} in is for whoever looks after that cluster"
+        mend = f"look: {subject.aws(f'eks list-access-entries --cluster-name {existing.name}')}"
+        yield warning("administrator", subject.env.settings_file.name, text, mend)
+        return
     arns = [
         admin if admin.startswith("arn:") else f"arn:{identity.partition}:iam::{identity.account}:{admin}"
         for admin in admins

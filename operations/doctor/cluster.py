@@ -22,12 +22,17 @@ WORKING = ("ACTIVE", "UPDATING")
 
 def check_api_server(subject: Subject) -> Iterator[Finding]:
     """The cluster's address, or how a cluster that is not there yet will be reached."""
-    name = f"groundwork-{subject.env.name}"
+    existing = subject.settings.cluster.existing
+    name = existing.name if existing else f"groundwork-{subject.env.name}"
     try:
         cluster = subject.client("eks").describe_cluster(name=name)["cluster"]
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
             raise
+        if existing:
+            listed = subject.aws("eks list-clusters")
+            yield failure(CHECK, name, "there is no such cluster", f"name one of `{listed}` in cluster.existing.name")
+            return
         yield _not_there_yet(subject, name)
         return
     status = str(cluster.get("status"))

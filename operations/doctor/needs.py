@@ -45,8 +45,9 @@ def needs(settings: Settings) -> tuple[list[Need], list[str]]:
     smallest = min(each.vcpus for each in instances() if each.family[:1] in BUILT_IN_FAMILIES and each.arch == "amd64")
     standard = vcpu_quota("m5", spot=False)
     assert standard is not None
-    found[standard.code] = Need(standard)
-    found[standard.code].add(BUILT_IN, one=smallest, full=smallest, at_once=smallest)
+    if settings.cluster.existing is None:  # else its nodes are there
+        found[standard.code] = Need(standard)
+        found[standard.code].add(BUILT_IN, one=smallest, full=smallest, at_once=smallest)
     for pool in settings.node_pools:
         for way in pool.capacity:
             if way not in COUNTED:

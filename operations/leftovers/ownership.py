@@ -29,7 +29,8 @@ class Scope:
 
     others: names of the other environments that are known. teams: names of its own teams.
     shared_teams: those of them whose name a team of another environment has, perhaps in the same account.
-    vpcs: VPCs that are the environment's own. spared: names of what keeps the stack's state, wherever that is.
+    vpcs: VPCs that are the environment's own. spared: names and ids of what keeps the stack's state, and of what the
+    settings take from somebody else. existing_cluster: name of the cluster where that is one of them.
     """
 
     environment: str
@@ -40,11 +41,17 @@ class Scope:
     shared_teams: Sequence[str] = ()
     vpcs: frozenset[str] = field(default_factory=frozenset[str])
     spared: frozenset[str] = field(default_factory=frozenset[str])
+    existing_cluster: str = ""
 
     @property
     def prefix(self) -> str:
-        """First part of every physical name, and the name of the cluster."""
+        """First part of every physical name, and the name of the environment's own cluster."""
         return f"groundwork-{self.environment}"
+
+    @property
+    def cluster(self) -> str:
+        """The cluster that teams work on, which may be somebody else's: only what is the environment's may be ended."""
+        return self.existing_cluster or self.prefix
 
     def why(self, name: str, tags: Mapping[str, str], vpc: str = "") -> str:
         """How a resource is known to be the environment's, in words; empty where it is not.

@@ -138,6 +138,8 @@ def _judged(kind: Kind, item: Item, clients: Clients, scope: Scope, kept: Retent
     if kind.details is not None:
         item = {**item, **kind.details(client, item)}
     name, vpc = str(search(kind.name or kind.id, item)), search(kind.vpc, item) if kind.vpc else ""
+    if str(search(kind.id, item)) in scope.spared:
+        return None
     if kind.named and not scope.may_own(name):
         return None
     why = scope.why(name, _tags(kind, client, item), vpc or "")
@@ -205,7 +207,8 @@ def _vpcs(clients: Clients, scope: Scope) -> frozenset[str]:
         found = list(items(kind, clients, scope.account_id))
     except (ClientError, BotoCoreError):
         return frozenset()
-    return frozenset(vpc["VpcId"] for vpc in found if scope.why("", as_mapping(vpc.get("Tags"))))
+    own = [vpc["VpcId"] for vpc in found if scope.why("", as_mapping(vpc.get("Tags")))]
+    return frozenset(own) - scope.spared
 
 
 def _tags(kind: Kind, client: Any, item: Item) -> dict[str, str]:

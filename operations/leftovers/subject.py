@@ -56,14 +56,18 @@ def subject(env: OperatedEnvironment, engine: StackEngine) -> Subject:
 
 
 def recorded(engine: StackEngine) -> list[dict[str, Any]]:
-    """The resources of the stack's state, without the stack itself and its providers; none where there is no stack."""
+    """The resources of the stack's state, without the stack itself, its providers, and what it only reads.
+
+    None where there is no stack.
+    """
     try:
         resources = cast(list[dict[str, Any]], engine.state().get("resources") or [])
     except LocalStackError as error:
         if NO_STACK not in str(error):
             raise
         return []
-    return [each for each in resources if not str(each["type"]).startswith(STACK_ITSELF)]
+    own = [each for each in resources if not each.get("external")]
+    return [each for each in own if not str(each["type"]).startswith(STACK_ITSELF)]
 
 
 def checked_account(env: OperatedEnvironment, session: Any) -> str:
@@ -85,7 +89,8 @@ def checked_account(env: OperatedEnvironment, session: Any) -> str:
 
 def scope_of(env: OperatedEnvironment, account: str) -> Scope:
     """What may be taken for the environment's, with what the other settings files say about their own."""
-    teams = _teams(settings_of(env.checkout, env.name))
+    own = settings_of(env.checkout, env.name)
+    teams, existing = _teams(own), existing_of(own)
     others = [name for name in names(env.checkout) if name != env.name]
     theirs: set[str] = set()
     for name in () if env.is_local else others:  # the local stack's account is its own
@@ -100,8 +105,25 @@ def scope_of(env: OperatedEnvironment, account: str) -> Scope:
         others=tuple(others),
         teams=tuple(teams),
         shared_teams=tuple(team for team in teams if team in theirs),
-        spared=_state_of(env),
+        spared=_state_of(env) | existing,
+        existing_cluster=str(_inside(own, "cluster", "existing", "name") or ""),
     )
+
+
+def existing_of(settings: dict[str, Any]) -> frozenset[str]:
+    """Names and ids of what the settings take from somebody else (docs/adoption.md); no leftover, whatever its tags."""
+    keys: dict[str, str] = _inside(settings, "keys", "existing") or {}
+    network: dict[str, Any] = _inside(settings, "network", "existing") or {}
+    named = [arn for arn in keys.values() if arn] + [arn.rpartition("/")[2] for arn in keys.values() if arn]
+    named += [network.get("vpcId"), *(network.get("privateSubnetIds") or ())]
+    named += [_inside(settings, "cluster", "existing", "name")]
+    return frozenset(str(name) for name in named if name)
+
+
+def _inside(settings: Any, *path: str) -> Any:
+    for key in path:
+        settings = cast(dict[str, Any], settings).get(key) if isinstance(settings, dict) else None
+    return settings
 
 
 def _state_of(env: OperatedEnvironment) -> frozenset[str]:

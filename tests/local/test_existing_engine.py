@@ -2,18 +2,26 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from components.keys import logs_key_policy
+from operations.environments import OperatedEnvironment
+from operations.leftovers.finding import Fate
+from operations.leftovers.scan import KINDS, scan
+from operations.leftovers.subject import scope_of
 from tests.local.aws_server_process import AwsServerProcess
 from tests.local.engine_project import Project, must, new_project
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "123456789012"
+ASKED = [kind for kind in KINDS if kind.word in ("VPC", "subnet", "security group", "key", "cluster")]
 
 PROGRAM = f"""
 import sys
@@ -173,6 +181,44 @@ def test_what_does_not_fit_is_said_in_words_before_anything_is_made(project: Pro
     said = words(project)
     assert "groundwork:network.existing: it cannot be looked at: ec2:DescribeVpcs: InvalidVpcID.NotFound" in said, said
     assert state(project) == []
+
+
+def test_what_somebody_else_looks_after_is_no_leftover_even_with_the_environments_tags(
+    server: AwsServerProcess, tmp_path: Path
+) -> None:
+    vpc, subnets = make_network(server)
+    key, cluster = make_key(server), make_cluster(server, subnets)
+    ec2, kms, eks = server.client("ec2"), server.client("kms"), server.client("eks")
+    ec2.create_tags(Resources=[vpc, *subnets], Tags=[{"Key": "groundwork:environment", "Value": "test"}])
+    kms.tag_resource(KeyId=key, Tags=[{"TagKey": "groundwork:environment", "TagValue": "test"}])
+    arn = eks.describe_cluster(name=cluster)["cluster"]["arn"]
+    eks.tag_resource(resourceArn=arn, tags={"groundwork:environment": "test"})
+    given = {
+        "region": "us-east-1",
+        "network": {"existing": {"vpcId": vpc, "privateSubnetIds": subnets}},
+        "keys": {"existing": {"data": key}},
+        "cluster": {"existing": {"name": cluster}},
+    }
+    settings = {"config": {f"groundwork:{name}": value for name, value in given.items()}}
+    (tmp_path / "Pulumi.test.yaml").write_text(yaml.safe_dump(settings))
+    env = OperatedEnvironment(
+        name="test",
+        profile="groundwork-test",
+        account_id=ACCOUNT,
+        region="us-east-1",
+        backend=None,
+        secrets_provider=None,
+        checkout=tmp_path,
+    )
+    scope = scope_of(env, ACCOUNT)
+    theirs = {vpc, *subnets, key.rpartition("/")[2], cluster}
+
+    def found(spared: frozenset[str]) -> set[str]:
+        report = scan(cache(server.client), replace(scope, spared=spared), kinds=ASKED, net=False)
+        return {finding.id for finding in report.of(Fate.LEFTOVER)} | {finding.name for finding in report.findings}
+
+    assert theirs <= found(frozenset()), "the tags alone would do"
+    assert not [name for name in found(scope.spared) if any(each in name for each in theirs)]
 
 
 def words(project: Project) -> str:

@@ -14,6 +14,12 @@ from components.network import ExistingNetwork, Network
 from components.tagging import register_tagging
 from infra.settings import SettingsError, parse
 from infra.stack import deploy
+from operations.doctor.account import check_admin
+from operations.doctor.cluster import check_api_server
+from operations.doctor.finding import Level
+from operations.doctor.needs import needs
+from tests.unit.doctor_fakes import one, subject
+from tests.unit.doctor_fakes import refused as not_found
 from tests.unit.parts import PLACEMENT, with_aws
 from tests.unit.recording import ACCOUNT, Recording, record
 from tests.unit.shipped import settings_of
@@ -159,6 +165,20 @@ def test_what_does_not_fit_is_refused_in_words(call: str, answer: dict[str, Any]
 )
 def test_settings_of_existing_things_are_checked_before_aws_is_asked(change: dict[str, Any], said: str):
     assert said in refused(adopted(**change))
+
+
+def test_the_doctor_asks_after_an_existing_cluster_by_its_own_name():
+    existing = {"cluster": {"existing": {"name": "shared"}}, "network": {"existing": VPC}, "nodePools": []}
+    existing |= {"teams": [{"name": "research"}], "guardrails": {}}
+    missing = subject(instead=existing, eks={"describe_cluster": not_found("ResourceNotFoundException")})
+    found = one(check_api_server(missing))
+    assert (found.level, found.where) == (Level.FAILURE, "shared")
+    assert "cluster.existing.name" in found.mend
+    admin = one(check_admin(missing))
+    assert admin.level is Level.WARNING
+    assert "list-access-entries --cluster-name shared" in admin.mend
+    counted, _ = needs(missing.settings)
+    assert counted == [], "its nodes are there"
 
 
 def policy_of(*statements: dict[str, Any]) -> dict[str, Any]:
