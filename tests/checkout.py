@@ -24,12 +24,10 @@ class Checkout:
 
     def run(self, *command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command in the checkout's folder with stdout and stderr together; whatever it answers."""
-        unwanted = ("AWS_", "PULUMI_", "KUBE", "MLFLOW_", "SAGEMAKER_", "VIRTUAL_ENV", "MAKE", "PYTEST_")
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         return subprocess.run(
             command,
             cwd=self.folder,
-            env={**inherited, **(environment or {})},
+            env={**newcomers_environment(), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -77,6 +75,12 @@ class Checkout:
     def status(self) -> dict[str, Any]:
         """What `groundwork local status -o json` says; its exit status tells the same and is not looked at here."""
         return json.loads(self.run(".venv/bin/groundwork", "local", "status", "-o", "json").stdout)
+
+
+def newcomers_environment() -> dict[str, str]:
+    """This process's variables without those that would lead a command somewhere."""
+    unwanted = ("AWS_", "PULUMI_", "KUBE", "MLFLOW_", "SAGEMAKER_", "VIRTUAL_ENV", "MAKE", "PYTEST_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
 
 
 def fresh_checkout(folder: Path) -> Checkout:

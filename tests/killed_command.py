@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-STEP = re.compile(r"^ -- ?\s.*\bdeleted\b.*\(|^ -  .*\bdeleted\b|^    .*: (removed|gone)$")
+STEP = re.compile(r"^ -  \S+ \S+ deleted\b|^    .*: (removed|gone)$")
 """What `groundwork teardown` prints when something has gone for good: the engine's line of a resource that is deleted
 and written down as such, or its own of an object in the cluster, a job, an endpoint or a leftover."""
 PATIENCE_S = 300.0
@@ -19,20 +19,23 @@ PATIENCE_S = 300.0
 
 @dataclass
 class Killed:
-    """What came of it. kills: how many runs were ended. steps: how many were seen, in all runs. status: of the last."""
+    """What came of it.
+
+    kills: how many runs were ended. steps: the lines that told of one, in all runs. status: of the last run.
+    said: what that printed.
+    """
 
     kills: int = 0
-    steps: int = 0
+    steps: list[str] = field(default_factory=list[str])
     status: int | None = None
     said: list[str] = field(default_factory=list[str])
-    """Lines of the last run."""
 
 
 def kill_after(command: Sequence[str], every: Iterable[int], *, folder: Path, environment: Mapping[str, str]) -> Killed:
     """Runs `command`, kills its whole process group (SIGKILL) after the next of `every` steps, and runs it again.
 
-    Where `every` is at its end, the command runs to its own. A step is something that is finished: work that a kill
-    interrupts is not one, so that a run that is killed has always come further than the one before.
+    Where `every` is at its end, the command runs to its own. The engine tells of a deletion a moment before it writes
+    it down: what a kill keeps it from writing is a step of the next run once more.
     """
     result, counts = Killed(), iter(every)
     while result.status is None:
@@ -62,7 +65,7 @@ def _run(
         for line in process.stdout:
             result.said.append(line.rstrip())
             if not killed and STEP.search(line.rstrip()):
-                result.steps += 1
+                result.steps.append(line.strip())
                 steps = None if steps is None else steps - 1
                 if steps == 0:
                     os.killpg(process.pid, signal.SIGKILL)

@@ -80,14 +80,16 @@ def kept_with(state: State, kept: State) -> list[dict[str, Any]]:
 
 def _dependencies(resource: dict[str, Any]) -> Iterator[str]:
     yield from resource.get("dependencies") or ()
-    for urns in (resource.get("propertyDependencies") or {}).values():
+    by_property: dict[str, list[str] | None] = resource.get("propertyDependencies") or {}
+    for urns in by_property.values():
         yield from urns or ()
     yield str(resource.get("parent") or "")
 
 
 def _guarded(resource: dict[str, Any]) -> str:
     """The id of what a resource is a setting of; empty where it is none."""
-    return str((resource.get("inputs") or {}).get(GUARDS.get(str(resource["type"]), "")) or "")
+    inputs: dict[str, Any] = resource.get("inputs") or {}
+    return str(inputs.get(GUARDS.get(str(resource["type"]), "")) or "")
 
 
 def _holds(word: str, name: str, clients: Clients) -> bool:

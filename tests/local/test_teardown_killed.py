@@ -157,7 +157,7 @@ def test_a_teardown_that_is_killed_after_every_third_step_ends_empty_and_keeps_w
     assert len(resources(checkout)) == RESOURCES
     teardown = groundwork("teardown", "dev", "--yes", "--keep-protected", "--remove-leftovers", "-o", "json")
     ended = kill_after(teardown, itertools.repeat(3), folder=checkout, environment=os.environ)
-    print(f"a teardown of {ended.steps} steps survived {ended.kills} kills")
+    print(f"a teardown of {len(ended.steps)} steps survived {ended.kills} kills")
     assert ended.status == 0, tail(ended.said)
     assert ended.kills >= RESOURCES // 3 - 2, tail(ended.said)
 
