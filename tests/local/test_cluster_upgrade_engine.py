@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -163,3 +164,31 @@ def _order(events: list[dict[str, dict]], kind: str) -> dict[str, int]:
         for number, event in enumerate(events)
         if kind in event and event[kind]["metadata"]["op"] == "update"
     }
+
+
+def test_a_new_version_of_the_providers_changes_the_providers_alone(stack: tuple[Project, AwsServer]):
+    project, _ = stack
+    state = json.loads(must(project, "stack", "export"))
+    written = [each for each in state["deployment"]["resources"] if each["type"].startswith("pulumi:providers:")]
+    for provider in written:
+        major = provider["inputs"]["version"].partition(".")[0]
+        provider["inputs"]["version"] = provider["outputs"]["version"] = f"{major}.0.0"
+    older = project.folder.parent / "older.json"
+    older.write_text(json.dumps(state))
+    must(project, "stack", "import", "--file", str(older))
+    assert _planned(project) == {each["urn"].rpartition("::")[2]: "update" for each in written}
+    kept = _ids(state)
+    must(project, "up", "--yes", "--skip-preview")
+    assert _ids(json.loads(must(project, "stack", "export"))) == kept
+
+
+def _ids(state: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """URN to identifier and time of creation, of everything that somebody else than the engine keeps."""
+    found = [each for each in state["deployment"]["resources"] if each.get("id") and "pulumi:" not in each["type"]]
+    return {each["urn"]: (each["id"], each["created"]) for each in found}
+
+
+def _planned(project: Project) -> dict[str, str]:
+    """What an `up` would do, by logical name."""
+    steps = json.loads(must(project, "preview", "--json"))["steps"]
+    return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] != "same"}
