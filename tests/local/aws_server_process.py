@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from local.supervisor.ports import free_port
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 class AwsServerProcess:

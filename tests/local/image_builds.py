@@ -15,7 +15,7 @@ NAMESPACE = "groundwork/local"
 PROJECT = "groundwork-local-images"
 BUCKET = "groundwork-test-artifacts"
 BASE = "docker.io/library/python:3.11-slim-bookworm@sha256:" + "a" * 64
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 DOCKERFILE = f"""\
 ARG BASE_IMAGE={BASE}
 FROM ${{BASE_IMAGE}} AS build

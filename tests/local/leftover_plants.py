@@ -49,12 +49,12 @@ class Plants(NetworkPlants, DataPlants):
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=self._list)
         server.settled(name)
         yield "endpoint", name
-        server.submit(name, "sleep 50", Tags=self._list)
+        server.submit(name, "sleep 3600", StoppingCondition={"MaxRuntimeInSeconds": 3600}, Tags=self._list)
         yield "training job", name
         sagemaker.create_processing_job(
             ProcessingJobName=name,
             RoleArn=ROLE,
-            AppSpecification={"ImageUri": "project:1", "ContainerEntrypoint": ["/bin/sh", "-c", "sleep 50"]},
+            AppSpecification={"ImageUri": "project:1", "ContainerEntrypoint": ["/bin/sh", "-c", "sleep 3600"]},
             ProcessingResources={
                 "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
             },

@@ -26,7 +26,7 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 MODEL_SERVER = """

@@ -38,7 +38,7 @@ from tests.local.monitoring_programs import program
 from tests.local.sagemaker_server import BUCKET, ROLE, SageMakerServer
 
 pytestmark = pytest.mark.local
-PATIENCE_S = 90.0
+PATIENCE_S = 240.0
 DRIFT = """\
 # TYPE groundwork_model_drift_score gauge
 groundwork_model_drift_score{team="vision",endpoint="iris",feature="petal_width"} 0.31
