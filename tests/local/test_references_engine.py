@@ -30,19 +30,34 @@ STACK = "stack:organization/network/dev#"
 SEALED = "stack:organization/network/sealed#"
 """A stack with the same outputs, whose secrets nobody but its owner can decrypt."""
 NETWORK = """
-resource "terraform_data" "vpc" { input = "vpc-0a1b2c3d" }
+resource "terraform_data" "vpc" { input = "VPC" }
 output "vpc_id" { value = terraform_data.vpc.output }
-output "subnets" { value = ["subnet-0a1b2c3d", "subnet-0a1b2c3e"] }
 output "log_days" { value = DAYS }
 output "password" {
   value     = "hunter2"
   sensitive = true
 }
 """
+SUBNETS = {
+    f"Subnet{zone}": {
+        "Type": "AWS::EC2::Subnet",
+        "Properties": {
+            "VpcId": {"Ref": "Vpc"},
+            "CidrBlock": f"10.77.{number}.0/24",
+            "AvailabilityZone": f"us-east-1{zone.lower()}",
+        },
+    }
+    for number, zone in enumerate("AB")
+}
+VPC = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.77.0.0/16"}}
 TEMPLATE = {
-    "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+    "Resources": {"Vpc": VPC, **SUBNETS},
     "Outputs": {
-        "Zones": {"Value": "us-east-1a,us-east-1b", "Export": {"Name": "shared:zones"}},
+        "Vpc": {"Value": {"Ref": "Vpc"}},
+        "Subnets": {
+            "Value": {"Fn::Join": [",", [{"Ref": name} for name in SUBNETS]]},
+            "Export": {"Name": "shared:subnets"},
+        },
         "Admin": {"Value": "role/platform-admin", "Export": {"Name": "shared-admin"}},
     },
 }
@@ -51,11 +66,24 @@ import sys
 sys.path.insert(0, {str(ROOT)!r})
 
 import pulumi
+import pulumi_aws as aws
+from components.network import ExistingNetwork, Network
+from infra.providers import aws_provider
 from infra.settings import load
 
 environment, settings = load()
-pulumi.export("zones", list(settings.network.zones))
-pulumi.export("days", settings.network.flow_log_days)
+provider = aws_provider(environment, settings)
+given = settings.network.existing
+network = Network(
+    "network",
+    ExistingNetwork(vpc_id=given.vpc_id, private_subnet_ids=list(given.private_subnet_ids)),
+    pulumi.ResourceOptions(providers={{"aws": provider}}),
+)
+aws.ec2.SecurityGroup(
+    "group", name="probe", vpc_id=network.vpc_id, opts=pulumi.ResourceOptions(provider=provider)
+)
+pulumi.export("subnets", list(given.private_subnet_ids))
+pulumi.export("days", settings.cluster.log_days)
 pulumi.export("tags", settings.tags)
 pulumi.export("admins", list(settings.cluster.admins))
 pulumi.export("window", settings.keys.deletion_window_days)
@@ -72,9 +100,9 @@ SETTINGS: dict[str, Any] = {
     "region": "us-east-1",
     "accountId": "123456789012",
     "profile": "groundwork-local",
-    "network": {"zones": "cfn:shared:zones", "flowLogDays": f"{STATE}log_days"},
-    "tags": {"vpc": f"{STATE}vpc_id", "owner": f"{STACK}owner", "cost-centre": f"{STACK}costs.centre"},
-    "cluster": {"admins": ["cfn:shared-admin"]},
+    "network": {"existing": {"vpcId": f"{STATE}vpc_id", "privateSubnetIds": "cfn:shared:subnets"}},
+    "tags": {"owner": f"{STACK}owner", "cost-centre": f"{STACK}costs.centre"},
+    "cluster": {"admins": ["cfn:shared-admin"], "logDays": f"{STATE}log_days"},
     "keys": {"deletionWindowDays": f"{SEALED}days"},
     "teams": [{"name": "research"}],
 }
@@ -89,11 +117,30 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServerProces
 
 
 @pytest.fixture(scope="module")
-def terraform(server: AwsServerProcess, tmp_path_factory: pytest.TempPathFactory) -> TerraformProject:
+def stack(server: AwsServerProcess) -> dict[str, str]:
+    """A VPC that CloudFormation has made: the stack's outputs."""
+    cloudformation = server.client("cloudformation")
+    cloudformation.create_stack(StackName="shared", TemplateBody=json.dumps(TEMPLATE))
+    [made] = cloudformation.describe_stacks(StackName="shared")["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+    # moto's CloudFormation leaves it out.
+    server.client("ec2").modify_vpc_attribute(VpcId=outputs["Vpc"], EnableDnsHostnames={"Value": True})
+    return outputs
+
+
+def network(vpc: str, days: int) -> str:
+    """What somebody else's Terraform says of the network."""
+    return NETWORK.replace("VPC", vpc).replace("DAYS", str(days))
+
+
+@pytest.fixture(scope="module")
+def terraform(
+    server: AwsServerProcess, stack: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> TerraformProject:
     """A network that somebody else keeps with Terraform, its state in S3."""
     server.client("s3").create_bucket(Bucket=BUCKET)
     project = terraform_project(tmp_path_factory.mktemp("terraform") / "network", server, BUCKET, KEY)
-    project.write(NETWORK.replace("DAYS", "14"))
+    project.write(network(stack["Vpc"], 14))
     project.apply()
     return project
 
@@ -103,7 +150,6 @@ def project(
     server: AwsServerProcess, terraform: TerraformProject, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Project]:
     """An environment whose settings stand in all three places, its stack up."""
-    server.client("cloudformation").create_stack(StackName="shared", TemplateBody=json.dumps(TEMPLATE))
     root = tmp_path_factory.mktemp("engine")
     made = new_project(root)
     with pytest.MonkeyPatch.context() as patch:
@@ -147,31 +193,36 @@ def outputs(project: Project) -> dict[str, Any]:
     return json.loads(must(project, "stack", "output", "--json"))
 
 
-def test_values_come_from_all_three_places_and_are_typed(project: Project):
+def test_values_come_from_all_three_places_and_are_typed(project: Project, stack: dict[str, str]):
     assert outputs(project) == {
-        "zones": ["us-east-1a", "us-east-1b"],
+        "subnets": stack["Subnets"].split(","),
         "days": 14,
-        "tags": {"vpc": "vpc-0a1b2c3d", "owner": "platform", "cost-centre": "1234"},
+        "tags": {"owner": "platform", "cost-centre": "1234"},
         "admins": ["role/platform-admin"],
         "window": 30,
     }
+    ec2: Any = boto3.Session(profile_name="groundwork-local").client("ec2")
+    made = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["probe"]}])["SecurityGroups"]
+    assert [group["VpcId"] for group in made] == [stack["Vpc"]]
     said = must(project, "preview", "--expect-no-changes")
     assert "7 settings come from elsewhere:" in said
-    assert f"network.flowLogDays: {STATE}log_days" in said
+    assert f"cluster.logDays: {STATE}log_days" in said
 
 
-def test_what_terraform_changes_shows_in_the_next_preview(project: Project, terraform: TerraformProject):
-    terraform.write(NETWORK.replace("DAYS", "30"))
+def test_what_terraform_changes_shows_in_the_next_preview(
+    project: Project, terraform: TerraformProject, stack: dict[str, str]
+):
+    terraform.write(network(stack["Vpc"], 30))
     terraform.apply()
     try:
         assert "30" in must(project, "preview", "--diff")
-        terraform.write(NETWORK.replace("DAYS", "31"))
+        terraform.write(network(stack["Vpc"], 31))
         terraform.apply()
         refused = project.run("preview")
         assert refused.returncode != 0
-        assert f"groundwork:network.flowLogDays: 31 (from {STATE}log_days) is not allowed" in refused.stdout
+        assert f"groundwork:cluster.logDays: 31 (from {STATE}log_days) is not allowed" in refused.stdout
     finally:
-        terraform.write(NETWORK.replace("DAYS", "14"))
+        terraform.write(network(stack["Vpc"], 14))
         terraform.apply()
 
 
@@ -197,34 +248,36 @@ def led(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def test_another_workspace_is_another_key(led: Project, terraform: TerraformProject):
+def test_another_workspace_is_another_key(led: Project, terraform: TerraformProject, stack: dict[str, str]):
     terraform.run("workspace", "new", "-no-color", "staging")
     try:
-        terraform.write(NETWORK.replace("DAYS", "60"))
+        terraform.write(network(stack["Vpc"], 60))
         terraform.apply()
     finally:
-        terraform.write(NETWORK.replace("DAYS", "14"))
+        terraform.write(network(stack["Vpc"], 14))
         terraform.run("workspace", "select", "-no-color", "default")
     reference = f"tfstate:s3://{BUCKET}/env:/staging/{KEY}#log_days"
-    settle(led, network={"zones": "cfn:shared:zones", "flowLogDays": reference})
+    settle(led, cluster={"logDays": reference})
     try:
         settings, _ = read_settings(operated(led))
     finally:
         settle(led)
     assert settings is not None
-    assert settings.network.flow_log_days == 60
+    assert settings.cluster.log_days == 60
 
 
-def test_the_command_shows_what_each_reference_leads_to_and_doctor_looks_it_up(led: Project):
+def test_the_command_shows_what_each_reference_leads_to_and_doctor_looks_it_up(led: Project, stack: dict[str, str]):
     shown = CliRunner().invoke(app, ["references", "dev"])
     assert shown.exit_code == 0, shown.output
     lines = {line.split()[0]: line.split()[1:] for line in shown.stdout.splitlines()}
-    assert lines["network.flowLogDays"] == ["14", f"{STATE}log_days"]
-    assert lines["network.zones"] == ["us-east-1a,us-east-1b", "cfn:shared:zones"]
+    assert lines["cluster.logDays"] == ["14", f"{STATE}log_days"]
+    assert lines["network.existing.vpcId"] == [stack["Vpc"], f"{STATE}vpc_id"]
+    assert lines["network.existing.privateSubnetIds"] == [stack["Subnets"], "cfn:shared:subnets"]
     assert lines["tags.cost-centre"] == ["1234", f"{STACK}costs.centre"]
     settings, findings = read_settings(operated(led))
     assert settings is not None
-    assert settings.network.zones == ("us-east-1a", "us-east-1b")
+    assert settings.network.existing is not None
+    assert settings.network.existing.private_subnet_ids == tuple(stack["Subnets"].split(","))
     assert [finding.text for finding in findings] == ["valid: 0 node pools, 1 team, us-east-1, 7 values from elsewhere"]
 
 
