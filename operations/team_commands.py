@@ -9,6 +9,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from local.cli import Format, Output, plain_errors
+from operations.teams.options import (
+    Approvers,
+    Borrow,
+    BorrowOnly,
+    Budget,
+    Cpus,
+    Environment,
+    Gpus,
+    Guaranteed,
+    Lend,
+    Members,
+    Memory,
+    Name,
+    Neuron,
+    NoPlan,
+    Pods,
+    Recount,
+    Tag,
+    Yes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,38 +42,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-Environment = Annotated[str, typer.Argument(metavar="ENV", help="The environment: its settings are Pulumi.<ENV>.yaml.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The team.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Recount = Annotated[
-    bool, typer.Option("--recount", help="Let the automatic shares of the other teams be counted anew.")
-]
-Cpus = Annotated[int | None, typer.Option("--cpus", min=0, help="CPUs that its pods ask for at a time.")]
-Memory = Annotated[int | None, typer.Option("--memory-gib", min=0, help="GiB that its pods ask for at a time.")]
-Gpus = Annotated[int | None, typer.Option("--gpus", min=0, help="GPUs that its pods ask for at a time.")]
-Neuron = Annotated[int | None, typer.Option("--neuron-devices", min=0, help="Trainium and Inferentia chips.")]
-Pods = Annotated[int | None, typer.Option("--pods", min=0, help="Pods at a time.")]
-Members = Annotated[
-    list[str] | None, typer.Option("--member", metavar="role/R", help="An IAM role or user that may submit jobs.")
-]
-Approvers = Annotated[
-    list[str] | None, typer.Option("--approver", metavar="role/R", help="Who may approve its models.")
-]
-Tag = Annotated[
-    bool | None, typer.Option("--member-tag/--no-member-tag", help="Whoever has the IAM tag groundwork:team=NAME, too.")
-]
-Guaranteed = Annotated[
-    list[str] | None,
-    typer.Option("--guaranteed", metavar="CLASS=N", help="What of an instance class is its own (docs/queues.md)."),
-]
-BorrowOnly = Annotated[
-    bool, typer.Option("--borrow-only", help="It owns nothing of the pools, and borrows what is idle.")
-]
-Borrow = Annotated[int | None, typer.Option("--borrow", min=0, help="The most of a class beyond its own.")]
-Lend = Annotated[int | None, typer.Option("--lend", min=0, help="The most of its own that others may use.")]
-Budget = Annotated[
-    int | None, typer.Option("--budget", min=0, metavar="USD", help="Dollars a month; 0 takes the budget away.")
-]
 
 
 @app.command("list", epilog="Example:  groundwork team list dev")
@@ -87,6 +75,7 @@ def add(
     lend: Lend = None,
     budget: Budget = None,
     recount: Recount = False,
+    no_plan: NoPlan = False,
     yes: Yes = False,
     output: Output = Format.text,
 ) -> None:
@@ -106,6 +95,7 @@ def add(
         lambda file, owning_nothing: file.with_team(name, owning_nothing(wish) if borrow_only else wish),
         yes=yes,
         recount=recount,
+        no_plan=no_plan,
         output=output,
     )
 
@@ -134,6 +124,7 @@ def change(
     lend: Lend = None,
     budget: Budget = None,
     recount: Recount = False,
+    no_plan: NoPlan = False,
     yes: Yes = False,
     output: Output = Format.text,
 ) -> None:
@@ -165,6 +156,7 @@ def change(
         lambda file, owning_nothing: file.with_change(name, owning_nothing(wish) if borrow_only else wish),
         yes=yes,
         recount=recount,
+        no_plan=no_plan,
         output=output,
     )
 
@@ -177,6 +169,7 @@ def remove(
         bool, typer.Option("--stop-jobs", help="Stop its jobs, delete its endpoints and what its namespace holds.")
     ] = False,
     recount: Recount = False,
+    no_plan: NoPlan = False,
     yes: Yes = False,
     output: Output = Format.text,
 ) -> None:
@@ -193,6 +186,7 @@ def remove(
         lambda file, _: file.without_team(name),
         yes=yes,
         recount=recount,
+        no_plan=no_plan,
         output=output,
         stop_jobs=stop_jobs,
     )
@@ -207,7 +201,7 @@ def diff(environment: Environment, name: Name, recount: Recount = False, output:
     from operations.teams.run import Run
 
     told = plain_errors(f"groundwork team diff {environment} {name}")
-    with told, Run(environment, name, recount=recount, output=output, stop_jobs=True) as run:
+    with told, Run(environment, name, recount=recount, planned=True, output=output, stop_jobs=True) as run:
         planned = run.prepare(run.file)
         run.show(planned, "planned" if planned.steps else "nothing")
     raise typer.Exit(DIFFERENT if planned.steps else 0)
@@ -221,6 +215,7 @@ def apply(
         bool, typer.Option("--stop-jobs", help="Where it goes: stop its jobs, delete its endpoints.")
     ] = False,
     recount: Recount = False,
+    no_plan: NoPlan = False,
     yes: Yes = False,
     output: Output = Format.text,
 ) -> None:
@@ -231,7 +226,15 @@ def apply(
     Exit codes: 0 done, or there was nothing to do; 1 refused or failed; 2 used wrongly.
     """
     _update(
-        "apply", environment, name, lambda file, _: file, yes=yes, recount=recount, output=output, stop_jobs=stop_jobs
+        "apply",
+        environment,
+        name,
+        lambda file, _: file,
+        yes=yes,
+        recount=recount,
+        no_plan=no_plan,
+        output=output,
+        stop_jobs=stop_jobs,
     )
 
 
@@ -243,6 +246,7 @@ def _update(
     *,
     yes: bool,
     recount: bool,
+    no_plan: bool,
     output: Format,
     stop_jobs: bool = False,
 ) -> None:
@@ -252,7 +256,7 @@ def _update(
         print(f"There is no terminal to ask on: groundwork team {action} {environment} {name} -y", file=sys.stderr)
         raise typer.Exit(USAGE)
     told = plain_errors(f"groundwork team {action} {environment} {name}")
-    with told, Run(environment, name, recount=recount, output=output, stop_jobs=stop_jobs) as run:
+    with told, Run(environment, name, recount=recount, planned=not no_plan, output=output, stop_jobs=stop_jobs) as run:
         wanted = edit(run.file, run.owning_nothing)
         planned = run.prepare(wanted)
         if not planned.steps and wanted.text == run.file.text:

@@ -37,18 +37,18 @@ NAMED = 8
 class Run:
     """A command's work on one team. Used in a `with`: what it writes for the engine is gone afterwards.
 
-    recount, stop_jobs: what the command was told to do besides. Raises LocalStackError for what a user can mend, as
-    every method does.
+    recount, stop_jobs: what the command was told to do besides. planned: whether the engine is held to the plan of its
+    preview. Raises LocalStackError for what a user can mend, as every method does.
     """
 
-    def __init__(self, env: str, team: str, *, recount: bool, output: Format, stop_jobs: bool = False):
+    def __init__(self, env: str, team: str, *, recount: bool, planned: bool, output: Format, stop_jobs: bool):
         if NAME.fullmatch(team) is None:
             raise LocalStackError(
                 f"{team!r} is no name for a team: it is lower-case letters, digits and hyphens, as its namespace's is."
             )
         self._env: OperatedEnvironment = environment(env)
         self._engine: StackEngine = stack_engine(self._env)
-        self._team, self._recount = team, recount
+        self._team, self._recount, self._planned = team, recount, planned
         self._output, self._stop_jobs = output, stop_jobs
         self._progress = Progress(sys.stderr)
         self._folder = Path(tempfile.mkdtemp(prefix="groundwork-team-"))
@@ -128,7 +128,8 @@ class Run:
             except LocalStackError as error:
                 error.hint = (
                     f"{error.hint} {self.file.name} says what was wished for: "
-                    f"`groundwork team apply {self._env.name} {self._team}` goes on."
+                    f"`groundwork team apply {self._env.name} {self._team}` goes on. Where the engine says that a step "
+                    "is not in its plan: --no-plan."
                 ).strip()
                 raise
         self.show(planned, "done", round(time.monotonic() - started, 1))
@@ -139,7 +140,7 @@ class Run:
             team=self._team,
             teams=list(dict.fromkeys(names)),
             settings=settings,
-            plan=self._folder / "plan.json",
+            plan=self._folder / "plan.json" if self._planned else None,
             removing=removing,
             recount=self._recount,
         )

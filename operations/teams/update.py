@@ -25,8 +25,7 @@ class Planned:
     """What a team's update would do.
 
     steps: the team's own and those of what holds all teams. pending: what the settings or the program would change
-    besides, and the update leaves as it is. targets: URNs. untouched: how many of the state's
-    resources stay as they are.
+    besides, and the update leaves as it is. targets: URNs. untouched: how many of the state's resources stay.
     """
 
     team: str
@@ -50,15 +49,15 @@ class Planned:
 class Update:
     """One update of one team.
 
-    settings: file with the settings that are wished for. plan: where the engine's plan goes. removing, recount: of
-    `violations`. teams: all that the settings name, before and after.
+    settings: file with the settings that are wished for. plan: where the engine's plan goes, to which the update is
+    then held. removing, recount: of `violations`. teams: all that the settings name, before and after.
     """
 
     engine: StackEngine
     team: str
     teams: Sequence[str]
     settings: Path
-    plan: Path
+    plan: Path | None
     removing: bool = False
     recount: bool = False
 
@@ -77,7 +76,9 @@ class Update:
         self._refuse(violations(self.team, mine, removing=self.removing, recount=self.recount))
         self._refuse_half_counted(mine, pending, whole)
         targets = list(dict.fromkeys([*(step.urn for step in mine), *self._dependents(mine, whole, state)]))
-        options = [*_targets(targets), "--save-plan", str(self.plan)]
+        options = _targets(targets)
+        if self.plan is not None:
+            options += ["--save-plan", str(self.plan)]
         part = foreseen(self.team, self.engine.events("preview", *file, *options), tell)
         self._refuse(violations(self.team, part.steps, removing=self.removing, recount=self.recount))
         touched = {step.urn for step in part.steps}
@@ -91,7 +92,8 @@ class Update:
 
     def run(self, planned: Planned) -> None:
         """Does what was planned, and nothing that the plan does not have. Raises LocalStackError."""
-        self.engine.show("up", "--suppress-outputs", "--plan", str(self.plan), *_targets(planned.targets))
+        plan = ["--plan", str(self.plan)] if self.plan is not None else []
+        self.engine.show("up", "--suppress-outputs", *plan, *_targets(planned.targets))
 
     def _refuse(self, found: Sequence[Violation]) -> None:
         if not found:
