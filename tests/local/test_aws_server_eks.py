@@ -276,3 +276,15 @@ def test_an_access_policy_that_does_not_exist_is_refused(server: AwsServerProces
             policyArn=f"{POLICY}AmazonEKSEverythingPolicy",
             accessScope={"type": "cluster"},
         )
+
+
+def test_of_versions_it_says_what_it_knows_and_insights_there_are_none(server: AwsServerProcess, main: str):
+    eks = server.client("eks")
+    told = eks.describe_cluster_versions(clusterVersions=["1.34", "1.35"])["clusterVersions"]
+    assert [each["clusterVersion"] for each in told] == ["1.34", "1.35"]
+    assert not any("endOfStandardSupportDate" in each for each in told)
+    with pytest.raises(ClientError, match="no list of EKS's versions"):
+        eks.describe_cluster_versions()
+    assert eks.list_insights(clusterName=main)["insights"] == []
+    with pytest.raises(eks.exceptions.ResourceNotFoundException):
+        eks.list_insights(clusterName="other")
