@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.references.values import CommaSeparated
 from local.errors import LocalStackError
 from operations.engine_run import StackEngine
 from operations.environments import OperatedEnvironment, boto_session, names
 from operations.leftovers.kind import Clients
 from operations.leftovers.ownership import Scope
 from operations.leftovers.scan import Retention, clients_of
+from operations.references.follow import follow
 
 DEFAULTS = {"protect": True, "clusterDeletion": True, "deleteContents": False}
 """Of infra/sections/storage.py, which a test compares."""
@@ -90,7 +92,9 @@ def checked_account(env: OperatedEnvironment, session: Any) -> str:
 def scope_of(env: OperatedEnvironment, account: str) -> Scope:
     """What may be taken for the environment's, with what the other settings files say about their own."""
     own = settings_of(env.checkout, env.name)
-    teams, existing = _teams(own), existing_of(own)
+    # Their ids may stand elsewhere: a network that nobody names here would be taken for what is left of ours.
+    taken = follow(env, {key: {"existing": _inside(own, key, "existing")} for key in ("cluster", "keys", "network")})
+    teams, existing = _teams(own), existing_of(taken)
     others = [name for name in names(env.checkout) if name != env.name]
     theirs: set[str] = set()
     for name in () if env.is_local else others:  # the local stack's account is its own
@@ -106,17 +110,20 @@ def scope_of(env: OperatedEnvironment, account: str) -> Scope:
         teams=tuple(teams),
         shared_teams=tuple(team for team in teams if team in theirs),
         spared=_state_of(env) | existing,
-        existing_cluster=str(_inside(own, "cluster", "existing", "name") or ""),
+        existing_cluster=str(_inside(taken, "cluster", "existing", "name") or ""),
     )
 
 
 def existing_of(settings: dict[str, Any]) -> frozenset[str]:
     """Names and ids of what the settings take from somebody else (docs/adoption.md); no leftover, whatever its tags."""
-    keys: dict[str, str] = _inside(settings, "keys", "existing") or {}
-    network: dict[str, Any] = _inside(settings, "network", "existing") or {}
-    named = [arn for arn in keys.values() if arn] + [arn.rpartition("/")[2] for arn in keys.values() if arn]
-    named += [network.get("vpcId"), *(network.get("privateSubnetIds") or ())]
-    named += [_inside(settings, "cluster", "existing", "name")]
+    named: list[Any] = [_inside(settings, "cluster", "existing", "name")]
+    for purpose in ("data", "cluster", "logs"):
+        named.append(arn := _inside(settings, "keys", "existing", purpose))
+        named.append(str(arn or "").rpartition("/")[2])
+    named.append(_inside(settings, "network", "existing", "vpcId"))
+    subnets = _inside(settings, "network", "existing", "privateSubnetIds")
+    subnets = subnets.parts() if isinstance(subnets, CommaSeparated) else subnets
+    named += cast(list[Any], subnets) if isinstance(subnets, list) else []
     return frozenset(str(name) for name in named if name)
 
 

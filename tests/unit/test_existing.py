@@ -18,6 +18,7 @@ from operations.doctor.account import check_admin
 from operations.doctor.cluster import check_api_server
 from operations.doctor.finding import Level
 from operations.doctor.needs import needs
+from operations.leftovers.subject import existing_of
 from tests.unit.doctor_fakes import one, subject
 from tests.unit.doctor_fakes import refused as not_found
 from tests.unit.parts import PLACEMENT, with_aws
@@ -179,6 +180,13 @@ def test_the_doctor_asks_after_an_existing_cluster_by_its_own_name():
     assert "list-access-entries --cluster-name shared" in admin.mend
     counted, _ = needs(missing.settings)
     assert counted == [], "its nodes are there"
+
+
+def test_what_settings_take_from_elsewhere_is_spared_wherever_it_is_named():
+    assert existing_of(adopted()) == {"shared", KEY, ID, "vpc-0a1b2c3d", "subnet-0a1b2c3d", "subnet-1a1b2c3d"}
+    assert existing_of({"region": "us-east-1"}) == frozenset()
+    by_reference = {"keys": {"existing": "cfn:keys"}, "network": {"existing": {"privateSubnetIds": "cfn:subnets"}}}
+    assert existing_of(by_reference) == frozenset()
 
 
 def policy_of(*statements: dict[str, Any]) -> dict[str, Any]:
