@@ -49,7 +49,7 @@ def work_of(team: str, subject: Subject, variables: Mapping[str, str]) -> TeamWo
         told = "; ".join(f"{kind}: {why}" for kind, why in report.unseen.items())
         raise LocalStackError(f"Whether {team} has jobs or endpoints running cannot be told: {told}")
     scope = subject.scope
-    api = api_of(subject.clients, scope.prefix, scope.region, variables)
+    api = api_of(subject.clients, scope.cluster, scope.region, variables)
     held: list[str] = []
     if api is not None:
         try:
