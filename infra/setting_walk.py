@@ -79,7 +79,7 @@ def _origin(path: str) -> str:
 def walk(annotation: Any, raw: Any, path: str) -> Walked:
     """The typed value of `raw`, which stands at `path` in the settings, with everything that is wrong in it."""
     if isinstance(raw, Unresolved):
-        return Walked(WRONG, list(_unresolved(raw, path)))
+        return Walked(WRONG, list(unresolved(raw, path)))
     metadata: tuple[Any, ...] = ()
     inner = annotation
     if typing.get_origin(annotation) is Annotated:
@@ -138,17 +138,17 @@ def _walk_section(section: type[Section], raw: Any, path: str) -> Walked:
     return Walked(partial if len(right) == len(values) else WRONG, lines)
 
 
-def _unresolved(raw: Any, path: str) -> Iterator[str]:
+def unresolved(raw: Any, path: str) -> Iterator[str]:
     """What is to be said of every reference in a value that led nowhere."""
     match raw:
         case Unresolved(text=text, message=message):
             yield f"{_namespace.get()}:{path}: {json.dumps(text)} {message}"
         case dict():
             for key, each in cast(dict[str, Any], raw).items():
-                yield from _unresolved(each, f"{path}.{key}")
+                yield from unresolved(each, f"{path}.{key}")
         case list():
             for index, each in enumerate(cast(list[Any], raw)):
-                yield from _unresolved(each, f"{path}[{index}]")
+                yield from unresolved(each, f"{path}[{index}]")
         case _:
             return
 
@@ -170,8 +170,8 @@ def _walk_list(item: Any, metadata: tuple[Any, ...], raw: Any, path: str) -> Wal
 
 
 def _leaf(annotation: Any, raw: Any, path: str) -> Walked:
-    if unresolved := list(_unresolved(raw, path)):
-        return Walked(WRONG, unresolved)
+    if lost := list(unresolved(raw, path)):
+        return Walked(WRONG, lost)
     try:
         return Walked(TypeAdapter[Any](annotation).validate_python(raw))
     except ValidationError as error:
