@@ -77,7 +77,7 @@ def look(env: "OperatedEnvironment") -> "Plan":
     wanted = Wanted(
         environment=env.name,
         engine=_version(engine),
-        version=None if getattr(chosen, "existing", None) else chosen.version,
+        version=None if chosen.existing else chosen.version,
         addons=chosen.addon_versions,
         auto_hours=max(auto, default=None),
     )

@@ -14,7 +14,7 @@ CHECK = "versions"
 def check_versions(subject: Subject) -> Iterator[Finding]:
     """What stands between the running cluster and the settings' versions; nothing where there is no cluster yet."""
     chosen = subject.settings.cluster
-    if getattr(chosen, "existing", None):
+    if chosen.existing:
         return  # whoever looks after it decides its versions
     name = f"groundwork-{subject.env.name}"
     cluster = running_cluster(subject.client("eks"), name, chosen.version)

@@ -58,3 +58,12 @@ def test_what_could_not_be_asked_is_a_warning_beside_the_answer():
 
 def test_nothing_is_said_before_there_is_a_cluster():
     assert list(wanting("1.35", {"describe_cluster": refused("ResourceNotFoundException")})) == []
+
+
+def test_the_versions_of_an_existing_cluster_are_its_owners():
+    settings = {
+        "cluster": {"existing": {"name": "shared"}},
+        "network": {"existing": {"vpcId": "vpc-0a1b2c3d", "privateSubnetIds": ["subnet-0a1b2c3d", "subnet-1a1b2c3d"]}},
+    }
+    answers = {"describe_cluster": {"cluster": {"version": "1.30"}}}
+    assert list(check_versions(subject(instead=settings, eks=answers))) == []
