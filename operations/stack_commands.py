@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from local.cli import plain_errors
+from local.cli import Format, Output, plain_errors
 from local.paths import Paths
 from operations.engine import find_engine, hand_over
 from operations.environments import environment, shell_lines
@@ -44,6 +44,24 @@ def up(name: Environment, options: Rest = None) -> None:
         engine = stack_engine(env)
         make_ready(env, engine, Progress(sys.stderr))
         hand_over(env, "up", options or (), engine.program)
+
+
+@app.command(epilog="Example:  groundwork stack repair dev")
+def repair(
+    name: Environment,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    output: Output = Format.text,
+) -> None:
+    """Mend a state that cannot be read, or that does not know of everything that AWS has.
+
+    Brings back the newest copy that is whole, then looks up at AWS what the program would make, and adopts what is
+    there. Nothing at AWS is changed.
+
+    Exit codes: 0 the state is whole, and `up` goes on from it; 1 refused or failed; 2 nobody to ask.
+    """
+    from operations.resuming.repair_command import repair as mend
+
+    mend(name, yes=yes, output=output)
 
 
 @app.command(epilog="Example:  groundwork stack down dev")

@@ -58,6 +58,7 @@ class Folder:
 
     def write(self, path: str, content: bytes) -> None:
         file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
         half = file.with_name(f"{file.name}.{os.getpid()}.tmp")
         half.write_bytes(content)
         half.replace(file)

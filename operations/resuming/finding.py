@@ -37,12 +37,14 @@ class Search:
 
     known: ids that the state has, by type. visible_s: seconds for which what is not there is looked for again: a call
     that lists may lag behind the one that made (https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html).
+    strict: whether it is an error that the inputs do not say what to look for.
     """
 
     clients: Clients
     known: Mapping[str, frozenset[str]]
     tell: Tell
     visible_s: float
+    strict: bool = True
     poll_s: float = POLL_S
     longest_s: float = LONGEST_S
     sleep: Callable[[float], None] = field(default=time.sleep)
@@ -77,6 +79,8 @@ class Search:
             known = self.known.get(wanted.type, frozenset())
             ids = [each for each in finder.look.found(wanted, self.clients) if each not in known]
         except LookupError as error:
+            if not self.strict:
+                return Found(wanted)
             raise _not_told(wanted, str(error.args[0])) from None
         except (ClientError, BotoCoreError) as error:
             if isinstance(error, ClientError) and _parent_is_gone(error):

@@ -10,6 +10,7 @@ from operations.engine_run import StackEngine
 from operations.environments import ENVIRONMENTS, OperatedEnvironment, boto_session
 from operations.locks import reading, require_unlocked, store_for
 from operations.resuming.finder import Clients, Place
+from operations.resuming.finding import POLL_S
 from operations.resuming.plugins import await_orphans
 from operations.resuming.settle import Settlement, exported, settle
 from operations.state_store import checkpoint
@@ -32,8 +33,8 @@ def make_ready(environment: OperatedEnvironment, engine: StackEngine, progress: 
         await_orphans(engine.variables.get("PULUMI_HOME"), step.now)
         place, clients = place_of(environment), clients_of(environment)
         # The local AWS server lists what it has made at once.
-        pace = {"visible_s": 0.0, "poll_s": 0.5} if environment.is_local else {"visible_s": VISIBLE_S}
-        done = settle(engine, place, clients, step.now, **pace)
+        visible_s, poll_s = (0.0, 0.5) if environment.is_local else (VISIBLE_S, POLL_S)
+        done = settle(engine, place, clients, step.now, visible_s=visible_s, poll_s=poll_s)
         step.done(str(done))
     return done
 

@@ -40,19 +40,31 @@ class Settlement:
 
 
 def settle(
-    engine: StackEngine, place: Place, clients: Clients, tell: Tell, *, visible_s: float, poll_s: float = 5.0
+    engine: StackEngine,
+    place: Place,
+    clients: Clients,
+    tell: Tell,
+    *,
+    visible_s: float,
+    poll_s: float = 5.0,
+    strict: bool = True,
+    extend: Callable[[State], None] = lambda state: None,
 ) -> Settlement:
     """Ends what was cut off. Raises LocalStackError; run again, it goes on from there.
 
-    visible_s: how long AWS may take to list what it has made.
+    visible_s: how long AWS may take to list what it has made. strict: what cannot be looked for is an error, and not
+    left for later. extend: changes the state before anything else, in memory.
     """
     document = exported(engine)
     state: State = document["deployment"]
+    extend(state)
     pending: list[dict[str, Any]] = state.get("pending_operations") or []
     if not pending:
         return Settlement(0)
     resources: list[State] = state.setdefault("resources", [])
-    search = Search(clients=clients, known=ids_by_type(resources), tell=tell, visible_s=visible_s, poll_s=poll_s)
+    search = Search(
+        clients=clients, known=ids_by_type(resources), tell=tell, visible_s=visible_s, poll_s=poll_s, strict=strict
+    )
     found = search.find([wanted for wanted in creations(pending, place) if not made_since(resources, wanted)])
     adopted = adopt(resources, pending, found)
     read = [*adopted, *unread(resources, pending)]
