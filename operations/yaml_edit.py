@@ -68,14 +68,15 @@ def value_at(text: str, path: Path) -> Any:
             inner = inner[step]
         except (KeyError, IndexError, TypeError):
             return None
-    return cast(Any, inner)
+    return inner
 
 
 def flow(value: Any) -> str:
     """A value on one line: `[a, b]`, `{gpus: 8}`, `"yes"`."""
     options: dict[str, Any] = {"width": WIDE, "allow_unicode": True, "sort_keys": False}
     # Within a list, so that a word is quoted that could not stand in one.
-    return yaml.dump([value], Dumper=_Dumper, default_flow_style=True, **options).strip()[1:-1]
+    text: str = cast(Any, yaml).dump([value], Dumper=_Dumper, default_flow_style=True, **options)
+    return text.strip()[1:-1]
 
 
 class _Dumper(yaml.SafeDumper):
