@@ -22,18 +22,19 @@ Rest = Annotated[list[str] | None, typer.Argument(metavar="[-- PULUMI-OPTION…]
 
 
 @app.command(epilog="Example:  groundwork stack preview dev -- --diff")
-def preview(name: Environment, options: Rest = None) -> None:
-    """Show what `up` would change."""
-    _engine("preview", name, options)
+def preview(name: Environment, options: Rest = None, output: Output = Format.text) -> None:
+    """Show what `up` would change; -o json is the engine's own --json."""
+    _engine("preview", name, _for(output, options))
 
 
 @app.command(epilog="Example:  groundwork stack up dev")
-def up(name: Environment, options: Rest = None) -> None:
-    """Bring the environment to what its settings say.
+def up(name: Environment, options: Rest = None, output: Output = Format.text) -> None:
+    """Bring the environment to what its settings say; -o json is the engine's own --json.
 
     What an earlier run left unfinished is settled first: a lock whose owner is dead is broken, and what AWS had made
-    without the engine's knowledge is found and adopted. Exits with the engine's status, and with 1 where another holds
-    the stack.
+    without the engine's knowledge is found and adopted.
+
+    Exit codes: the engine's; 1 where another holds the stack.
     """
     from local.progress import Progress
     from operations.engine_run import stack_engine
@@ -43,7 +44,7 @@ def up(name: Environment, options: Rest = None) -> None:
         env = environment(name)
         engine = stack_engine(env)
         make_ready(env, engine, Progress(sys.stderr))
-        hand_over(env, "up", options or (), engine.program)
+        hand_over(env, "up", _for(output, options), engine.program)
 
 
 @app.command(epilog="Example:  groundwork stack repair dev")
@@ -65,9 +66,9 @@ def repair(
 
 
 @app.command(epilog="Example:  groundwork stack down dev")
-def down(name: Environment, options: Rest = None) -> None:
-    """Destroy the environment; the engine asks first."""
-    _engine("destroy", name, options)
+def down(name: Environment, options: Rest = None, output: Output = Format.text) -> None:
+    """Destroy the environment; the engine asks first. `groundwork teardown` does more, and is what to use."""
+    _engine("destroy", name, _for(output, options))
 
 
 @app.command(epilog='Example:  eval "$(groundwork stack env dev)"; pulumi stack export --stack dev')
@@ -78,6 +79,10 @@ def env(name: Environment) -> None:
         print(shell_lines(found, [find_engine(Paths(found.checkout)).parent, Path(sys.executable).parent]))
 
 
-def _engine(command: str, name: str, options: list[str] | None) -> None:
+def _for(output: Format, options: list[str] | None) -> list[str]:
+    return [*(["--json"] if output is Format.json else []), *(options or [])]
+
+
+def _engine(command: str, name: str, options: list[str]) -> None:
     with plain_errors(f"make {command} ENV={name}"):
-        hand_over(environment(name), command, options or ())
+        hand_over(environment(name), command, options)

@@ -16,6 +16,8 @@ from tests.checkout import fresh_checkout
 ADMINISTRATOR = "user/platform-admin"
 OFFICE = "52.95.0.0/24"
 """Stands for the range that a company's people come from; the settings refuse the example in the file."""
+PEOPLES_ROLE = "analysts"
+"""A role that a company's people have already, for which the page adds access to the cluster."""
 READER = {f"GIT_{who}_{what}": "operator" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 FILLED_IN = (
     (r'# groundwork:accountId: "…".*', f'groundwork:accountId: "{ACCOUNT_ID}"'),
@@ -43,11 +45,14 @@ class Operator:
         }
 
     def begin(self) -> None:
-        """Starts the services, with nothing in them."""
+        """Starts the services, with nothing in them but a role of people."""
         self.groundwork("local", "up", "--until", "services")
         install_plugins(self._home / "pulumi")
         self._write_profile("groundwork-dev")
         self._fill_in(self.checkout.folder / "Pulumi.dev.yaml")
+        trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        self.checkout.aws("iam").create_role(RoleName=PEOPLES_ROLE, AssumeRolePolicyDocument=document)
 
     def end(self) -> None:
         """Stops them."""

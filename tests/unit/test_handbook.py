@@ -12,10 +12,6 @@ from tests.handbook_commands import HANDBOOK, commands, with_table
 pytestmark = pytest.mark.unit
 FOR_A_SHELL = {"groundwork stack env"}
 """What is printed is for `eval`."""
-THE_ENGINES_OWN = {f"groundwork stack {command}" for command in ("preview", "up", "down")}
-"""The engine takes the terminal over, and `-- --json` is its own."""
-
-
 ALL = dict(commands())
 
 
@@ -24,7 +20,7 @@ def test_every_command_has_an_example_of_itself(words: str):
     assert re.match(rf"Example:  .*{words}\b", ALL[words].epilog or ""), ALL[words].epilog
 
 
-@pytest.mark.parametrize("words", sorted(set(ALL) - FOR_A_SHELL - THE_ENGINES_OWN))
+@pytest.mark.parametrize("words", sorted(set(ALL) - FOR_A_SHELL))
 def test_every_command_prints_for_programs_too(words: str):
     assert "-o" in [option for parameter in ALL[words].params for option in parameter.opts]
 
