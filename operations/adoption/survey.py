@@ -92,14 +92,17 @@ def survey(
         return found
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        there = [each for each in threads.map(ask, asked) if each is not None]
-    # A setting goes the way of its thing.
-    refused = {each.planned.thing for each in there if each.why_not}
-    adopted = [each for each in there if each.planned.thing not in refused]
+        things = [each for each in threads.map(ask, [each for each in asked if not each.row.belongs]) if each]
+        # Settings go the way of their thing: of what is not there, or stays out, nothing more is asked.
+        made = {each.thing for each in asked if not each.row.belongs} - {
+            e.planned.thing for e in things if not e.why_not
+        }
+        settings = [each for each in asked if each.row.belongs and each.thing not in made]
+        adopted = [each for each in (*things, *threads.map(ask, settings)) if each and not each.why_not]
     return Survey(
         makes=makes,
         adopted=adopted,
-        left_out=[each for each in there if each.why_not],
+        left_out=[each for each in things if each.why_not],
         document=import_file(document, [each.planned for each in adopted]),
     )
 
@@ -131,7 +134,7 @@ def _ask(client: Any, planned: Planned, environment: str) -> Adoptable | None:
             return None
         tags = row.tags(client, found)
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in ELSEWHERE and not row.belongs:
+        if error.response.get("Error", {}).get("Code") in ELSEWHERE:
             return Adoptable(planned=planned, why_not="it is another account's, or the caller may not see it")
         raise LocalStackError(f"AWS does not say whether there is a {row.kind} {planned.thing[1]}: {error}") from None
     except BotoCoreError as error:
