@@ -232,5 +232,5 @@ def test_an_environment_that_nobody_has_is_told_without_a_traceback():
 def test_the_help_says_what_is_looked_at_and_what_the_exit_status_means():
     told = CliRunner().invoke(app, ["doctor", "--help"]).output
     assert "Example:  groundwork doctor dev" in told
-    assert "Exits with 0" in told
+    assert "Exit codes: 0 `up` would succeed" in told
     assert doctor_command.MARKS.keys() == {level.value for level in Level}
