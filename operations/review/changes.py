@@ -65,7 +65,7 @@ def properties(step: Step) -> list[Property]:
     ]
     named = {_first(each.path) for each in result}
     result += [
-        Property(path=key, kind="changed", before=None, after=UNKNOWN, replaces=True)
+        Property(path=key, kind="changed", before=_recorded(step, key), after=UNKNOWN, replaces=True)
         for key in step.keys
         if _first(key) not in named
     ]
@@ -131,6 +131,15 @@ def _parsed(text: Any) -> Any:
         return json.loads(text) if isinstance(text, str) else None
     except ValueError:
         return None
+
+
+def _recorded(step: Step, key: str) -> Any:
+    """What a property is now, of which the engine says only that it replaces the resource."""
+    steps = property_path(key)
+    value = _inside(part(step.old, "inputs"), steps)
+    if isinstance(value, str | int) and not is_secret_property(step.type, steps, part(step.old, "inputs")):
+        return shown(value)
+    return None
 
 
 def _first(path: str) -> str:
