@@ -5,10 +5,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operations.calls import code_of
+from operations.calls import code_of, is_denied
 from operations.doctor import account, cluster, machine, offers, quotas, service_roles, sign_in, state, versions
 from operations.doctor.finding import Finding, Level, warning
-from operations.doctor.subject import Subject, is_denied, read_settings
+from operations.doctor.subject import Subject, read_settings
 from operations.environments import OperatedEnvironment
 
 ABOUT_THE_ACCOUNT: tuple[tuple[str, Callable[[Subject], Iterable[Finding]]], ...] = (

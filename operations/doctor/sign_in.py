@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 
 from infra.sections.grafana import GrafanaSettings
-from operations.calls import code_of
+from operations.calls import code_of, is_denied
 from operations.doctor.finding import Finding, failure, ok, warning
-from operations.doctor.subject import Subject, is_denied
+from operations.doctor.subject import Subject
 
 CHECK = "sign-in"
 

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from botocore.exceptions import ClientError
 
-from operations.calls import PATIENCE, code_of
+from operations.calls import PATIENCE, code_of, is_denied
 from operations.doctor.finding import Finding, failure, ok, warning
-from operations.doctor.subject import Subject, is_denied
+from operations.doctor.subject import Subject
 from operations.environments import BACKEND_URL, FILE
 from operations.locks import Lock, locks_in
 from operations.state_store import Store, bucket_of, checkpoint, folder_of
@@ -73,8 +73,7 @@ def check_stack(subject: Subject, store: Store, backend: str) -> Iterator[Findin
     try:
         state = checkpoint(store, name)
     except ValueError as error:
-        mend = f"bring back the version before (the bucket's, or .pulumi/backups), then pulumi refresh --stack {name}"
-        yield failure(CHECK, backend, f"the stack's file cannot be read: {error}", mend)
+        yield failure(CHECK, backend, f"the stack's file cannot be read: {error}", f"groundwork stack repair {name}")
         return
     if state is None:
         mend = "make local" if subject.env.is_local else f"groundwork bootstrap {name}"
@@ -87,7 +86,7 @@ def check_stack(subject: Subject, store: Store, backend: str) -> Iterator[Findin
         shown = ", ".join(f"{one['type']} {one['resource']['urn'].rsplit('::', 1)[-1]}" for one in pending[:5])
         more = f" and {len(pending) - 5} more" if len(pending) > 5 else ""
         text = f"an engine was cut off in the middle of {shown}{more}: what came of it is not known"
-        yield warning(CHECK, backend, text, f"pulumi refresh --stack {name}: it asks what became of each")
+        yield warning(CHECK, backend, text, f"make up ENV={name}: it finds out what became of each")
     resources: list[Any] = state.get("resources") or []
     yield ok(CHECK, backend, f"stack {name}: {len(resources)} resources")
 
@@ -148,6 +147,6 @@ def _bucket_settings(subject: Subject, client: Any, name: str) -> Iterator[Findi
 def _locked(lock: Lock, backend: str, stack: str) -> Finding:
     held = f"{lock.user}@{lock.host} (process {lock.pid}) holds the stack since {lock.since}"
     if lock.owner_is_dead():
-        return failure(CHECK, backend, f"{held}, and that process is gone", f"pulumi cancel --stack {stack} --yes")
+        return warning(CHECK, backend, f"{held}, and that process is gone", f"make up ENV={stack}: it breaks the lock")
     mend = f"wait for it; if it is dead: pulumi cancel --stack {stack}"
     return failure(CHECK, backend, held, mend)

@@ -4,19 +4,17 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import yaml
-from botocore.exceptions import ClientError
 
 from infra.references.resolve import resolve
 from infra.setting_walk import NAMESPACE
 from infra.settings import Settings, SettingsError, parse
-from operations.calls import PATIENCE, code_of
+from operations.calls import PATIENCE
 from operations.doctor.finding import Finding, failure, ok
 from operations.environments import OperatedEnvironment
 from operations.references.sources import environment_sources
 
 HIDDEN = "https://hidden.invalid"
 """Stands for a setting that is encrypted: the only ones that may be are addresses with a key in them."""
-DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +51,6 @@ class Subject:
 def client_of(session: Any, service: str) -> Any:
     """A client of a service in the session's region that does not wait for long."""
     return session.client(service, config=PATIENCE)
-
-
-def is_denied(error: ClientError) -> bool:
-    """Whether the caller may not ask, as opposed to having asked in vain."""
-    return code_of(error) in DENIED
 
 
 def read_settings(env: OperatedEnvironment, session: Any | None = None) -> tuple[Settings | None, list[Finding]]:

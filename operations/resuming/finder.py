@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import jmespath
+from botocore.exceptions import ClientError
 
 from components.tagging import ENVIRONMENT_TAG
+from operations.calls import is_denied
 
 Clients = Callable[[str, str], Any]
 """A boto3 client by its service's name and region."""
@@ -128,7 +130,12 @@ class Look:
         for more in self.details:
             if differs():  # others' resources are not asked about any further
                 return False
-            item = {**item, **more.of(client, str(search(self.id, item)))}
+            try:
+                item = {**item, **more.of(client, str(search(self.id, item)))}
+            except ClientError as error:
+                if not is_denied(error):
+                    raise
+                return False  # who may not even ask about it has not made it
         if any(str(search(path, item)) != value for path, value in fitting.items()):
             return False
         return not self.tags or is_tagged(parsed_tags(search(self.tags, item)), wanted)

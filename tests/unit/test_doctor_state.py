@@ -5,6 +5,7 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.unit.doctor_fakes import environment, one, refused, subject
 pytestmark = pytest.mark.unit
 URN = "urn:pulumi:dev::groundwork::aws:s3/bucket:Bucket::data"
 STACK = ".pulumi/stacks/groundwork/dev.json"
+HERE = socket.gethostname()
 LOCK = ".pulumi/locks/organization/groundwork/dev/0b1c.json"
 
 
@@ -65,7 +67,8 @@ def test_a_stack_that_is_not_there_yet_is_made_by_bootstrap(tmp_path: Path):
 
 def test_a_state_that_is_cut_short_is_a_failure(tmp_path: Path):
     write(tmp_path, STACK, b'{"version": 3, "checkpoint": {"lat')
-    assert one(state_of(tmp_path)).level is Level.FAILURE
+    found = one(state_of(tmp_path))
+    assert (found.level, found.mend) == (Level.FAILURE, "groundwork stack repair dev")
 
 
 def test_what_an_engine_never_saw_the_end_of_is_named(tmp_path: Path):
@@ -73,25 +76,27 @@ def test_what_an_engine_never_saw_the_end_of_is_named(tmp_path: Path):
     pending, _ = state_of(tmp_path)
     assert pending.level is Level.WARNING
     assert "creating data" in pending.text
-    assert "pulumi refresh --stack dev" in pending.mend
+    assert "make up ENV=dev" in pending.mend
 
 
 @pytest.mark.parametrize(
-    ("host", "pid", "said"),
+    ("host", "pid", "level", "said", "mend"),
     [
-        ("elsewhere", 1, "ann@elsewhere (process 1) holds the stack since 2026-11-21T10:00:00"),
-        (socket.gethostname(), os.getpid(), f"(process {os.getpid()}) holds the stack"),
-        (socket.gethostname(), 2**22 + 1, "and that process is gone"),
+        ("elsewhere", 1, Level.FAILURE, "ann@elsewhere (process 1) holds the stack since", "pulumi cancel --stack dev"),
+        (HERE, os.getpid(), Level.FAILURE, f"(process {os.getpid()}) holds the stack", "wait for it"),
+        (HERE, 2**22 + 1, Level.WARNING, "and that process is gone", "make up ENV=dev: it breaks the lock"),
     ],
 )
-def test_a_lock_names_its_owner_and_whether_it_lives(tmp_path: Path, host: str, pid: int, said: str):
+def test_a_lock_names_its_owner_and_whether_it_lives(
+    tmp_path: Path, host: str, pid: int, level: Level, said: str, mend: str
+):
     write(tmp_path, STACK, stack())
-    told = {"pid": pid, "username": "ann", "hostname": host, "timestamp": "2026-11-21T10:00:00.5Z"}
-    write(tmp_path, LOCK, told)
+    now = datetime.now(UTC).isoformat()
+    write(tmp_path, LOCK, {"pid": pid, "username": "ann", "hostname": host, "timestamp": now})
     lock, _ = state_of(tmp_path)
-    assert lock.level is Level.FAILURE
+    assert lock.level is level
     assert said in lock.text
-    assert "pulumi cancel --stack dev" in lock.mend
+    assert mend in lock.mend
 
 
 def test_a_folder_that_is_not_there_is_a_failure(tmp_path: Path):
