@@ -97,6 +97,18 @@ class Program:
         )
         return done.stdout
 
+    def groundwork(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command of the program's own checkout."""
+        return subprocess.run(
+            [sys.executable, "-c", "from operations.cli import main; main()", *arguments],
+            cwd=self.folder,
+            env=self._inherited(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def steps(self) -> list[dict[str, Any]]:
         """What an `up` would do."""
         text = self.pulumi("preview", "--json", judged=False)
@@ -173,4 +185,22 @@ def test_an_upgrade_takes_nothing_away_that_the_changelog_does_not_name(upgrade:
         assert s3.get_object(Bucket=bucket, Key="teams/research/kept.txt")["Body"].read() == PAYLOAD
     # What has been upgraded is what the program would make anew.
     assert [step["urn"] for step in now.steps() if step["op"] != "same"] == []
+    if now.stack == "local":
+        _everything_runs_what_is_wanted_and_two_versions_at_once_are_refused(now)
     print(f"upgraded {len(recorded)} resources to {len(kept)}; gone: {', '.join(map(str, lost)) or 'none'}")
+
+
+def _everything_runs_what_is_wanted_and_two_versions_at_once_are_refused(now: Program) -> None:
+    planned = now.groundwork("upgrade", "plan", now.stack, "-o", "json")
+    assert planned.returncode == 0, planned.stderr
+    document = json.loads(planned.stdout)
+    assert [step["what"] for step in document["steps"] if not step["done"]] == []
+    assert {"engine", "provider aws", "control plane"} <= {step["what"] for step in document["steps"]}
+    file = now.folder / "Pulumi.local.yaml"
+    settings = yaml.safe_load(file.read_text())
+    running = settings["config"]["groundwork:cluster"]["version"]
+    settings["config"]["groundwork:cluster"]["version"] = f"1.{int(running.removeprefix('1.')) + 2}"
+    file.write_text(yaml.safe_dump(settings, sort_keys=False))
+    refused = now.groundwork("upgrade", "plan", now.stack)
+    assert refused.returncode == 1
+    assert "EKS takes one minor version at a time" in refused.stdout
