@@ -258,6 +258,7 @@ def _update(
     told = plain_errors(f"groundwork team {action} {environment} {name}")
     with told, Run(environment, name, recount=recount, planned=not no_plan, output=output, stop_jobs=stop_jobs) as run:
         wanted = edit(run.file, run.owning_nothing)
+        run.make_ready()
         planned = run.prepare(wanted)
         if not planned.steps and wanted.text == run.file.text:
             run.show(planned, "nothing")

@@ -24,6 +24,7 @@ from local.progress import Progress
 from operations.engine_run import StackEngine, stack_engine
 from operations.environments import ACCOUNTS, OperatedEnvironment, environment
 from operations.leftovers.subject import Subject, recorded, subject
+from operations.resuming.resume import make_ready
 from operations.teams.report import as_document, as_result, as_text
 from operations.teams.settings_file import SettingsFile, Wish
 from operations.teams.update import Planned, Update, teams_of_state
@@ -70,6 +71,10 @@ class Run:
         except ValidationError as error:
             raise LocalStackError(f"{self.file.name}: the node pools are not valid: {error}") from None
         return replace(wish, guaranteed={**{one.name: 0 for one in classes}, **wish.guaranteed})
+
+    def make_ready(self) -> None:
+        """Settles what an earlier run left unfinished: a dead lock, what AWS made and the state does not know."""
+        make_ready(self._env, self._engine, self._progress)
 
     def prepare(self, wanted: SettingsFile) -> Planned:
         """What would be done, with everything looked at that would refuse it. Nothing is changed."""

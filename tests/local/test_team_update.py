@@ -4,13 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 
 from operations.engine_run import StackEngine
+from operations.environments import OperatedEnvironment
+from operations.environments import Project as ProjectOfCheckout
 from operations.leftovers import subject
 from operations.leftovers.finding import Fate, Finding
 from operations.team_commands import app
@@ -80,16 +81,15 @@ def project(server: AwsServerProcess, tmp_path: Path, monkeypatch: pytest.Monkey
     file.write_text(f"{file.read_text().rstrip()}{SETTINGS}")
     must(made, "up", "--yes", "--skip-preview")
     engine = StackEngine(program=made.engine, folder=made.folder, stack="test", variables=made.environment())
-    env = SimpleNamespace(
+    env = OperatedEnvironment(
         name="test",
-        is_local=False,
-        region="us-east-1",
-        checkout=made.folder,
-        settings_file=file,
-        account_id="123456789012",
         profile="groundwork-local",
-        backend=None,
+        account_id="123456789012",
+        region="us-east-1",
+        backend=made.environment()["PULUMI_BACKEND_URL"],
         secrets_provider=None,
+        checkout=made.folder,
+        project=ProjectOfCheckout("probe", "environments"),
     )
     monkeypatch.setattr(run, "stack_engine", lambda _: engine)
     monkeypatch.setattr(run, "environment", lambda _: env)
