@@ -89,7 +89,7 @@ class Teardown:
 
         state, say = self._subject.state, self._progress.say
         for lock in require_unlocked(self._env):
-            say(f"A lock of {lock} is broken: that process is dead.")
+            say(f"{lock} held the stack, and that process is gone: its lock is broken.")
         keeping = protected.protected(state)
         full = protected.not_empty(state, self._subject.clients)
         staying = protected.kept_with(state, [*keeping, *full]) if self._keep_protected else []
@@ -156,6 +156,7 @@ class Teardown:
                 if left := stop(self._subject, step.did):
                     raise LocalStackError(f"{len(left)} would not stop: {', '.join(one.name for one in left)}.")
                 step.done("none runs")
+        self._settle()
         if not without_cluster:
             self._clear_the_cluster()
         self._destroy(without_cluster=without_cluster)
@@ -165,6 +166,17 @@ class Teardown:
             report = removed(self._subject, self._progress)
         self._show(report, output)
         return 0 if report.empty else LEFT
+
+    def _settle(self) -> None:
+        """What an `up` that was killed had made, and not written down, comes into the state: it stands in the way."""
+        from operations.leftovers.subject import subject
+        from operations.resuming.resume import make_ready, state_of
+
+        pending: list[dict[str, Any]] = state_of(self._env, self._engine).get("pending_operations") or []
+        # A deletion that was cut off is simply done again.
+        if any(each["type"] == "creating" for each in pending):
+            make_ready(self._env, self._engine, self._progress)
+            self._subject = subject(self._env, self._engine)
 
     def _clear_the_cluster(self) -> None:
         from local.kubernetes.api import ApiError

@@ -1,5 +1,6 @@
 """The genuine engine on the local stack, by the commands that every Pulumi user knows, from preview to nothing left."""
 
+import itertools
 import json
 import re
 from collections.abc import Generator
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.checkout import Checkout
+from tests.checkout import Checkout, newcomers_environment
 from tests.conftest import Platform
 from tests.engine.leftovers import api_server, aws_leftovers, kubernetes_leftovers
+from tests.killed_command import kill_after, tail
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -22,6 +24,9 @@ COUNT_ALL_TEAMS_AND_POOLS = {
     *("prometheus-rules-gpu-prices", "dcgm-exporter"),
 }
 """What a new team or pool changes besides its own: lists of all of them, and the shares that are counted anew."""
+EVERY_THIRD_STEP = 3
+SOME_STEPS = (3, 9, 40, 60, 60)
+"""Of its 200 and more steps: with the cluster in use, with half of its objects gone, and with the network."""
 
 
 @pytest.fixture
@@ -158,11 +163,33 @@ def test_aws_eks_update_kubeconfig_leads_the_genuine_client_to_the_cluster(check
     assert "gpu-small" in told
 
 
-def test_destroy_leaves_the_aws_server_and_the_api_server_with_nothing_of_ours(checkout: Checkout):
-    sagemaker = checkout.aws("sagemaker")
-    for endpoint in sagemaker.list_endpoints()["Endpoints"]:
-        sagemaker.delete_endpoint(EndpointName=endpoint["EndpointName"])
-    checkout.must_pulumi("destroy", "--yes")
+@pytest.mark.timeout(6000)
+def test_a_teardown_that_is_killed_again_and_again_leaves_nothing_of_ours_on_either_half(
+    checkout: Checkout, pytestconfig: pytest.Config
+):
+    teardown = [".venv/bin/groundwork", "teardown", "local", "--yes"]
+    served = checkout.aws("sagemaker").list_endpoints()["Endpoints"]
+    if served:
+        refused = checkout.run(*teardown)
+        assert refused.returncode == 1
+        assert f"endpoint {served[0]['EndpointName']}" in refused.stdout
+    every = itertools.repeat(EVERY_THIRD_STEP) if pytestconfig.getoption("--full") else SOME_STEPS
+    ended = kill_after(
+        [*teardown, "--stop-jobs", "--remove-leftovers"],
+        every,
+        folder=checkout.folder,
+        environment=newcomers_environment(),
+    )
+    print(f"a teardown of {len(ended.steps)} steps survived {ended.kills} kills")
+    assert ended.status == 0, tail(ended.said)
+    assert ended.kills >= len(SOME_STEPS)
+    # Whoever destroys is let into the cluster until the last object in it has gone.
+    objects, entries = (
+        [number for number, step in enumerate(ended.steps) if each in step] for each in ("kubernetes:", "cluster-admin")
+    )
+    assert objects
+    assert entries
+    assert max(objects) < min(entries)
     state = json.loads(checkout.must_pulumi("stack", "export"))
     assert not state["deployment"].get("resources")
     assert {kind: names for kind, names in aws_leftovers(checkout).items() if names} == {}

@@ -66,6 +66,10 @@ for zone in ("a", "b"):
         f"subnet-{zone}", vpc_id=vpc.id, cidr_block=cidr, availability_zone=f"eu-central-1{zone}", opts=opts
     )
     aws.ec2.RouteTableAssociation(f"table-{zone}", route_table_id=table.id, subnet_id=subnet.id, opts=opts)
+loose = {"Name": "groundwork-dev-loose"}
+aws.ec2.Subnet(
+    "subnet-loose", vpc_id=vpc.id, cidr_block="10.8.1.0/24", availability_zone="eu-central-1a", tags=loose, opts=opts
+)
 allow = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 trust = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
 role = aws.iam.Role("role", name="groundwork-dev-nodes", assume_role_policy=trust, opts=opts)
@@ -78,7 +82,7 @@ aws.sns.Topic("alerts", name="groundwork-dev-alerts", opts=opts)
 for number in range(3):
     aws.ssm.Parameter(f"parameter-{number}", name=f"/groundwork/dev/{number}", type="String", value="{}", opts=opts)
 """
-RESOURCES = 25
+RESOURCES = 26
 """Of the stack, without itself and its provider; what the program above makes."""
 REVIVED = [f"/aws/eks/groundwork-dev/{word}" for word in ("cluster", "late", "later", "last")]
 """Log groups that come after the stack's own have gone: leftovers."""
@@ -151,10 +155,24 @@ def resources(checkout: Path) -> list[dict[str, Any]]:
     return [each for each in found if not each["type"].startswith("pulumi:")]
 
 
+def cut_off(checkout: Path, name: str) -> None:
+    """The state as an engine leaves it that was killed before it wrote down what AWS had answered."""
+    file = checkout.parent / "backend" / ".pulumi" / "stacks" / "groundwork" / "dev.json"
+    document = json.loads(file.read_text())
+    latest = document["checkpoint"]["latest"]
+    [made] = [each for each in latest["resources"] if each["urn"].endswith(f"::{name}")]
+    latest["resources"].remove(made)
+    begun = {key: value for key, value in made.items() if key not in ("id", "outputs")}
+    latest["pending_operations"] = [{"type": "creating", "resource": begun}]
+    file.write_text(json.dumps(document))
+
+
 def test_a_teardown_that_is_killed_after_every_third_step_ends_empty_and_keeps_what_the_settings_retain(
     server: AwsServerProcess, checkout: Path
 ):
     assert len(resources(checkout)) == RESOURCES
+    # It lies in the network, which could not go before it.
+    cut_off(checkout, "subnet-loose")
     teardown = groundwork("teardown", "dev", "--yes", "--keep-protected", "--remove-leftovers", "-o", "json")
     ended = kill_after(teardown, itertools.repeat(3), folder=checkout, environment=os.environ)
     print(f"a teardown of {len(ended.steps)} steps survived {ended.kills} kills")
