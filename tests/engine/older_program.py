@@ -1,6 +1,7 @@
 """The platform's program as an earlier commit has it, to be brought up before this one's."""
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -65,4 +66,7 @@ def extract(commit: str, folder: Path) -> None:
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["git", *arguments], cwd=SOURCE, capture_output=True, check=False)
+    quiet = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}  # a private origin asks nobody for a password
+    return subprocess.run(
+        ["git", *arguments], cwd=SOURCE, env=quiet, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
