@@ -181,7 +181,7 @@ def _touched(each: Environment) -> Iterator[Item]:
         yield Item(("teams: ", *teams, *((f"and {more} more",) if more > 0 else ())))
     if each.losses or each.endings:
         if each.running is None:
-            yield Item(("whether jobs or endpoints run could not be told",))
+            yield Item(("whether jobs or endpoints run is not known",))
         for one in each.running or ():
             yield Item((one.kind, " ", Code(one.name), *((" of ", Code(one.team)) if one.team else ())))
 

@@ -24,6 +24,7 @@ from operations.review.stream import Preview
 from operations.teardown.work import running
 
 Tell = Callable[[str], None]
+NOT_ASKED = "Nobody asked SageMaker what runs (--no-jobs)."
 _TEAM = re.compile(rf"{re.escape(TEAM_TAG)}=([\w.-]+)")
 
 
@@ -70,8 +71,8 @@ def seen(
     except LocalStackError as error:
         more.append(f"The state could not be read: what depends on what and the cost before are not known. {error}")
     found: list[Running] | None = []
-    if ends_something(preview) and look_at_jobs:
-        found, missing = _running(environment, engine)
+    if ends_something(preview):
+        found, missing = _running(environment, engine) if look_at_jobs else (None, [NOT_ASKED])
         more += missing
     return Seen(
         name=environment.name,

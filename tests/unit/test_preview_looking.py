@@ -73,7 +73,7 @@ def test_what_runs_is_asked_only_where_something_would_go_and_told_by_team(monke
         Running(kind="endpoint", name="demo", team="research"),
         Running(kind="endpoint", name="other", team=""),
     ]
-    looking.seen(DEV, engine(resources=[role]), grave, look_at_jobs=False)
+    assert looking.seen(DEV, engine(resources=[role]), grave, look_at_jobs=False).running is None
     assert asked == ["once"]
 
 

@@ -5,18 +5,20 @@ import json
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pytest
 from typer.testing import CliRunner
 
+from components.node_pool import AutoNodePoolArgs, node_pool_spec
 from operations.cli import app
 from operations.differences import Difference
 from operations.drift import Drift, Drifted
 from operations.preview_command import Forge, Form, Grave, exit_code, rendered
-from operations.review.accelerators import dearest_fill
+from operations.review.accelerators import ceiling, dearest_fill
 from operations.review.model import Report, Running, Verdict, report_of
+from prices import Resource
 from tests.unit.preview_events import (
     BUCKET,
     MARKED,
@@ -104,7 +106,7 @@ def test_a_shared_network_touches_every_team_and_says_what_they_run():
 
 def test_what_could_not_be_asked_is_never_said_to_be_nothing():
     made = report_of((environment(deleted(state("role")), running=None),))
-    assert "whether jobs or endpoints run could not be told" in forms(made)[Form.text]
+    assert "whether jobs or endpoints run is not known" in forms(made)[Form.text]
 
 
 def test_a_retained_resource_is_not_lost_and_a_protected_one_is_said_to_be():
@@ -208,6 +210,25 @@ def test_a_pool_of_gpus_costs_nothing_idle_and_its_limit_is_told_apart():
     assert twice.cost is not None
     assert twice.cost.after.accelerators_limit >= 2 * made.cost.after.accelerators_limit
     assert made.cost.unknown == ("x:y:Z: nobody has entered what this type is charged for (prices/meters.py)",)
+
+
+def test_the_ceiling_of_a_pool_as_the_platform_writes_it_is_the_one_by_hand():
+    args = AutoNodePoolArgs(
+        name="gpu-small",
+        families=["g5", "g6"],
+        capacity=["spot", "on-demand"],
+        limit=8,
+        node_role_name="",
+        subnet_ids=[],
+        security_group_id="",
+        provider=cast(Any, None),
+    )
+    pool = Resource("kubernetes:karpenter.sh/v1:NodePool", "pool", {"spec": node_pool_spec(args, "default")})
+    # Eight machines with one GPU each are dearer than one with eight: g5.16xlarge, with EKS Auto Mode's 12 %.
+    by_hand = 8 * Decimal("4.096") * Decimal("1.12") * 730
+    assert ceiling([pool], "us-east-1").usd == by_hand
+    assert f"{by_hand:,.2f} dollars" in (SCHEMA.parents[2] / "docs" / "costs.md").read_text()
+    assert ceiling([pool], "eu-west-1").unknown, "without a price it is no zero"
 
 
 def test_the_dearest_machines_within_a_limit_are_found():
