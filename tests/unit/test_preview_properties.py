@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from bench.preview_report import events, resources
 from operations.differences import Difference
@@ -111,6 +112,22 @@ def test_a_page_holds_no_markup_but_its_own(some: list[list[dict[str, Any]]]):
     own = "html head meta title style body header main section h1 h2 h3 ul li table thead tbody tr th td"
     assert tags <= {*own.split(), "details", "summary", "code", "strong", "span"}
     assert not re.search(r"<[^>]*\son\w+=", page)
+
+
+OWN_HTML = re.compile(r"<details><summary>[^<>]*</summary>|</details>")
+
+
+@thoroughly
+@given(previews)
+def test_a_comment_holds_no_markup_but_its_own(some: list[list[dict[str, Any]]]):
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(rendered(made_of(some), Form.markdown, Forge.github))
+    inline = [child for token in tokens for child in token.children or ()]
+    for token in [*tokens, *inline]:
+        if token.type.startswith("html"):
+            assert not OWN_HTML.sub("", token.content).strip(), token.content
+        assert token.type not in ("link_open", "image", "fence", "code_block", "hr"), token
+        if token.type == "text":
+            assert not re.search(r"@\w|#\d", token.content), token.content
 
 
 @pytest.mark.parametrize("number", [500, 10_000])
