@@ -1,5 +1,6 @@
 """`groundwork account preview|up|down ACCOUNT`: the engine on what an AWS account has once."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -45,9 +46,15 @@ app.command("bootstrap", epilog="Example:  groundwork account bootstrap main")(b
 
 
 def _run(command: str, account: str, options: list[str] | None, output: Format) -> None:
+    from local.progress import Progress
+    from operations.engine_run import stack_engine
+    from operations.resuming.resume import make_ready
+
     shown = f"make account-{'down' if command == 'destroy' else command} ACCOUNT={account}"
     with plain_errors(shown):
         env = read_account(account)
         if env.is_local:
             make_local_stack(this_checkout(), ACCOUNTS.folder, ACCOUNTS.name)
+        if command != "preview":
+            make_ready(env, stack_engine(env), Progress(sys.stderr))
         hand_over(env, command, [*(["--json"] if output is Format.json else []), *(options or ())])

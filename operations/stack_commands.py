@@ -36,15 +36,7 @@ def up(name: Environment, options: Rest = None, output: Output = Format.text) ->
 
     Exit codes: the engine's; 1 where another holds the stack.
     """
-    from local.progress import Progress
-    from operations.engine_run import stack_engine
-    from operations.resuming.resume import make_ready
-
-    with plain_errors(f"make up ENV={name}"):
-        env = environment(name)
-        engine = stack_engine(env)
-        make_ready(env, engine, Progress(sys.stderr))
-        hand_over(env, "up", _for(output, options), engine.program)
+    _engine("up", name, _for(output, options))
 
 
 @app.command(epilog="Example:  groundwork stack repair dev")
@@ -84,5 +76,13 @@ def _for(output: Format, options: list[str] | None) -> list[str]:
 
 
 def _engine(command: str, name: str, options: list[str]) -> None:
+    from local.progress import Progress
+    from operations.engine_run import stack_engine
+    from operations.resuming.resume import make_ready
+
     with plain_errors(f"make {command} ENV={name}"):
-        hand_over(environment(name), command, options)
+        env = environment(name)
+        engine = stack_engine(env)
+        if command != "preview":
+            make_ready(env, engine, Progress(sys.stderr))
+        hand_over(env, command, options, engine.program)
