@@ -16,13 +16,16 @@ class ExistingCluster:
     """A cluster in Auto Mode that is there.
 
     vpc_id: of the environment, in which the cluster must lie. profile: AWS profile that the kubeconfig asks for tokens
-    with; its role is let into the cluster by whoever looks after it.
+    with; its role is let into the cluster by whoever looks after it. is_scraped: whether a managed collector of metrics
+    comes to its API server, which it does by the private endpoint
+    (https://docs.aws.amazon.com/prometheus/latest/userguide/AMP-collector-how-to.html).
     """
 
     placement: Placement
     name: str
     vpc_id: pulumi.Input[str]
     profile: str
+    is_scraped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,7 @@ def looked_at(args: ExistingCluster, parent: pulumi.Resource) -> pulumi.Output[S
     found = asked("aws:eks/getCluster:getCluster", given, aws.eks.GetClusterResult, SETTING, parent)
 
     def check(cluster: aws.eks.GetClusterResult, vpc_id: str) -> Seen:
-        refuse_unless_it_fits(SETTING, f"the cluster {args.name}", problems(cluster, vpc_id))
+        refuse_unless_it_fits(SETTING, f"the cluster {args.name}", problems(cluster, vpc_id, args.is_scraped))
         return Seen(
             arn=cluster.arn,
             endpoint=cluster.endpoint,
@@ -57,13 +60,15 @@ def looked_at(args: ExistingCluster, parent: pulumi.Resource) -> pulumi.Output[S
     return pulumi.Output.all(found, args.vpc_id).apply(lambda known: check(*known))
 
 
-def problems(cluster: aws.eks.GetClusterResult, vpc_id: str) -> list[str]:
+def problems(cluster: aws.eks.GetClusterResult, vpc_id: str, is_scraped: bool) -> list[str]:
     """What keeps the platform from running on it, each as a sentence without its full stop."""
     found: list[str] = []
     if cluster.status not in ("ACTIVE", "UPDATING"):
         found.append(f"it is {cluster.status}")
     if cluster.vpc_config.vpc_id != vpc_id:
         found.append(f"it lies in {cluster.vpc_config.vpc_id}; groundwork:network.existing.vpcId is {vpc_id}")
+    if is_scraped and not cluster.vpc_config.endpoint_private_access:
+        found.append("its private endpoint is off, by which metrics are collected; or set monitoring.prometheus: false")
     mode = cluster.access_configs[0].authentication_mode if cluster.access_configs else "CONFIG_MAP"
     if mode == "CONFIG_MAP":
         found.append(

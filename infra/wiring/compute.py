@@ -27,6 +27,7 @@ def cluster(context: Context, base: Foundations) -> Cluster:
             name=settings.cluster.existing.name,
             vpc_id=base.network.vpc_id,
             profile=profile_of(context.environment, settings),
+            is_scraped=settings.monitoring.prometheus,
         )
         return Cluster("cluster", existing, context.opts)
     return Cluster(

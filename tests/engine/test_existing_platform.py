@@ -52,7 +52,7 @@ def make_cluster(checkout: Checkout, subnets: list[str]) -> None:
     eks.create_cluster(
         name=CLUSTER,
         roleArn=role,
-        resourcesVpcConfig={"subnetIds": subnets},
+        resourcesVpcConfig={"subnetIds": subnets, "endpointPrivateAccess": True},
         computeConfig={"enabled": True, "nodePools": ["system"], "nodeRoleArn": role},
         kubernetesNetworkConfig={"elasticLoadBalancing": {"enabled": True}},
         storageConfig={"blockStorage": {"enabled": True}},

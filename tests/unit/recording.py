@@ -107,7 +107,7 @@ def _cluster(args: Mapping[str, Any]) -> dict[str, Any]:
         "computeConfigs": [
             {"enabled": True, "nodePools": ["system"], "nodeRoleArn": f"arn:aws:iam::{ACCOUNT}:role/shared-nodes"}
         ],
-        "vpcConfig": {"vpcId": "vpc-0a1b2c3d", "clusterSecurityGroupId": "sg-0c1a55e7"},
+        "vpcConfig": {"vpcId": "vpc-0a1b2c3d", "clusterSecurityGroupId": "sg-0c1a55e7", "endpointPrivateAccess": True},
     }
 
 

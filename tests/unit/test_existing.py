@@ -52,7 +52,9 @@ def three_things() -> None:
     subnets = VPC["privateSubnetIds"]
     network = Network("network", ExistingNetwork(vpc_id="vpc-0a1b2c3d", private_subnet_ids=list(subnets)), options)
     Keys("keys", KeysArgs(placement=PLACEMENT, existing=KEYS), options)
-    existing = ExistingCluster(placement=PLACEMENT, name="shared", vpc_id=network.vpc_id, profile="groundwork-dev")
+    existing = ExistingCluster(
+        placement=PLACEMENT, name="shared", vpc_id=network.vpc_id, profile="groundwork-dev", is_scraped=True
+    )
     Cluster("cluster", existing, options)
 
 
@@ -123,6 +125,11 @@ def test_a_team_comes_into_an_existing_cluster_by_an_access_entry_of_its_own(who
             "aws:eks/getCluster:getCluster",
             {"vpcConfig": {"vpcId": "vpc-2", "clusterSecurityGroupId": "sg-1"}},
             "it lies in vpc-2; groundwork:network.existing.vpcId is vpc-0a1b2c3d",
+        ),
+        (
+            "aws:eks/getCluster:getCluster",
+            {"vpcConfig": {"vpcId": "vpc-0a1b2c3d", "clusterSecurityGroupId": "sg-1", "endpointPrivateAccess": False}},
+            "its private endpoint is off",
         ),
         (
             "aws:eks/getCluster:getCluster",
