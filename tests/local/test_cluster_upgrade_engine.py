@@ -182,6 +182,19 @@ def test_a_new_version_of_the_providers_changes_the_providers_alone(stack: tuple
     assert _ids(json.loads(must(project, "stack", "export"))) == kept
 
 
+def test_a_version_that_aws_has_brought_by_itself_is_taken_in_and_the_settings_follow(
+    stack: tuple[Project, AwsServer],
+):
+    project, server = stack
+    server.call("eks", "update_cluster_version", name=CLUSTER, version=SKIPPED)
+    must(project, "refresh", "--yes", "--skip-preview")
+    behind = project.run("preview")
+    assert behind.returncode != 0
+    assert f'settings only lead forward. Set "{SKIPPED}"' in behind.stdout
+    project.config({"version": SKIPPED})
+    assert _planned(project) == {"pool-group": "update"}
+
+
 def _ids(state: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """URN to identifier and time of creation, of everything that somebody else than the engine keeps."""
     found = [each for each in state["deployment"]["resources"] if each.get("id") and "pulumi:" not in each["type"]]
