@@ -17,6 +17,8 @@ ENDS = frozenset({"delete", "replace", "create-replacement", "delete-replaced"})
 NAMESPACE = "kubernetes:core/v1:Namespace"
 SHARES = ("spec", "resourceGroups")
 """Where a ClusterQueue and a Cohort have their quotas (https://kueue.sigs.k8s.io/docs/concepts/cluster_queue/)."""
+CPUS = ("cpu", "memory")
+"""Of every machine; no pool bounds them, so they are nobody's share."""
 MONITORS = "monitorArnLists"
 _ABSENT = object()
 
@@ -61,9 +63,27 @@ def _wrong(team: str, step: Step, *, removing: bool) -> Iterator[tuple[str, bool
         if wrong:
             yield f"holds all teams, and more than shares would change in it: {', '.join(wrong)}", False
         elif step.kind == "queue":
-            yield "is another team's, whose share would be counted anew", True
+            numbers = ", ".join(f"{flavor} {before} → {after}" for flavor, before, after in _owned(step))
+            yield f"is another team's, whose share would be counted anew{f' ({numbers})' if numbers else ''}", True
     elif step.kind == "anomalies":
         yield from _wrong_monitors(team, step)
+
+
+def _owned(step: Step) -> Iterator[tuple[str, str, str]]:
+    """What a queue owns of each class of machines, before and after, where that differs."""
+    before, after = (
+        {
+            str(flavor["name"]): str(resource["nominalQuota"])
+            for group in state.get("spec", {}).get("resourceGroups") or ()
+            for flavor in group.get("flavors") or ()
+            for resource in flavor.get("resources") or ()
+            if resource.get("name") not in CPUS
+        }
+        for state in (step.old, step.new)
+    )
+    for flavor in dict.fromkeys([*before, *after]):
+        if before.get(flavor) != after.get(flavor):
+            yield flavor, before.get(flavor, "0"), after.get(flavor, "0")
 
 
 def _wrong_monitors(team: str, step: Step) -> Iterator[tuple[str, bool]]:

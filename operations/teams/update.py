@@ -102,10 +102,10 @@ class Update:
         if len(found) > NAMED:
             lines.append(f"    and {len(found) - NAMED} more")
         if all(one.recount for one in found):
-            hint = (
-                "The automatic shares follow from all quotas together (docs/queues.md). `--recount` lets them be "
-                "counted anew; `--borrow-only`, or a `--guaranteed` share, leaves the others' as they are."
-            )
+            hint = "The automatic shares follow from all quotas together (docs/queues.md). `--recount` lets them be "
+            hint += "counted anew."
+            if not self.removing:
+                hint += " `--borrow-only` leaves theirs as they are."
         else:
             hint = f"That is a change of the platform: `groundwork stack up {self.engine.stack}` shows and makes it."
         many = "1 resource" if len(found) == 1 else f"{len(found)} resources"

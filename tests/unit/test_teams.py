@@ -103,7 +103,7 @@ def test_the_list_of_teams_may_change_by_the_team_alone():
 
 def test_shares_of_other_teams_are_counted_anew_only_on_request_and_nothing_else_of_them_changes():
     queue = step("queues-team-a", type=QUEUE, whose=Whose.SHARED, kind="queue", old=shares("4"), new=shares("3"))
-    assert refused(queue) == ["queues-team-a is another team's, whose share would be counted anew"]
+    assert refused(queue) == ["queues-team-a is another team's, whose share would be counted anew (g5 4 → 3)"]
     assert refused(queue, recount=True) == []
     cohort = step("queues-cohort-p", type=COHORT, whose=Whose.SHARED, kind="cohort", old=shares("1"), new=shares("2"))
     assert refused(cohort) == []
