@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 STEP = re.compile(r"^ -  \S+ \S+ deleted\b|^    .*: (removed|gone)$")
 """What `groundwork teardown` prints when something has gone for good: the engine's line of a resource that is deleted
 and written down as such, or its own of an object in the cluster, a job, an endpoint or a leftover."""
+LATER_S = 0.05
 PATIENCE_S = 300.0
 """For one run. A run that hangs is killed, and fails the test with what it printed."""
 
@@ -22,25 +24,34 @@ class Killed:
     """What came of it.
 
     kills: how many runs were ended. steps: the lines that told of one, in all runs. status: of the last run.
-    said: what that printed.
+    said: what that printed. delay_s: how long after its step the next kill comes.
     """
 
     kills: int = 0
     steps: list[str] = field(default_factory=list[str])
     status: int | None = None
     said: list[str] = field(default_factory=list[str])
+    delay_s: float = 0.0
 
 
 def kill_after(command: Sequence[str], every: Iterable[int], *, folder: Path, environment: Mapping[str, str]) -> Killed:
     """Runs `command`, kills its whole process group (SIGKILL) after the next of `every` steps, and runs it again.
 
     Where `every` is at its end, the command runs to its own. The engine tells of a deletion a moment before it writes
-    it down: what a kill keeps it from writing is a step of the next run once more.
+    it down: what a kill keeps it from writing is a step of the next run once more. After a run of nothing but such
+    steps the next kill comes a little later, or nothing might ever be written.
     """
     result, counts = Killed(), iter(every)
     while result.status is None:
+        before = what(result.steps)
         _run(command, next(counts, None), folder, environment, result)
+        result.delay_s = 0.0 if what(result.steps) > before else result.delay_s + LATER_S
     return result
+
+
+def what(steps: Iterable[str]) -> set[str]:
+    """What has gone, however often it was told."""
+    return {step.split(" deleted")[0] for step in steps}
 
 
 def _run(
@@ -68,6 +79,7 @@ def _run(
                 result.steps.append(line.strip())
                 steps = None if steps is None else steps - 1
                 if steps == 0:
+                    time.sleep(result.delay_s)
                     os.killpg(process.pid, signal.SIGKILL)
                     killed = True
         status = process.wait()
