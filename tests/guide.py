@@ -84,6 +84,12 @@ def _words(lines: list[str], block: Block, after: Block) -> str:
     return "".join(lines[end : after.line - 2]).strip()
 
 
+def heading_of(page: Path, block: Block) -> str:
+    """The heading that a block stands under."""
+    lines = page.read_text().splitlines()[: block.line]
+    return next(line.lstrip("#").strip() for line in reversed(lines) if re.match(r"#+ ", line))
+
+
 def missing_lines(sample: str, printed: str) -> list[str]:
     """The lines of a sample that were not printed, or not in this order. `…` stands for anything within a line."""
     rest, missing = printed.splitlines(), list[str]()
