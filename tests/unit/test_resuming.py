@@ -1,14 +1,18 @@
 """Going on after a kill: what goes into the state, what is struck off, what is another's, which copy comes back."""
 
 import gzip
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.errors import LocalStackError
 from operations.engine_run import StackEngine
@@ -20,7 +24,7 @@ from operations.resuming.plugins import orphans
 from operations.resuming.repair import copy_of, damage, planned, restore
 from operations.resuming.resume import state_of
 from operations.resuming.settle import adopt, changed, creations, foreign, made_since, settle, unread
-from operations.state_store import Folder, checkpoint
+from operations.state_store import Bucket, Folder, checkpoint
 from tests.unit.doctor_fakes import environment
 
 pytestmark = pytest.mark.unit
@@ -201,6 +205,39 @@ def test_the_newest_whole_copy_is_taken_wherever_it_lies(tmp_path: Path):
     copy = newest_copy(Folder(tmp_path), "dev", "groundwork")
     assert copy is not None
     assert (copy.resources, Path(copy.where).name) == (2, "dev-1763700002.checkpoint.json.gz")
+
+
+class Versions:
+    """A bucket of S3 whose newest version of the state is cut short."""
+
+    def __init__(self, *contents: bytes):
+        self.contents = contents
+
+    def list_object_versions(self, **_: Any) -> Any:
+        key = f"team/.pulumi/{STACK}"
+        start = datetime(2026, 11, 21, tzinfo=UTC)
+        told = [
+            {"Key": key, "VersionId": str(number), "LastModified": start + timedelta(seconds=number)}
+            for number in range(len(self.contents))
+        ]
+        return {"Versions": [*told, {**told[-1], "Key": f"{key}.bak"}]}
+
+    def get_object(self, *, Bucket: str, Key: str, VersionId: str = "") -> Any:  # noqa: N803
+        if not VersionId:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        return {"Body": io.BytesIO(self.contents[int(VersionId)])}
+
+    def get_paginator(self, _: str) -> Any:
+        return SimpleNamespace(paginate=lambda **_: [{}])
+
+
+def test_a_bucket_with_versions_has_the_newest_whole_one():
+    whole = [state(1, "2026-11-21T10:00:01Z"), state(2, "2026-11-21T10:00:02Z")]
+    client = Versions(*whole, state(3, "2026-11-21T10:00:03Z")[:30])
+    copy = newest_copy(Bucket(client, "states", "team/"), "dev", "groundwork")
+    assert copy is not None
+    assert copy.resources == 2
+    assert copy.where == f"version 1 of team/.pulumi/{STACK}"
 
 
 def test_a_state_that_is_cut_short_names_the_command_that_mends_it(tmp_path: Path):
