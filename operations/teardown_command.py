@@ -183,6 +183,10 @@ class Teardown:
         from operations.teardown.in_cluster import Clearing, api_of
 
         scope, variables = self._subject.scope, dict(self._engine.variables)
+        if other := scope.existing_cluster:
+            # Its workloads are of others too; the stack's own namespaces and node pools go with the stack.
+            self._progress.say(f"Cluster {other} is somebody else's: only what the stack made in it goes.")
+            return
         api = api_of(self._subject.clients, scope.prefix, scope.region, variables)
         if api is None:
             return

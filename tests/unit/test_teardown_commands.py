@@ -1,13 +1,23 @@
 """`groundwork leftovers` and `groundwork teardown` before they reach anything, and what a stack keeps."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from infra.stack import deploy
+from local.errors import LocalStackError
+from local.kubernetes.api import ApiError
+from local.progress import Progress
 from operations.cli import app
-from operations.teardown import protected
+from operations.engine_run import StackEngine
+from operations.leftovers.ownership import Scope
+from operations.leftovers.scan import Retention
+from operations.leftovers.subject import Subject
+from operations.teardown import in_cluster, protected
+from operations.teardown_command import Teardown
 from tests.unit.recording import record
 from tests.unit.shipped import settings_of
 
@@ -107,3 +117,58 @@ def test_a_cluster_that_eks_protects_is_told():
     cluster = "aws:eks/cluster:Cluster"
     assert protected.guarded_cluster([resource(cluster, "main", outputs={"deletionProtection": True})]) == "main"
     assert protected.guarded_cluster([resource(cluster, "main", outputs={"deletionProtection": False})]) == ""
+
+
+class Clusters:
+    """EKS with one cluster."""
+
+    exceptions = SimpleNamespace(ResourceNotFoundException=LookupError)
+
+    def __init__(self, status: str):
+        self._status = status
+
+    def describe_cluster(self, name: str) -> dict[str, Any]:
+        return {"cluster": {"endpoint": "https://x", "status": self._status, "certificateAuthority": {"data": ""}}}
+
+
+def test_a_cluster_that_is_being_deleted_is_not_asked_any_more():
+    assert in_cluster.api_of(lambda service: Clusters("DELETING"), "groundwork-dev", "eu-central-1", {}) is None
+    assert in_cluster.api_of(lambda service: Clusters("ACTIVE"), "groundwork-dev", "eu-central-1", {}) is not None
+
+
+class Shut:
+    """A cluster that lets nobody in."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        pass
+
+    def balancers(self) -> int:
+        raise ApiError(403, "Forbidden", "services is forbidden")
+
+
+def clearing(monkeypatch: pytest.MonkeyPatch, *state: dict[str, Any], existing: str = "") -> None:
+    monkeypatch.setattr(in_cluster, "api_of", lambda *_: object())
+    monkeypatch.setattr(in_cluster, "Clearing", Shut)
+    task = Teardown.__new__(Teardown)
+    scope = Scope(environment="dev", region="eu-central-1", account_id="123456789012", existing_cluster=existing)
+    task._subject = Subject(clients=lambda _: None, scope=scope, retention=Retention(), state=state)
+    task._engine = StackEngine(program=Path(), folder=Path(), stack="dev", variables={})
+    task._progress = Progress()
+    task._clear_the_cluster()
+
+
+def test_a_cluster_that_shuts_its_door_is_done_with_once_no_object_of_the_stack_is_in_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    left = resource("kubernetes:core/v1:Namespace", "research")
+    with pytest.raises(LocalStackError, match="services is forbidden"):
+        clearing(monkeypatch, left)
+    clearing(monkeypatch, resource("aws:eks/cluster:Cluster", "main"))
+    assert "nothing of the stack is in it any more" in capsys.readouterr().out
+
+
+def test_somebody_elses_cluster_is_not_cleared_even_if_it_bears_the_environments_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    clearing(monkeypatch, resource("kubernetes:core/v1:Namespace", "research"), existing="groundwork-dev")
+    assert "is somebody else's" in capsys.readouterr().out
