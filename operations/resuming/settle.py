@@ -56,6 +56,7 @@ def settle(
     left for later. extend: changes the state before anything else, in memory.
     """
     document = exported(engine)
+    seen = json.dumps(document)
     state: State = document["deployment"]
     extend(state)
     pending: list[dict[str, Any]] = state.get("pending_operations") or []
@@ -72,6 +73,12 @@ def settle(
     # What nothing is known of is struck off here and made again by `up`; what was found stays until it has been read.
     state["pending_operations"] = [each for each in pending if each["resource"]["urn"] in read]
     tell("writing what was found into the state")
+    if json.dumps(exported(engine)) != seen:
+        # Looking may have taken long, and nothing held the stack meanwhile.
+        raise LocalStackError(
+            f"Somebody else has changed the state of {engine.stack} while this command looked for what was made.",
+            hint="Nothing was changed here. Run the same command again.",
+        )
     imported(engine, document)
     if read:
         refresh(engine, read, tell)

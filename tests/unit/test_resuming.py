@@ -175,6 +175,18 @@ def test_a_settlement_that_is_cut_off_itself_is_done_again_to_the_same_end(tmp_p
     assert bed.deployment() == {"resources": [resource("a", id="groundwork-a", outputs={"read": True})]}
 
 
+def test_a_state_that_somebody_else_changes_meanwhile_is_not_overwritten(tmp_path: Path):
+    bed = Bed(tmp_path, [cut_off("a")])
+
+    def change(_: str) -> None:
+        document = {"version": 3, "deployment": {"resources": [resource("theirs", id="1")]}}
+        bed.state.write_text(json.dumps(document))
+
+    with pytest.raises(LocalStackError, match="Somebody else has changed the state"):
+        settle(bed.engine, PLACE, lambda *_: None, change, visible_s=0.0)
+    assert bed.deployment() == {"resources": [resource("theirs", id="1")]}
+
+
 def test_a_stack_that_nothing_was_cut_off_of_is_only_read(tmp_path: Path):
     bed = Bed(tmp_path, [], resource("a", id="x"))
     assert bed.settle().operations == 0
