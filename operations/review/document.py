@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from operations.review.changes import UNKNOWN
 from operations.review.folding import difference, short
 from operations.review.model import Change, Cost, Environment, Policy, Property, Report, Verdict
 from operations.review.words import (
@@ -114,8 +115,11 @@ def _sections(each: Environment) -> Iterator[Section]:
     yield Section("Please note", 1, [Item((Foreign(note),)) for note in each.notes])
     yield Section(f"Refused by policy ({len(each.refusals)})", 2, [_policy(one) for one in each.refusals])
     yield Section(f"Would be lost, with what they hold ({len(each.losses)})", 3, [_ending(one) for one in each.losses])
-    title = f"Deleted or replaced, without anything of their own to lose ({len(each.endings)})"
-    yield Section(title, 4, [_ending(one) for one in each.endings])
+    first = [one for one in each.endings if not _follows(one)]
+    title = f"Deleted or replaced, without anything of their own to lose ({len(first)})"
+    yield Section(title, 4, [_ending(one) for one in first])
+    after = [Item((Strong(fate(one)), ": ", *_named(one))) for one in each.endings if _follows(one)]
+    yield Section(f"Replaced with them, for they name what is replaced ({len(after)})", 5, after, folded=True)
     yield Section("Who is touched", 5, list(_touched(each)))
     if each.cost is not None:
         yield _cost_section(each.cost)
@@ -163,6 +167,11 @@ def _ending(change: Change) -> Item:
     if change.radius is not None and (depends := radius_line(change.radius)):
         below.append((Foreign(depends),))
     return Item(line, below)
+
+
+def _follows(change: Change) -> bool:
+    """Whether a replacement only follows from another: all that forces it is a name that the update will tell."""
+    return bool(change.causes) and all(one.after == UNKNOWN for one in change.causes)
 
 
 def _named(change: Change) -> Line:

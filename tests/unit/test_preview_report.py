@@ -119,6 +119,18 @@ def test_a_retained_resource_is_not_lost_and_a_protected_one_is_said_to_be():
     assert guarded.verdict is Verdict.failed
 
 
+def test_what_is_replaced_only_with_another_comes_after_it_without_its_own_story():
+    subnet = state("subnet", "aws:ec2/subnet:Subnet", {"cidrBlock": "10.0.0.0/24"})
+    route = state("route", "aws:ec2/route:Route", {"subnetId": "subnet-1"}, dependencies=[subnet["urn"]])
+    events = [*replaced(subnet, {"cidrBlock": "10.1.0.0/24"}), *replaced(route, {"subnetId": UNKNOWN})]
+    made = environment(events, [subnet, route])
+    assert {each.name for each in made.endings} == {"subnet", "route"}
+    comment = forms(report_of((made,)))[Form.markdown].replace("\\", "")
+    assert "without anything of their own to lose (1)" in comment
+    assert "for they name what is replaced (1)" in comment
+    assert "because `subnetId`" not in comment
+
+
 def test_creations_and_updates_are_grouped_by_the_part_of_the_platform():
     part = state("network", "groundwork:network:Network")
     inner = state("network-logs", "groundwork:network:FlowLogs", parent=part["urn"])
