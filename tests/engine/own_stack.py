@@ -80,9 +80,9 @@ class OwnStack:
     def state(self) -> dict[str, Any]:
         return json.loads(self.state_file.read_text())["checkpoint"]["latest"]
 
-    def start_up(self) -> "subprocess.Popen[str]":
+    def start_up(self, *more: str) -> "subprocess.Popen[str]":
         """`groundwork stack up local` in a process group of its own, its events on stdout."""
-        options = ("--yes", "--skip-preview", "--non-interactive", "--json")
+        options = ("--yes", "--skip-preview", "--non-interactive", "--json", *more)
         return subprocess.Popen(
             [*GROUNDWORK, "stack", "up", "local", "--", *options],
             cwd=self.folder,
@@ -94,9 +94,9 @@ class OwnStack:
             start_new_session=True,
         )
 
-    def up(self, at: int = 0, act: "Callable[[subprocess.Popen[str]], None] | None" = None) -> Run:
-        """Runs `up` to its end, and does something to it after so many events about changes."""
-        process = self.start_up()
+    def up(self, at: int = 0, act: "Callable[[subprocess.Popen[str]], None] | None" = None, *more: str) -> Run:
+        """Runs `up` to its end, and does something to it after so many events about changes. more: engine's options."""
+        process = self.start_up(*more)
         assert process.stdout is not None
         assert process.stderr is not None
         said: list[str] = []
