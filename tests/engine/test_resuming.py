@@ -104,7 +104,7 @@ def test_an_aws_server_that_is_killed_in_the_middle_is_started_again_and_up_goes
     assert run.steps >= FURTHER
 
 
-def test_throttles_and_internal_errors_in_one_call_of_twenty_leave_what_the_next_up_completes(
+def test_throttles_and_internal_errors_in_one_call_of_twenty_leave_what_a_repair_finds_and_up_completes(
     stack: OwnStack, said: Said
 ):
     config = stack.folder / ".groundwork" / "local" / "aws" / "config"
@@ -120,6 +120,8 @@ def test_throttles_and_internal_errors_in_one_call_of_twenty_leave_what_the_next
         proxy.stop()
     said(f"faults: {proxy.refused} of {proxy.calls} calls refused in {len(runs)} runs of `up`")
     assert proxy.refused
+    # What had been made before a refusal half-way, and was not written down, is found.
+    stack.must("stack", "repair", "local", "-y")
     # What was refused half-way is brought to its settings by an update, which may come one `up` after its creation.
     complete(stack, "update")
 
