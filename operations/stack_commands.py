@@ -78,11 +78,19 @@ def _for(output: Format, options: list[str] | None) -> list[str]:
 def _engine(command: str, name: str, options: list[str]) -> None:
     from local.progress import Progress
     from operations.engine_run import stack_engine
+    from operations.resuming.last_update import last_update_failed
     from operations.resuming.resume import make_ready
 
     with plain_errors(f"make {command} ENV={name}"):
         env = environment(name)
         engine = stack_engine(env)
         if command != "preview":
-            make_ready(env, engine, Progress(sys.stderr))
+            progress = Progress(sys.stderr)
+            make_ready(env, engine, progress)
+            # An engine that was refused in the middle of a creation takes it for not made, and AWS has it all the same.
+            if command == "up" and last_update_failed(engine):
+                progress.say(
+                    "The last run failed. Where AWS says that something is there already, "
+                    f"`groundwork stack repair {name}` finds it and adopts it."
+                )
         hand_over(env, command, options, engine.program)
