@@ -11,7 +11,7 @@ from typing import Any, cast
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
-_UNKNOWN = frozenset(
+UNKNOWN_TEXTS = frozenset(
     {
         "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
         "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
@@ -22,6 +22,7 @@ _UNKNOWN = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
     }
 )
+"""What stands for a value that only the update tells."""
 MISSING = None
 
 
@@ -50,7 +51,7 @@ def from_struct(struct: Any) -> dict[str, Any]:
 def _from_value(value: Any) -> Any:
     match value.WhichOneof("kind"):
         case "string_value":
-            return UNKNOWN if value.string_value in _UNKNOWN else value.string_value
+            return UNKNOWN if value.string_value in UNKNOWN_TEXTS else value.string_value
         case "number_value":
             return value.number_value
         case "bool_value":

@@ -11,21 +11,9 @@ from operations.review.radius import component_of
 from operations.review.redaction import HIDDEN, is_secret_name, is_secret_property
 from operations.review.stream import Step
 from operations.stateful import what_is_lost
+from policies.values import UNKNOWN_TEXTS
 
 UNKNOWN = "(known after up)"
-UNKNOWN_VALUES = frozenset(
-    {
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-        "030794c1-ac77-496b-92df-f27374a8bd58",
-        "e48ece36-62e2-4504-bad9-02848725956a",
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-    }
-)
-"""What stands for a value that only the update tells: sdk/go/common/resource/plugin/rpc.go of
-https://github.com/pulumi/pulumi."""
 ALL_TAGS = "tagsAll"
 INTERNAL = frozenset({"__defaults", "__internal", "__inputs"})
 MOST_PROPERTIES = 60
@@ -96,7 +84,7 @@ def _property(step: Step, difference: Difference, forcing: set[str]) -> Property
 def shown(value: Any) -> Any:
     """A value with what is unknown named so."""
     if isinstance(value, str):
-        return UNKNOWN if value in UNKNOWN_VALUES else value
+        return UNKNOWN if value in UNKNOWN_TEXTS else value
     if isinstance(value, Mapping):
         return {name: shown(each) for name, each in cast(Mapping[str, Any], value).items()}
     return [shown(each) for each in cast(list[Any], value)] if isinstance(value, list) else value

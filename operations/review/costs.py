@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any, cast
 
 from operations.review.accelerators import ceiling, has_accelerator
-from operations.review.changes import UNKNOWN_VALUES
 from operations.review.model import Cost, CostLine, CostSide, cents
 from operations.review.stream import Step
+from policies.values import UNKNOWN_TEXTS
 from prices import IDLE, Catalogue, Resource, estimate
 
 GOING = frozenset({"delete", "forget"})
@@ -75,6 +75,6 @@ def _known(value: Any) -> Any:
         return {
             name: _known(each)
             for name, each in entries.items()
-            if not (isinstance(each, str) and each in UNKNOWN_VALUES)
+            if not (isinstance(each, str) and each in UNKNOWN_TEXTS)
         }
     return [_known(each) for each in cast(list[Any], value)] if isinstance(value, list) else value

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from operations.differences import SECRET_SIGNATURE, SIGNATURE_KEY
 from operations.engine_run import part
-from operations.review.changes import UNKNOWN_VALUES
 from operations.review.redaction import HIDDEN, is_secret_name, is_secret_property
 from operations.review.stream import Step
+from policies.values import UNKNOWN_TEXTS
 
 DEEPEST = 24
 
@@ -31,7 +31,7 @@ def secret_values(steps: Iterable[Step]) -> set[str]:
                 for copy in (inputs, part(state, "outputs")):
                     for name, value in copy.items():
                         found.update(_texts(value) if is_secret_property(step.type, (name,), inputs) else _named(value))
-    return {each for each in found - UNKNOWN_VALUES if not each.startswith(("arn:", "/"))}
+    return {each for each in found - UNKNOWN_TEXTS if not each.startswith(("arn:", "/"))}
 
 
 def _unmarked(copies: list[Any], found: set[str], depth: int) -> None:
