@@ -107,7 +107,8 @@ class OwnStack:
             try:
                 event = json.loads(line)
             except ValueError:
-                errors.append(line)
+                # The line that a kill cut off says nothing; any other one is the engine's own words.
+                errors += [line] if line.endswith("\n") else []
                 continue
             changed = [event[name]["metadata"]["op"] != "same" for name in STEPS if name in event]
             steps += any(changed)
