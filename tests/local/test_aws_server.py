@@ -121,7 +121,7 @@ def test_the_genuine_cli_moves_files(server: AwsServerProcess, tmp_path: Path) -
         ("ec2", "describe_capacity_reservations", {}, "DescribeCapacityReservations"),
         ("iam", "get_human_readable_summary", {"EntityArn": "arn:aws:iam::123456789012:role/x"}, "GetHumanReadable"),
         ("logs", "list_anomalies", {}, "ListAnomalies"),
-        ("eks", "describe_cluster_versions", {}, "DescribeClusterVersions"),
+        ("eks", "list_eks_anywhere_subscriptions", {}, "ListEksAnywhereSubscriptions"),
         ("rum", "list_app_monitors", {}, "ListAppMonitors"),
         (
             "s3",
