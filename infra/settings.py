@@ -18,6 +18,7 @@ from infra.references.program import program_sources, summary
 from infra.references.resolve import resolve
 from infra.sections.ci import CiSettings
 from infra.sections.compute import ClusterSettings
+from infra.sections.costs import CostSettings
 from infra.sections.guardrails import GuardrailSettings
 from infra.sections.ml import TeamSettings, TrackingSettings, TrainingSettings
 from infra.sections.monitoring import MonitoringSettings
@@ -81,6 +82,7 @@ class Settings(Section):
     policy: PolicySettings = PolicySettings()
     guardrails: GuardrailSettings = GuardrailSettings()
     promotion: PromotionSettings = PromotionSettings()
+    costs: CostSettings = CostSettings()
 
     @check("region", "network")
     def zones_lie_in_the_region(self) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from operations.account_commands import app as account_app
 from operations.adopt_command import adopt
 from operations.bootstrap_command import bootstrap
 from operations.comment_command import comment
-from operations.cost import cost
+from operations.cost_command import app as cost_app
 from operations.dashboards import app as dashboards_app
 from operations.doctor_command import doctor
 from operations.drift_commands import DriftCommand, drift
@@ -47,7 +47,7 @@ app.command("teardown", epilog="Example:  groundwork teardown dev --stop-jobs")(
 app.command("leftovers", epilog="Example:  groundwork leftovers dev --remove")(leftovers)
 app.command("comment", epilog="Example:  groundwork comment report.md --key preview")(comment)
 app.add_typer(dashboards_app, name="dashboards")
-app.command("cost", epilog="Example:  pulumi preview --json --show-sames --stack dev | groundwork cost")(cost)
+app.add_typer(cost_app, name="cost")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from prices.catalogue import Catalogue, Price, UnknownPriceError
-from prices.meters import BY_USE, FREE, FREE_PREFIXES, METERS, Charge, usage_charges
+from prices.meters import METERS, Charge, usage_charges, why_free
 from prices.usage import Usage
 
 
@@ -20,9 +20,10 @@ class Resource(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What one item of one resource costs a month. A line of the environment as a whole has no resource."""
+    """What one item of one resource costs a month. A line of the environment as a whole has no resource and no type."""
 
     resource: str
+    type: str
     price: Price
     quantity: Decimal
     note: str = ""
@@ -44,10 +45,14 @@ class Unpriced:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The lines, and what is missing in them."""
+    """The lines, what is missing in them, and what costs nothing by being there.
+
+    free: type to why, for every type among the resources that has no line of its own.
+    """
 
     lines: tuple[Line, ...]
     unknown: tuple[Unpriced, ...]
+    free: Mapping[str, str]
 
     @property
     def usd(self) -> Decimal:
@@ -60,21 +65,20 @@ def estimate(resources: Iterable[Resource], usage: Usage, region: str, catalogue
     prices = catalogue or Catalogue.load()
     lines: list[Line] = []
     unknown: list[Unpriced] = []
+    free: dict[str, str] = {}
     for resource in resources:
         meter = METERS.get(resource.type)
         if meter is not None:
             for charge in meter(resource.inputs, usage):
                 _price(prices, region, resource.name, resource.type, charge, lines, unknown)
-        elif not _costs_nothing_by_itself(resource.type):
+        elif reason := why_free(resource.type):
+            free[resource.type] = reason
+        else:
             reason = "nobody has entered what this type is charged for (prices/meters.py)"
             unknown.append(Unpriced(resource.name, resource.type, reason))
     for charge in usage_charges(usage):
         _price(prices, region, "", "usage", charge, lines, unknown)
-    return Estimate(tuple(lines), tuple(unknown))
-
-
-def _costs_nothing_by_itself(type_: str) -> bool:
-    return type_ in FREE or type_ in BY_USE or type_.startswith(FREE_PREFIXES)
+    return Estimate(tuple(lines), tuple(unknown), dict(sorted(free.items())))
 
 
 def _price(
@@ -92,4 +96,6 @@ def _price(
         unknown.append(Unpriced(resource, type_, str(error)))
         return
     quantity = Decimal(str(charge.quantity))
-    lines.append(Line(resource=resource, price=price, quantity=quantity, note=charge.note))
+    lines.append(
+        Line(resource=resource, type=type_ if resource else "", price=price, quantity=quantity, note=charge.note)
+    )

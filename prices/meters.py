@@ -209,5 +209,42 @@ BY_USE: Mapping[str, str] = {
 }
 """Types that cost by use alone, and the member of Usage that says how much, or why none does."""
 
-FREE_PREFIXES = ("aws:s3/bucket", "kubernetes:", "pulumi:", "groundwork:")
-"""Settings of buckets, objects of Kubernetes (their nodes cost, not they), and what exists in Pulumi alone."""
+FREE_PREFIXES: Mapping[str, str] = {
+    "aws:s3/bucket": "a setting of a bucket, or what the program itself writes into one",
+    "pulumi:": "exists in Pulumi alone",
+    "groundwork:": "a part of the program",
+}
+"""Beginnings of types that cost nothing, and why."""
+
+FREE_KINDS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("DaemonSet", "Deployment", "NodeClass", "NodePool"),
+        "nodes cost, not what starts them or runs on them: Usage.nodes, and each pool's ceiling",
+    ),
+    **dict.fromkeys(
+        (
+            *("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ServiceAccount"),
+            *("ConfigMap", "CustomResourceDefinition", "LimitRange", "Namespace", "ResourceQuota", "Secret"),
+            *("IngressClass", "IngressClassParams", "NetworkPolicy"),
+            *("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"),
+            *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+            *("ClusterQueue", "Cohort", "LocalQueue", "ResourceFlavor", "WorkloadPriorityClass"),
+        ),
+        "a setting of the cluster",
+    ),
+}
+"""Kinds of Kubernetes objects that cost nothing, and why. One that is not here may bring disks or load balancers."""
+KUBERNETES = "kubernetes:"
+
+
+def why_free(type_: str) -> str:
+    """Why a type costs nothing by being there; empty for one that does, or that nobody has entered."""
+    if type_ in METERS:
+        return ""
+    if type_ in FREE:
+        return FREE[type_]
+    if type_ in BY_USE:
+        return f"by use alone: {BY_USE[type_]}"
+    if type_.startswith(KUBERNETES):
+        return FREE_KINDS.get(type_.rsplit(":", 1)[-1], "")
+    return next((reason for prefix, reason in FREE_PREFIXES.items() if type_.startswith(prefix)), "")

@@ -34,6 +34,7 @@ from operations.review.secrets import secret_values
 from operations.review.stream import Preview, Step
 from operations.review.words import headline
 from operations.stateful import is_stateful
+from prices import IDLE, Usage
 
 STAYS = ("same", "read")
 MOST_RADII = 300
@@ -53,7 +54,7 @@ class Seen:
     """All that was seen of one environment.
 
     state: the resources of the stack's state, none where there is no stack yet. running: None where nobody could look.
-    drift: None where nobody looked. notes: what the reader should know besides.
+    drift: None where nobody looked. notes: what the reader should know besides. usage: what the cost counts with.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Seen:
     drift: FoundDrift | None = None
     running: Sequence[Running] | None = ()
     notes: Sequence[str] = ()
+    usage: Usage = IDLE
 
 
 def environment_of(seen: Seen, redactor: Redactor) -> Environment:
@@ -183,7 +185,7 @@ def _providers(steps: Sequence[Step]) -> list[Folded]:
 
 def _cost(seen: Seen, steps: Sequence[Step]) -> tuple[Cost | None, list[str]]:
     try:
-        return cost_of(seen.state, steps, seen.region), []
+        return cost_of(seen.state, steps, seen.region, usage=seen.usage), []
     except (ValueError, TypeError, KeyError) as error:
         return None, [f"The cost could not be told: {error}"]
 

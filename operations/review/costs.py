@@ -8,27 +8,40 @@ from operations.review.accelerators import ceiling, has_accelerator
 from operations.review.model import Cost, CostLine, CostSide, cents
 from operations.review.stream import Step
 from policies.values import UNKNOWN_TEXTS
-from prices import IDLE, Catalogue, Resource, estimate
+from prices import IDLE, Catalogue, Resource, Usage, estimate
 
 GOING = frozenset({"delete", "forget"})
 
 
-def cost_of(
-    state: Sequence[Mapping[str, Any]], steps: Iterable[Step], region: str, catalogue: Catalogue | None = None
-) -> Cost:
-    """The cost of an idle month. state: the stack's resources now. steps: of a complete preview.
+def recorded(state: Iterable[Mapping[str, Any]]) -> list[Resource]:
+    """What a stack's state holds."""
+    return [_resource(each["type"], str(each["urn"]), each.get("inputs")) for each in state if each.get("custom")]
 
-    Raises ValueError for an input that no price can be computed from.
-    """
-    prices = catalogue or Catalogue.load()
-    now = [_resource(each["type"], str(each["urn"]), each.get("inputs")) for each in state if each.get("custom")]
-    then = [
+
+def planned(steps: Iterable[Step]) -> list[Resource]:
+    """What a complete preview would leave there."""
+    return [
         _resource(step.type, step.urn, step.state.get("inputs"))
         for step in steps
         if step.custom and step.operation not in GOING
     ]
-    before, before_items, _ = _side(now, region, prices)
-    after, after_items, unknown = _side(then, region, prices)
+
+
+def cost_of(
+    state: Sequence[Mapping[str, Any]],
+    steps: Iterable[Step],
+    region: str,
+    catalogue: Catalogue | None = None,
+    usage: Usage = IDLE,
+) -> Cost:
+    """The cost of a month with so much use. state: the stack's resources now. steps: of a complete preview.
+
+    Raises ValueError for an input that no price can be computed from.
+    """
+    prices = catalogue or Catalogue.load()
+    now, then = recorded(state), planned(steps)
+    before, before_items, _ = _side(now, region, prices, usage)
+    after, after_items, unknown = _side(then, region, prices, usage)
     zero = Decimal(0)
     lines = [
         CostLine(
@@ -50,9 +63,9 @@ def cost_of(
 
 
 def _side(
-    resources: Sequence[Resource], region: str, prices: Catalogue
+    resources: Sequence[Resource], region: str, prices: Catalogue, usage: Usage
 ) -> tuple[CostSide, dict[str, Decimal], tuple[str, ...]]:
-    told = estimate(resources, IDLE, region, prices)
+    told = estimate(resources, usage, region, prices)
     most = ceiling(resources, region, prices)
     items: dict[str, Decimal] = {}
     for line in told.lines:

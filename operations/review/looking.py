@@ -13,6 +13,7 @@ from components.tagging import TEAM_TAG
 from local.environment import POLICY_PACK
 from local.errors import LocalStackError
 from operations import drift as drifts
+from operations.costing.assumptions import usage_of
 from operations.engine_run import StackEngine
 from operations.environments import OperatedEnvironment
 from operations.leftovers.finding import Finding
@@ -22,6 +23,7 @@ from operations.review.model import Running
 from operations.review.redaction import Redactor, secrets_of
 from operations.review.stream import Preview
 from operations.teardown.work import running
+from prices import IDLE, Usage
 
 Tell = Callable[[str], None]
 NOT_ASKED = "Nobody asked SageMaker what runs (--no-jobs)."
@@ -62,6 +64,7 @@ def seen(
     drift: drifts.Drift | None = None,
     look_at_jobs: bool = True,
     notes: tuple[str, ...] = (),
+    usage: Usage = IDLE,
 ) -> Seen:
     """All that is to be known about a previewed environment. What cannot be seen becomes a note."""
     more = list(notes)
@@ -82,7 +85,16 @@ def seen(
         drift=drift,
         running=found,
         notes=more,
+        usage=usage,
     )
+
+
+def assumed(environment: OperatedEnvironment) -> tuple[Usage, tuple[str, ...]]:
+    """The use that the cost counts with; that of an idle environment, and why, where the settings do not tell."""
+    try:
+        return usage_of(environment), ()
+    except LocalStackError as error:
+        return IDLE, (f"The cost counts with an idle month: {error}",)
 
 
 def drifted(engine: StackEngine, tell: Tell) -> tuple[drifts.Drift | None, tuple[str, ...]]:

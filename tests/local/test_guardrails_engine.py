@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.cost import region_of, resources_of
+from operations.costing.documents import region_of, resources_of
 from prices import Usage, estimate
 from tests.local.aws_server_process import AwsServerProcess
 from tests.local.engine_project import must, new_project
