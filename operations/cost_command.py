@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from operations.environments import OperatedEnvironment
     from prices import Resource
 
-UNPRICED, MISUSED = 3, 2
+UNPRICED, DIFFERS, MISUSED = 3, 3, 2
 STDIN = "-"
 HELP = ("-h", "--help")
 
@@ -88,6 +88,53 @@ def show(
         _print(name, bill, by, output)
         if strict and bill.unpriced:
             raise typer.Exit(UNPRICED)
+
+
+@app.command("update", epilog="Example:  groundwork cost update --profile groundwork-dev --write")
+def update(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the prices into prices/data; without, only show.")
+    ] = False,
+    region: Annotated[
+        list[str] | None,
+        typer.Option("--region", help="Only this region's, or one that the list does not have yet; may be repeated."),
+    ] = None,
+    add: Annotated[
+        list[str] | None,
+        typer.Option("--add", metavar="ITEM", help="Look for this item too, such as sagemaker:ml.p5.48xlarge."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="AWS profile that may pricing:GetProducts; else this shell's.")
+    ] = None,
+    accept_large: Annotated[
+        bool, typer.Option("--accept-large", help="Take a price that became three times as much or as little too.")
+    ] = False,
+    output: Output = Format.text,
+) -> None:
+    """Compare the prices in prices/data with AWS's Price List API, and write what differs.
+
+    Each price keeps where and when it was read: SKU and offer. What the API does not have stays as it is, and is named.
+
+    Exit codes: 0 written, or nothing differs; 3 prices differ, and --write was not given; 1 AWS could not be asked
+    """
+    from local.progress import Progress
+    from operations.costing import refresh
+    from operations.costing.price_list import PriceList
+    from operations.costing.refreshed import as_document, as_text
+    from prices.catalogue import DATA
+
+    with plain_errors("groundwork cost update"):
+        with Progress(sys.stderr).step("asking AWS's price list") as step:
+            asked = PriceList(profile)
+            found = refresh.compare(DATA, asked, region or (), add or (), step.now, accept=accept_large)
+            step.done(f"{len(found.told)} prices told, {len(found.differing)} differ")
+        written = refresh.write(found) if write else []
+        if output is Format.json:
+            print(json.dumps(as_document(found, written), indent=2))
+        else:
+            print(as_text(found, written))
+    if found.differing and not write:
+        raise typer.Exit(DIFFERS)
 
 
 def _meant(environment: str | None, file: str | None) -> tuple[str | None, str | None]:
