@@ -4,8 +4,9 @@ Shared by the program, the commands and `ml`; it imports nothing but the standar
 """
 
 from prices.catalogue import HOURS_A_MONTH, Catalogue, Price, UnknownPriceError, gpu_hour_prices
-from prices.estimate import Estimate, Line, Resource, Unpriced, estimate
+from prices.estimate import Estimate, Line, Unpriced, estimate
 from prices.jobs import LEAST_RUNTIME_S, STOP_GRACE_S, JobPrice, Machines, dollars, job_price
+from prices.node_groups import Resource
 from prices.usage import IDLE, Usage
 
 __all__ = [

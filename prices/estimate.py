@@ -3,19 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
 
 from prices.catalogue import Catalogue, Price, UnknownPriceError
 from prices.meters import METERS, Charge, usage_charges, why_free
+from prices.node_groups import Resource, with_machines
 from prices.usage import Usage
-
-
-class Resource(NamedTuple):
-    """A resource as Pulumi knows it: its type, its logical name and its inputs (camelCase)."""
-
-    type: str
-    name: str
-    inputs: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +58,7 @@ def estimate(resources: Iterable[Resource], usage: Usage, region: str, catalogue
     lines: list[Line] = []
     unknown: list[Unpriced] = []
     free: dict[str, str] = {}
-    for resource in resources:
+    for resource in with_machines(resources):
         meter = METERS.get(resource.type)
         if meter is not None:
             for charge in meter(resource.inputs, usage):

@@ -22,6 +22,7 @@ class Charge:
     note: str = ""
 
 
+UNKNOWN_MACHINE = "a machine that only its launch template names"
 Meter = Callable[[Inputs, Usage], Iterator[Charge]]
 
 
@@ -77,11 +78,13 @@ def _database(inputs: Inputs, usage: Usage) -> Iterator[Charge]:
 
 
 def _node_group(inputs: Inputs, usage: Usage) -> Iterator[Charge]:
-    """A managed node group's smallest number of nodes; 0 costs nothing."""
-    least = int(_inside(inputs, "scalingConfig").get("minSize") or 0)
-    types = cast(list[str], inputs.get("instanceTypes") or [])
-    if least and types:
+    """A managed node group's smallest number of nodes with their disks, on demand; 0 costs nothing."""
+    least = int(float(_inside(inputs, "scalingConfig").get("minSize") or 0))
+    types = cast(list[str], inputs.get("instanceTypes") or [UNKNOWN_MACHINE])
+    if least:
         yield Charge(f"ec2:{types[0]}", HOURS_A_MONTH * least)
+        if size := inputs.get("diskSize"):
+            yield Charge("ebs:gp3", float(size) * least)
 
 
 def _service(inputs: Inputs, usage: Usage) -> Iterator[Charge]:

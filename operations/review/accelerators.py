@@ -8,9 +8,10 @@ from typing import Any, cast
 from components.instance_facts import RESOURCES, Instance, instance, instances_of
 from prices import Catalogue, Resource
 from prices.catalogue import AUTO_MODE_FEE, HOURS_A_MONTH, UnknownPriceError
+from prices.meters import UNKNOWN_MACHINE
+from prices.node_groups import NODE_GROUP, with_machines
 
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
-NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 FAMILY, TYPE, GPU_COUNT = (
     "eks.amazonaws.com/instance-family",
     "node.kubernetes.io/instance-type",
@@ -38,7 +39,7 @@ def ceiling(resources: Iterable[Resource], region: str, catalogue: Catalogue | N
     """Every pool with accelerators at its limit all month, on demand, on the dearest machines that it may start."""
     prices = catalogue or Catalogue.load()
     total, unknown = Decimal(0), list[str]()
-    for resource in resources:
+    for resource in with_machines(resources):
         if resource.type == NODE_POOL:
             total += _pool(resource, region, prices, unknown)
         elif resource.type == NODE_GROUP:
@@ -92,7 +93,10 @@ def _group(resource: Resource, region: str, prices: Catalogue, unknown: list[str
     types = [str(each) for each in cast(Sequence[Any], resource.inputs.get("instanceTypes") or ())]
     machine = instance(types[0]) if types else None
     most = str(_block(resource.inputs, "scalingConfig").get("maxSize") or 0).removesuffix(".0")
-    if machine is None or machine.accelerator == "none" or not most.isdecimal():
+    if machine is None:
+        unknown.append(f"{resource.name}: {types[0] if types else UNKNOWN_MACHINE}, so no ceiling")
+        return Decimal(0)
+    if machine.accelerator == "none" or not most.isdecimal():
         return Decimal(0)
     try:
         return prices.price(region, f"ec2:{machine.name}").usd * HOURS_A_MONTH * int(most)
