@@ -159,7 +159,7 @@ def _bill(name: str | None, file: str | None, *, state: bool, idle: bool) -> tup
     from prices import IDLE, Usage
 
     operated = environment(name) if name is not None else None
-    usage = Usage() if not idle else usage_of(operated) if operated else IDLE
+    usage = Usage() if not idle else usage_of(operated.folder, operated.name) if operated else IDLE
     if file is not None:
         resources, region = _read(file)
     else:

@@ -122,7 +122,7 @@ def _one(name: str, *, drift: bool, jobs: bool, policy_pack: Path | None) -> Env
         with progress.step(f"pulumi refresh --preview-only --stack {name}") as step:
             found, notes = looking.drifted(engine, step.now)
             step.done(f"{len(found.resources)} of {found.looked_at} differ" if found else "not told")
-    usage, more = looking.assumed(operated)
+    usage, more = looking.assumed(engine)
     seen = looking.seen(operated, engine, preview, drift=found, look_at_jobs=jobs, notes=(*notes, *more), usage=usage)
     return environment_of(seen, looking.redactor(engine))
 

@@ -31,7 +31,7 @@ def _filled(group: Resource, templates: Mapping[str, Mapping[str, Any]]) -> Reso
     inputs = dict(group.inputs)
     if machine := template.get("instanceType"):
         inputs["instanceTypes"] = [machine]
-    disks = [cast(Mapping[str, Any], each).get("ebs") or {} for each in template.get("blockDeviceMappings") or ()]
-    if size := sum(float(cast(Mapping[str, Any], disk).get("volumeSize") or 0) for disk in disks):
+    devices = cast(list[Mapping[str, Any]], template.get("blockDeviceMappings") or [])
+    if size := sum(float(cast(Mapping[str, Any], each.get("ebs") or {}).get("volumeSize") or 0) for each in devices):
         inputs["diskSize"] = size
     return group._replace(inputs=inputs)

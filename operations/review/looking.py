@@ -89,10 +89,10 @@ def seen(
     )
 
 
-def assumed(environment: OperatedEnvironment) -> tuple[Usage, tuple[str, ...]]:
+def assumed(engine: StackEngine) -> tuple[Usage, tuple[str, ...]]:
     """The use that the cost counts with; that of an idle environment, and why, where the settings do not tell."""
     try:
-        return usage_of(environment), ()
+        return usage_of(engine.folder, engine.stack), ()
     except LocalStackError as error:
         return IDLE, (f"The cost counts with an idle month: {error}",)
 

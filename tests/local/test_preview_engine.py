@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import jsonschema
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from local.environment import POLICY_PACK
@@ -64,7 +65,7 @@ def project(server: AwsServerProcess, tmp_path: Path, monkeypatch: pytest.Monkey
     must(made, "up", "--yes", "--skip-preview")
     engine = StackEngine(program=made.engine, folder=made.folder, stack="test", variables=made.environment())
     monkeypatch.setattr(engine_run, "stack_engine", lambda _: engine)
-    operated = SimpleNamespace(name="test", region="us-east-1", account_id="", is_local=True, folder=made.folder)
+    operated = SimpleNamespace(name="test", region="us-east-1", account_id="", is_local=True)
     monkeypatch.setattr(environments, "environment", lambda _: operated)
     monkeypatch.setattr(environments, "boto_session", lambda _: boto3.Session(profile_name="groundwork-local"))
     return made
@@ -142,3 +143,23 @@ def test_a_broken_program_and_a_policy_that_refuses_are_reported_too(project: Pr
     assert told["complete"]
     assert told["packs"] == ["groundwork 0.1.0"]
     assert SECOND not in shown
+
+
+def test_an_environment_is_priced_from_its_preview_and_from_its_state(project: Project):
+    project.config({"bucket": f"probe-other-{ACCOUNT}"})
+    settings = project.folder / "Pulumi.test.yaml"
+    document = yaml.safe_load(settings.read_text())
+    document["config"]["groundwork:costs"] = {"s3Gb": 1000}
+    settings.write_text(yaml.safe_dump(document))
+    for options in ([], ["--state"]):
+        done = CliRunner().invoke(app, ["cost", "test", "-o", "json", *options])
+        assert done.exit_code == 0, done.output
+        found = json.loads(done.stdout)
+        prices = {line["price"]: line["usdAMonth"] for line in found["lines"]}
+        assert prices["s3:standard"] == "23.000"
+        assert {"type": "aws:ec2/vpc:Vpc", "reason": "a part of the network or of a template"} in found["free"]
+        assert found["unpriced"] == []
+    project.config({"broken": "true"})
+    done = CliRunner().invoke(app, ["cost", "test"])
+    assert done.exit_code == 1
+    assert "is broken" in done.output

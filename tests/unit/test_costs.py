@@ -15,6 +15,8 @@ from operations.costing.shown import as_text
 from prices import IDLE, Catalogue, Resource, Usage, estimate
 from prices.meters import BY_USE, FREE, METERS, why_free
 from prices.table import markdown
+from tests.guide import missing_lines, samples
+from tests.handbook_commands import HANDBOOK
 from tests.unit.recording import Recording, record
 from tests.unit.shipped import settings_of
 
@@ -105,6 +107,12 @@ def test_the_limit_of_the_pools_by_hand_is_the_tools_to_the_cent(name: str, reco
     assert together == cents(total) == cents(told.most.usd)
     assert told.most.unknown == ()
     assert told.accelerators == 0
+
+
+def test_the_handbook_shows_what_the_command_prints(dev: Recording):
+    shown = next(sample for block, sample in samples(HANDBOOK) if block.text.startswith("groundwork cost dev"))
+    assert shown is not None
+    assert missing_lines(shown.text, as_text("dev", bill("dev", dev))) == []
 
 
 def test_prods_tracking_server_is_all_that_has_no_price(recordings: dict[str, Recording]):

@@ -16,6 +16,7 @@ from operations.review import looking
 from operations.review.building import environment_of
 from operations.review.model import Running, Verdict
 from operations.review.redaction import Redactor
+from prices import IDLE
 from tests.unit.preview_events import BUCKET, deleted, same, state, summary
 
 pytestmark = pytest.mark.unit
@@ -114,3 +115,23 @@ def test_another_policy_pack_is_taken_and_a_folder_without_one_refused(tmp_path:
         looking.with_pack(genuine, tmp_path)
     (tmp_path / "PulumiPolicy.yaml").write_text("runtime: python\n")
     assert looking.with_pack(genuine, tmp_path).variables == {POLICY_PACK: str(tmp_path), "A": "b"}
+
+
+def test_the_cost_counts_with_the_use_that_the_settings_name(tmp_path: Path):
+    file, dev = tmp_path / "Pulumi.dev.yaml", cast(StackEngine, SimpleNamespace(folder=tmp_path, stack="dev"))
+    nat = "aws:ec2/natGateway:NatGateway"
+    file.write_text("config:\n  groundwork:costs: {natGb: 1010}\n")
+    usage, notes = looking.assumed(dev)
+    assert (usage.nat_gb, notes) == (1010, ())
+    preview = looking.previewed(engine(*same(state("nat", nat)), summary()), nothing)
+    idle, used = (
+        environment_of(looking.seen(DEV, engine(resources=[]), preview, usage=each), Redactor([]))
+        for each in (IDLE, usage)
+    )
+    assert idle.cost is not None
+    assert used.cost is not None
+    assert used.cost.after.idle - idle.cost.after.idle == 45
+    file.write_text("config:\n  groundwork:costs: {natGb: much}\n")
+    usage, (note,) = looking.assumed(dev)
+    assert usage == IDLE
+    assert "groundwork:costs.natGb" in note
