@@ -45,6 +45,7 @@ app = typer.Typer(
     name="cost",
     cls=CostGroup,
     help="What an environment costs a month (`groundwork cost dev` is `groundwork cost estimate dev`), and its prices.",
+    epilog="Example:  groundwork cost dev",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -180,7 +181,7 @@ def _read(file: str) -> tuple[list[Resource], str]:
         text = sys.stdin.read() if file == STDIN else Path(file).read_text(encoding="utf-8")
         resources = resources_of(json.loads(text))
     except (json.JSONDecodeError, UnicodeDecodeError):
-        raise LocalStackError(f"This is not {EXPECTED}.") from None
+        raise LocalStackError(f"This is not {EXPECTED}.", hint="For an environment: groundwork cost dev") from None
     except OSError as error:
         raise LocalStackError(f"{file} cannot be read: {error.strerror}.") from None
     region = region_of(resources)
