@@ -65,7 +65,7 @@ def project(server: AwsServerProcess, tmp_path: Path, monkeypatch: pytest.Monkey
     must(made, "up", "--yes", "--skip-preview")
     engine = StackEngine(program=made.engine, folder=made.folder, stack="test", variables=made.environment())
     monkeypatch.setattr(engine_run, "stack_engine", lambda _: engine)
-    operated = SimpleNamespace(name="test", region="us-east-1", account_id="", is_local=True)
+    operated = SimpleNamespace(name="test", region="us-east-1", account_id="", is_local=True, folder=made.folder)
     monkeypatch.setattr(environments, "environment", lambda _: operated)
     monkeypatch.setattr(environments, "boto_session", lambda _: boto3.Session(profile_name="groundwork-local"))
     return made
