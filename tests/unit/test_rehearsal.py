@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from local.errors import LocalStackError
 from local.progress import Progress, Step
 from operations import rehearse_command
 from operations.cli import app
-from operations.rehearsal import judging, sources
+from operations.rehearsal import judging, sources, work
 from operations.rehearsal.applying import applied
 from operations.rehearsal.load import Request, Traffic, seen
 from operations.rehearsal.model import Finding, Load, Rehearsal, StepResult, StepState, Verdict
@@ -297,6 +298,60 @@ def test_a_ref_that_is_not_there_or_is_an_option_is_refused(repository: Path):
         with pytest.raises(LocalStackError, match="has no commit"):
             sources.source(repository, ref)
     assert sources.source(repository, "main").shown.startswith("main (")
+
+
+def test_packages_are_shared_only_where_the_lock_is_the_same_to_the_letter(repository: Path):
+    assert not sources.shares_environment(repository, repository)
+    (repository / "requirements.txt").write_text("one==1\n")
+    folder = repository.parent / "change"
+    sources.write(repository, sources.working_tree(repository), folder)
+    assert sources.shares_environment(repository, folder)
+    (folder / "requirements.txt").write_text("one==2\n")
+    assert not sources.shares_environment(repository, folder)
+
+
+class OneJob:
+    """SageMaker with one job in a state."""
+
+    def __init__(self, **state: str):
+        self._state = state
+
+    def describe_training_job(self, TrainingJobName: str) -> dict[str, str]:  # noqa: N803 - boto3's
+        if not self._state:
+            error = {"Error": {"Code": "ValidationException", "Message": f"no {TrainingJobName}"}}
+            raise ClientError(error, "DescribeTrainingJob")  # pyright: ignore[reportArgumentType]
+        return self._state
+
+
+def test_a_job_that_failed_or_is_not_there_no_longer_runs_and_it_is_said_why():
+    assert work.runs(OneJob(TrainingJobStatus="InProgress"), "j") == ""
+    assert work.runs(OneJob(TrainingJobStatus="Failed", FailureReason="node gone"), "j") == (
+        "j no longer runs, it is Failed: node gone"
+    )
+    assert "no j" in work.runs(OneJob(), "j")
+
+
+def test_a_command_is_kept_in_its_log_and_its_answer_is_read(tmp_path: Path):
+    program = Checkout("change", tmp_path)
+    bed, told = Bed(tmp_path, program), list[str]()
+    script = "import sys; print('going on', file=sys.stderr); print('{\"name\": \"a\"}'); sys.exit(3)"
+    answer = bed.run(program, [sys.executable, "-c", script], log="work", tell=told.append, shown="ml status")
+    assert (answer.status, answer.document, told) == (3, {"name": "a"}, ["going on"])
+    assert answer.log.read_text().splitlines() == ["$ ml status", "going on", '{"name": "a"}']
+
+
+def test_an_interrupted_command_is_ended_with_all_that_it_has_started(tmp_path: Path):
+    program = Checkout("change", tmp_path)
+    child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    script = f"import subprocess, sys; print('up', file=sys.stderr, flush=True); {child}"
+
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    bed = Bed(tmp_path, program)
+    with pytest.raises(KeyboardInterrupt):
+        bed.run(program, [sys.executable, "-c", script], log="work", tell=interrupt, shown="ml train")
+    assert bed.living() == []
 
 
 def test_what_still_works_in_the_folder_is_found_and_ended(tmp_path: Path):
