@@ -145,7 +145,8 @@ class Rehearsing:
             words = error.message if isinstance(error, LocalStackError) else str(error)
             self._record(planned, StepState.failed, monotonic() - begin, words, tuple(tail(log, LOG_LINES)))
             if planned.of_change:
-                self.findings.append(Finding(kind="failed", step=planned.name, text=f"{planned.title} failed."))
+                text = f"{planned.title} failed: {words.splitlines()[0]}"
+                self.findings.append(Finding(kind="failed", step=planned.name, text=text))
             self.progress.say("\n".join(f"      {line}" for line in str(error).splitlines()))
             return
         self._record(planned, StepState.done, monotonic() - begin, step.result)
@@ -202,7 +203,7 @@ class Rehearsing:
 
     def _rollback(self, step: Step) -> None:
         self._apply(step, "rollback", self._before)
-        self._read_contract(step)
+        self._read_contract("rollback", step)
 
     def _again(self, step: Step) -> None:
         self._apply(step, "again", self._after)
@@ -223,11 +224,10 @@ class Rehearsing:
         step.done("empty")
 
     def _contract(self, step: Step) -> None:
-        self._read_contract(step)
+        self._read_contract("contract", step)
         step.done("status, plan and predict work")
 
-    def _read_contract(self, step: Step) -> None:
-        name = "contract" if step.title.startswith("Base's") else "rollback"
+    def _read_contract(self, name: str, step: Step) -> None:
         assert self._work is not None
         wrong = work.read_contract(self._bed, self._before, self._work, log=name, tell=step.now)
         self.findings += [Finding(kind="contract", step=name, text=each) for each in wrong]

@@ -92,9 +92,14 @@ def _load(load: Load) -> list[Item]:
 
 
 def _steps(rehearsal: Rehearsal) -> Table:
+    told = {each.step for each in rehearsal.findings}
     rows = [
         [
-            (SIGN[each.state], " ", Foreign(f"{each.title}: {each.said}")),
+            (
+                "🛑" if each.state is StepState.done and each.name in told else SIGN[each.state],
+                " ",
+                Foreign(f"{each.title}: {each.said}"),
+            ),
             ("" if each.state is StepState.left_out else f"{each.seconds:.1f}",),
         ]
         for each in rehearsal.steps
