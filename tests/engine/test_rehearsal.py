@@ -88,7 +88,7 @@ def test_nothing_speaks_against_a_change_that_is_safe(author: Author):
 
 
 def test_a_change_that_loses_logs_and_never_comes_to_rest_is_found_out(author: Author):
-    author.edit("components/cluster.py", 'name=f"/aws/eks/{cluster_name}/cluster"', 'name=f"/aws/eks/{cluster_name}/x"')
+    author.edit("components/flow_logs.py", "/vpc-flow-logs", "/vpc-traffic")
     author.edit("components/keys.py", 'description=f"{args.placement.prefix}: {use}"', "description=NOW + use")
     author.edit("components/keys.py", "import pulumi\n", "import time\n\nimport pulumi\n\nNOW = str(time.time_ns())\n")
     status, found, markdown = author.rehearse()
@@ -100,7 +100,7 @@ def test_a_change_that_loses_logs_and_never_comes_to_rest_is_found_out(author: A
         ("preview", "preview"),
     }
     assert [each["name"] for each in found["steps"] if each["state"] != "done"] == []
-    assert "aws:cloudwatch/logGroup:LogGroup cluster-logs because of name" in found["findings"][0]["text"]
+    assert "aws:cloudwatch/logGroup:LogGroup network-flow-logs because of name" in found["findings"][0]["text"]
     assert markdown.startswith("## 🛑 ")
     assert author.left_over() == []
 
