@@ -14,6 +14,7 @@ from operations.drift_commands import DriftCommand, drift
 from operations.leftovers_command import leftovers
 from operations.preview_command import preview
 from operations.references_command import references
+from operations.rehearse_command import rehearse
 from operations.stack_commands import app as stack_app
 from operations.team_commands import app as team_app
 from operations.teardown_command import teardown
@@ -40,6 +41,7 @@ app.add_typer(upgrade_app, name="upgrade")
 app.command("bootstrap", epilog="Example:  groundwork bootstrap dev")(bootstrap)
 app.command("doctor", epilog="Example:  groundwork doctor dev")(doctor)
 app.command("preview", epilog="Example:  groundwork preview dev prod --markdown comment.md --html report.html")(preview)
+app.command("rehearse", epilog="Example:  groundwork rehearse --base origin/main --markdown rehearsal.md")(rehearse)
 app.command("drift", cls=DriftCommand, epilog="Example:  groundwork drift dev --revert")(drift)
 app.command("adopt", epilog="Example:  groundwork adopt dev bucket repository --import")(adopt)
 app.command("references", epilog="Example:  groundwork references dev")(references)

@@ -10,6 +10,7 @@ import pytest
 from bench.environments import BenchError
 from bench.flat_program import flatten
 from bench.load import generate, http_request, percentile
+from bench.rehearsal import report
 from bench.report import Goal, Report, as_text
 
 pytestmark = pytest.mark.unit
@@ -179,3 +180,12 @@ def test_the_start_of_ml_is_judged_beside_its_bare_import() -> None:
     help_, status = report(times).goals
     assert (help_.met, status.met) == (True, False)
     assert help_.measured == "0.250 s (importing the command: 0.180 s)"
+
+
+def test_a_rehearsals_bench_has_each_step_and_the_whole_beside_its_goal() -> None:
+    def rehearsed(change: float, whole: float) -> dict[str, Any]:
+        return {"seconds": whole, "steps": [{"name": "change", "title": "Change: pulumi up", "seconds": change}]}
+
+    made = report([rehearsed(10.0, 200.0), rehearsed(14.0, 420.0)])
+    assert list(made.rows) == [["Change: pulumi up", "12.0"], ["all of it", "310.0"]]
+    assert [goal.met for goal in made.goals] == [False]
