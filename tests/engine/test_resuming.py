@@ -104,6 +104,7 @@ def test_an_aws_server_that_is_killed_in_the_middle_is_started_again_and_up_goes
     assert run.steps >= FURTHER
 
 
+@pytest.mark.full
 def test_throttles_and_internal_errors_in_one_call_of_twenty_leave_what_a_repair_finds_and_up_completes(
     stack: OwnStack, said: Said
 ):
