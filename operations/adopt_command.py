@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from local.cli import Format, Output, plain_errors
+from operations.engine_steps import name_of, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +109,7 @@ def _import(engine: StackEngine, place: Path, found: Survey, *, yes: bool) -> bo
         return False
     engine.show("import", "--file", str(place.resolve()), *IMPORT_OPTIONS)
     if ends := replaced(engine, [each.planned for each in found.adopted]):
-        told = "\n".join(f"    {urn.rsplit('::', 1)[1]} ({urn.split('::')[2].rpartition('$')[2]})" for urn in ends)
+        told = "\n".join(f"    {name_of(urn)} ({type_of(urn)})" for urn in ends)
         raise LocalStackError(
             f"The next `up` would replace what was adopted:\n{told}",
             hint="They are protected. Make the settings fit, or give them back: `pulumi state delete --force URN`.",

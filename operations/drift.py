@@ -11,15 +11,10 @@ from typing import Any, Literal
 
 from local.errors import LocalStackError
 from operations.differences import Difference, differences
-from operations.engine_run import StackEngine, part
+from operations.engine_run import StackEngine, part, step_of
+from operations.engine_steps import DELETE, PROVIDERS, REPLACE, REPLACING, SAME, name_of, targets
 
-PROVIDERS = "pulumi:providers:"
-SAME = frozenset({"same", "refresh", "read", "read-replacement"})
-GONE = "delete"
 ALL_TAGS = "tagsAll"
-REPLACE = "replace"
-REPLACING = frozenset({REPLACE, "create-replacement", "delete-replaced"})
-"""The steps that one replacement takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +60,7 @@ class Planned:
     @property
     def ends(self) -> bool:
         """Whether something that is there now would end."""
-        return self.operation in (GONE, REPLACE)
+        return self.operation in (DELETE, REPLACE)
 
 
 def find(engine: StackEngine, tell: Callable[[str], None]) -> Drift:
@@ -80,7 +75,7 @@ def find(engine: StackEngine, tell: Callable[[str], None]) -> Drift:
         diagnostic = part(event, "diagnosticEvent")
         if diagnostic.get("severity") == "warning" and not diagnostic.get("ephemeral"):
             warnings.append(str(diagnostic.get("message") or "").strip())
-        metadata = part(part(event, "resOutputsEvent"), "metadata")
+        metadata = step_of(event, "resOutputsEvent")
         if not metadata or not _is_managed(metadata):
             continue
         looked_at += 1
@@ -111,7 +106,7 @@ def revert(engine: StackEngine, resources: Sequence[Drifted]) -> None:
 def _targets(resources: Sequence[Drifted]) -> list[str]:
     if not resources:
         raise LocalStackError("There is no drift to act on.")
-    return [argument for each in resources for argument in ("--target", each.urn)]
+    return targets(each.urn for each in resources)
 
 
 def _is_managed(metadata: Mapping[str, Any]) -> bool:
@@ -125,7 +120,7 @@ def _drifted(metadata: Mapping[str, Any]) -> Drifted | None:
     if operation in SAME:
         return None
     found: list[Difference] = []
-    if operation != GONE:
+    if operation != DELETE:
         found = differences(old, new, metadata.get("detailedDiff"), metadata.get("diffs") or ())
     # The AWS provider repeats each tag among those that it adds to all.
     told = {each.path for each in found}
@@ -133,9 +128,9 @@ def _drifted(metadata: Mapping[str, Any]) -> Drifted | None:
     return Drifted(
         urn=metadata["urn"],
         type=metadata["type"],
-        name=metadata["urn"].rsplit("::", 1)[-1],
+        name=name_of(metadata["urn"]),
         id=str(old.get("id") or new.get("id") or ""),
-        happened="gone" if operation == GONE else "changed",
+        happened="gone" if operation == DELETE else "changed",
         differences=tuple(found),
         outputs=part(old, "outputs"),
     )
@@ -165,7 +160,7 @@ def _with_time(resource: Drifted, written: Mapping[str, datetime]) -> Drifted:
 
 def _steps(events: Iterator[dict[str, Any]]) -> Iterator[Planned]:
     for event in events:
-        metadata = part(part(event, "resourcePreEvent"), "metadata")
+        metadata = step_of(event)
         if not metadata or metadata["op"] in SAME or metadata["type"].startswith(PROVIDERS):
             continue
         old, new = part(metadata, "old"), part(metadata, "new")
@@ -173,6 +168,6 @@ def _steps(events: Iterator[dict[str, Any]]) -> Iterator[Planned]:
             urn=metadata["urn"],
             operation=REPLACE if metadata["op"] in REPLACING else metadata["op"],
             type=metadata["type"],
-            name=metadata["urn"].rsplit("::", 1)[-1],
+            name=name_of(metadata["urn"]),
             id=str(old.get("id") or new.get("id") or ""),
         )

@@ -13,6 +13,7 @@ from local.environment import POLICY_PACK
 from local.errors import LocalStackError
 from local.paths import Paths
 from operations.engine import find_engine
+from operations.engine_steps import name_of
 from operations.environments import OperatedEnvironment, engine_variables
 
 STREAMED = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
@@ -121,6 +122,15 @@ def part(event: Mapping[str, Any], name: str) -> dict[str, Any]:
     return event.get(name) or {}
 
 
+def step_of(event: Mapping[str, Any], kind: str = "resourcePreEvent") -> dict[str, Any]:
+    """The step that an event tells of; empty where it is of another kind.
+
+    kind: resourcePreEvent before the step, resOutputsEvent and resOpFailedEvent after it
+    (sdk/go/common/apitype/events.go of https://github.com/pulumi/pulumi).
+    """
+    return part(part(event, kind), "metadata")
+
+
 class _Said:
     """What the engine prints: events, and words between them where something goes wrong."""
 
@@ -145,14 +155,14 @@ class _Said:
         if diagnostic:
             message = str(diagnostic.get("message") or "").strip()
             if diagnostic.get("severity") == "error":
-                name = str(diagnostic.get("urn") or "").rsplit("::", 1)[-1]
+                name = name_of(str(diagnostic.get("urn") or ""))
                 self._errors.append(f"{name}: {message}" if name else message)
             elif diagnostic.get("severity") == "info#err" and not diagnostic.get("ephemeral"):
                 self._stray.append(message)
         elif failed:
             self._stray.append(str(failed.get("error")))
         elif broken.get("enforcementLevel") == "mandatory":
-            name = str(broken.get("resourceUrn") or "").rsplit("::", 1)[-1] or "stack"
+            name = name_of(str(broken.get("resourceUrn") or "")) or "stack"
             self._errors.append(f"{broken.get('policyName')} ({name}): {str(broken.get('message') or '').strip()}")
         elif isinstance(event.get("error"), str):
             self._stray.append(event["error"])

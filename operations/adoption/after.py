@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from operations.adoption.survey import Planned
-from operations.engine_run import StackEngine, part
-
-ENDS = frozenset({"delete", "replace", "create-replacement", "delete-replaced"})
+from operations.engine_run import StackEngine, step_of
+from operations.engine_steps import ENDS, name_of
 
 
 def replaced(engine: StackEngine, adopted: Sequence[Planned]) -> list[str]:
@@ -13,8 +12,8 @@ def replaced(engine: StackEngine, adopted: Sequence[Planned]) -> list[str]:
     keys = {(each.row.type, each.name) for each in adopted}
     found: dict[str, None] = {}
     for event in engine.events("preview"):
-        metadata = part(part(event, "resourcePreEvent"), "metadata")
+        metadata = step_of(event)
         urn = str(metadata.get("urn", ""))
-        if metadata.get("op") in ENDS and (metadata["type"], urn.rsplit("::", 1)[-1]) in keys:
+        if metadata.get("op") in ENDS and (metadata["type"], name_of(urn)) in keys:
             found[urn] = None
     return list(found)

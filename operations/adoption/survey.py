@@ -18,7 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from components.tagging import ENVIRONMENT_TAG
 from local.errors import LocalStackError
 from operations.adoption.kinds import ROWS, UNKNOWN, Row
-from operations.engine_run import StackEngine, part
+from operations.engine_run import StackEngine, part, step_of
+from operations.engine_steps import PROVIDERS, name_of
 from operations.leftovers.kind import Clients
 
 AT_ONCE = 8
@@ -27,7 +28,6 @@ CLOUDFORMATION = "aws:cloudformation:stack-name"
 (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html)."""
 ELSEWHERE = ("403", "Forbidden")
 """What S3 answers about a bucket of somebody else's: names are the world's."""
-PROVIDERS = "pulumi:providers:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,15 +114,14 @@ def _preview(engine: StackEngine, tell: Callable[[str], None]) -> tuple[int, lis
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "import.json"
         for event in engine.events("preview", "--import-file", str(file)):
-            metadata = part(part(event, "resourcePreEvent"), "metadata")
+            metadata = step_of(event)
             new = part(metadata, "new")
             if metadata.get("op") != "create" or not new.get("custom") or metadata["type"].startswith(PROVIDERS):
                 continue
             makes += 1
             tell(f"{makes} resources would be made")
             if (row := rows.get(metadata["type"])) is not None:
-                name = str(metadata["urn"]).rsplit("::", 1)[-1]
-                planned.append(Planned(row=row, name=name, inputs=part(new, "inputs")))
+                planned.append(Planned(row=row, name=name_of(metadata["urn"]), inputs=part(new, "inputs")))
         return makes, planned, json.loads(file.read_text())
 
 

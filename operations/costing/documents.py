@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from local.errors import LocalStackError
+from operations.engine_steps import PROVIDERS, name_of
 from prices import Resource
 
 GOING = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "read-discard"})
 """Steps of a preview after which the resource is no more."""
-AWS_PROVIDER = "pulumi:providers:aws"
+AWS_PROVIDER = f"{PROVIDERS}aws"
 EXPECTED = "what `pulumi preview --json --show-sames` or `pulumi stack export` prints"
 
 
@@ -41,4 +42,4 @@ def _states(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _resource(state: dict[str, Any]) -> Resource:
-    return Resource(state["type"], state["urn"].rsplit("::", 1)[1], state.get("inputs") or {})
+    return Resource(state["type"], name_of(state["urn"]), state.get("inputs") or {})

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from operations.calls import PATIENCE, code_of, is_denied
 from operations.doctor.finding import Finding, failure, ok, warning
 from operations.doctor.subject import Subject
+from operations.engine_steps import name_of
 from operations.environments import BACKEND_URL, FILE
 from operations.locks import Lock, locks_in
 from operations.state_store import Store, bucket_of, checkpoint, folder_of
@@ -83,7 +84,7 @@ def check_stack(subject: Subject, store: Store, backend: str) -> Iterator[Findin
         yield _locked(lock, backend, name)
     pending: list[Any] = state.get("pending_operations") or []
     if pending:
-        shown = ", ".join(f"{one['type']} {one['resource']['urn'].rsplit('::', 1)[-1]}" for one in pending[:5])
+        shown = ", ".join(f"{one['type']} {name_of(one['resource']['urn'])}" for one in pending[:5])
         more = f" and {len(pending) - 5} more" if len(pending) > 5 else ""
         text = f"an engine was cut off in the middle of {shown}{more}: what came of it is not known"
         yield warning(CHECK, backend, text, f"make up ENV={name}: it finds out what became of each")

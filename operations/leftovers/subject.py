@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.references.values import CommaSeparated
 from local.errors import LocalStackError
 from operations.engine_run import StackEngine
+from operations.engine_steps import LOGICAL
 from operations.environments import OperatedEnvironment, boto_session, names
 from operations.leftovers.kind import Clients
 from operations.leftovers.ownership import Scope
@@ -22,7 +23,6 @@ DEFAULTS = {"protect": True, "clusterDeletion": True, "deleteContents": False}
 """Of infra/sections/storage.py, which a test compares."""
 NO_STACK = "no stack named"
 """What the engine says of a stack that is not there: pkg/cmd/pulumi/stack of pulumi/pulumi."""
-STACK_ITSELF = ("pulumi:pulumi:Stack", "pulumi:providers:")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ def recorded(engine: StackEngine) -> list[dict[str, Any]]:
             raise
         return []
     own = [each for each in resources if not each.get("external")]
-    return [each for each in own if not str(each["type"]).startswith(STACK_ITSELF)]
+    return [each for each in own if not str(each["type"]).startswith(LOGICAL)]
 
 
 def checked_account(env: OperatedEnvironment, session: Any) -> str:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from local.errors import LocalStackError
-from operations.engine_run import StackEngine, part
+from operations.engine_run import StackEngine, part, step_of
+from operations.engine_steps import PROVIDERS, name_of
 from operations.rehearsal.model import Applied, Ending, Phase
 from operations.rehearsal.running import Tell
 from operations.review.changes import change
 from operations.review.model import Counts
-from operations.review.radius import PROVIDERS
 from operations.review.stream import Preview, Step
 
 KEEPING = ("same", "read")
@@ -92,9 +92,9 @@ def _followed(engine: StackEngine, command: tuple[str, ...], log: Path, tell: Te
 
 def _in_words(event: dict[str, Any]) -> str:
     for kind, word in (("resourcePreEvent", ""), ("resOutputsEvent", "done: "), ("resOpFailedEvent", "failed: ")):
-        metadata = part(part(event, kind), "metadata")
+        metadata = step_of(event, kind)
         if metadata and metadata.get("op") not in KEEPING:
-            return f"{word}{metadata.get('op')} {metadata.get('type')} {str(metadata.get('urn')).rsplit('::', 1)[-1]}"
+            return f"{word}{metadata.get('op')} {metadata.get('type')} {name_of(str(metadata.get('urn')))}"
     diagnostic = part(event, "diagnosticEvent")
     if diagnostic and not diagnostic.get("ephemeral") and diagnostic.get("severity") != "debug":
         return f"{diagnostic.get('severity')}: {str(diagnostic.get('message') or '').strip()}"

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from components.tagging import ENVIRONMENT_TAG
 from operations.calls import is_denied
+from operations.engine_steps import name_of
 
 Clients = Callable[[str, str], Any]
 """A boto3 client by its service's name and region."""
@@ -43,7 +44,7 @@ class Wanted:
     @property
     def name(self) -> str:
         """Its name in the program."""
-        return self.urn.rsplit("::", 1)[-1]
+        return name_of(self.urn)
 
     @property
     def region(self) -> str:

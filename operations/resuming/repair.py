@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from local.errors import LocalStackError
 from local.progress import Progress
-from operations.engine_run import StackEngine, part
+from operations.engine_run import StackEngine, part, step_of
 from operations.environments import OperatedEnvironment
 from operations.locks import reading, require_unlocked, store_for
 from operations.resuming.copies import Copy, newest_copy
@@ -111,7 +111,7 @@ def planned(engine: StackEngine) -> Planned:
     """What a preview would make: URN to the resource as a state has it, without what is not known or secret."""
     found: Planned = {}
     for event in engine.events("preview"):
-        metadata = part(part(event, "resourcePreEvent"), "metadata")
+        metadata = step_of(event)
         new = part(metadata, "new")
         if metadata.get("op") != "create" or not new or str(new.get("type", "")).startswith("pulumi:"):
             continue

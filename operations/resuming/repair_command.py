@@ -6,6 +6,7 @@ import sys
 import typer
 
 from local.cli import Format, plain_errors
+from operations.engine_steps import name_of
 
 USAGE = 2
 
@@ -42,5 +43,5 @@ def repair(name: str, *, yes: bool, output: Format) -> None:
         print(json.dumps({**told, "adopted": adopted}, indent=2))
         return
     print(f"The state of {name} could be read." if copy is None else f"Brought back: {copy.where}; damaged: {kept}")
-    print(f"Adopted: {len(adopted)}" + "".join(f"\n  {urn.rsplit('::', 1)[-1]}" for urn in adopted))
+    print(f"Adopted: {len(adopted)}" + "".join(f"\n  {name_of(urn)}" for urn in adopted))
     print(f"Next: make up ENV={name}")

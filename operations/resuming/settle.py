@@ -15,7 +15,8 @@ from typing import Any
 
 from components.tagging import ENVIRONMENT_TAG
 from local.errors import LocalStackError
-from operations.engine_run import StackEngine, part
+from operations.engine_run import StackEngine, step_of
+from operations.engine_steps import name_of, targets, type_of
 from operations.resuming.finder import Clients, Place, Wanted
 from operations.resuming.finding import Found, Search, ids_by_type
 
@@ -187,11 +188,10 @@ def imported(engine: StackEngine, document: Mapping[str, Any]) -> None:
 
 def refresh(engine: StackEngine, urns: Sequence[str], tell: Tell) -> None:
     """Reads these resources as they are. Raises LocalStackError."""
-    targets = [option for urn in dict.fromkeys(urns) for option in ("--target", urn)]
-    for event in engine.events("refresh", "--yes", "--skip-preview", *targets):
-        if (step := part(event, "resourcePreEvent")) and (metadata := part(step, "metadata")):
+    for event in engine.events("refresh", "--yes", "--skip-preview", *targets(urns)):
+        if metadata := step_of(event):
             tell(f"reading {_short(str(metadata.get('urn')))}")
 
 
 def _short(urn: str) -> str:
-    return f"{urn.split('::')[-2].split('$')[-1]} {urn.split('::')[-1]}"
+    return f"{type_of(urn)} {name_of(urn)}"

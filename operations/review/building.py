@@ -7,6 +7,7 @@ from typing import Any, cast
 from operations.differences import property_path
 from operations.drift import Drift as FoundDrift
 from operations.engine_run import part
+from operations.engine_steps import PROVIDERS, name_of, provider_urn
 from operations.review.changes import change, shown
 from operations.review.costs import cost_of
 from operations.review.folding import fold_updates
@@ -27,7 +28,7 @@ from operations.review.model import (
     Verdict,
 )
 from operations.review.policies import policy_of
-from operations.review.radius import PROVIDERS, Reach
+from operations.review.radius import Reach
 from operations.review.redacting import redacted
 from operations.review.redaction import HIDDEN, Redactor, is_secret_property
 from operations.review.secrets import secret_values
@@ -97,7 +98,7 @@ def _draft(seen: Seen, steps: Sequence[Step]) -> Environment:
     policies = tuple(policy_of(each) for each in preview.violations)
     notes = [*([] if complete else [EARLY]), *missing, *_kubernetes(steps, changes), *seen.notes]
     verdict = _verdict(complete, policies, losses, told, counts)
-    problems = [Problem(level=each.level, resource=_name(each.urn), message=each.message) for each in preview.said]
+    problems = [Problem(level=each.level, resource=name_of(each.urn), message=each.message) for each in preview.said]
     if preview.failure and not preview.errors and not preview.violations:
         problems.insert(0, Problem(level="error", resource="", message=preview.failure))
         verdict = Verdict.failed
@@ -197,7 +198,7 @@ def _kubernetes(steps: Sequence[Step], changes: Sequence[tuple[Step, Change]]) -
         if step.type == f"{PROVIDERS}kubernetes"
         and str(part(step.state, "inputs").get("enableServerSideApply")).lower() == "false"
     }
-    concerned = any(str(step.state.get("provider") or "").rsplit("::", 1)[0] in client_side for step, _ in changes)
+    concerned = any(provider_urn(str(step.state.get("provider") or "")) in client_side for step, _ in changes)
     return [CLIENT_SIDE] if concerned else []
 
 
@@ -232,7 +233,3 @@ def _hidden(type_: str, path: str, outputs: Mapping[str, Any], value: Any) -> An
     if is_secret_property(type_, steps[0], outputs) or is_secret_property(type_, steps[-1], outputs):
         return HIDDEN
     return shown(value)
-
-
-def _name(urn: str) -> str:
-    return urn.rsplit("::", 1)[-1]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
+from operations.engine_steps import name_of
 from operations.review.accelerators import ceiling, has_accelerator
 from operations.review.model import Cost, CostLine, CostSide, cents
 from operations.review.stream import Step
@@ -78,7 +79,7 @@ def _side(
 
 
 def _resource(type_: str, urn: str, inputs: Any) -> Resource:
-    return Resource(type_, urn.rsplit("::", 1)[-1], _known(inputs or {}))
+    return Resource(type_, name_of(urn), _known(inputs or {}))
 
 
 def _known(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import re
 
+from operations.engine_steps import STACK, name_of, type_of
 from operations.review.model import Policy
 from operations.review.stream import Violation
 
@@ -19,7 +20,7 @@ def policy_of(violation: Violation) -> Policy:
     return Policy(
         rule=violation.rule,
         level="mandatory" if violation.level == "mandatory" else "advisory",
-        resource="" if "::pulumi:pulumi:Stack::" in violation.urn else violation.urn.rsplit("::", 1)[-1],
+        resource="" if type_of(violation.urn) == STACK else name_of(violation.urn),
         description=description.strip(),
         found=found.strip(),
         mend=mend[0].strip() if mend else "",

@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from operations.engine_steps import PROVIDERS, STACK, dependencies, name_of, provider_urn, type_of
 from operations.review.model import Radius
-from operations.review.stream import STACK
 
 TEAM = "groundwork:ml:Team"
-PROVIDERS = "pulumi:providers:"
 SHOWN_COMPONENTS = 12
 
 
@@ -104,28 +103,14 @@ def is_component(urn: str) -> bool:
     return type_of(urn).startswith("groundwork:")
 
 
-def type_of(urn: str) -> str:
-    """The type in a URN, without its parents'."""
-    parts = urn.split("::")
-    return parts[2].rsplit("$", 1)[-1] if len(parts) > 3 else ""
-
-
-def name_of(urn: str) -> str:
-    """The name in a URN."""
-    return urn.rsplit("::", 1)[-1]
-
-
 def depends_on(resource: Mapping[str, Any]) -> set[str]:
     """URNs of what a resource of a state depends on."""
-    found = {str(urn) for urn in resource.get("dependencies") or ()}
-    by_property: Mapping[str, Sequence[str] | None] = resource.get("propertyDependencies") or {}
-    for urns in by_property.values():
-        found.update(str(urn) for urn in urns or ())
+    found = dependencies(resource)
     for key in ("parent", "deletedWith"):
         if resource.get(key):
             found.add(str(resource[key]))
     if provider := str(resource.get("provider") or ""):
-        found.add(provider.rsplit("::", 1)[0])  # URN::id
+        found.add(provider_urn(provider))
     return {urn for urn in found if type_of(urn) != STACK}
 
 

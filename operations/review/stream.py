@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from operations.engine_run import part
+from operations.engine_run import part, step_of
+from operations.engine_steps import STACK, name_of
 
 Operation = Literal["same", "create", "update", "replace", "delete", "import", "forget", "read"]
 
@@ -33,7 +34,6 @@ _RANK: Mapping[Operation, int] = {
     **{"same": 0, "read": 1, "forget": 2, "import": 3, "create": 4, "update": 4, "delete": 5},
     "replace": 6,
 }
-STACK = "pulumi:pulumi:Stack"
 NOISE = frozenset({"preview failed", "update failed"})
 """Errors of the engine that only say that there are errors."""
 MOST_PROBLEMS = 200
@@ -59,7 +59,7 @@ class Step:
     @property
     def name(self) -> str:
         """In the program."""
-        return self.urn.rsplit("::", 1)[-1]
+        return name_of(self.urn)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Preview:
     def take(self, event: Mapping[str, Any]) -> None:
         """One event more."""
         for kind in ("resourcePreEvent", "resOutputsEvent"):
-            if metadata := part(part(event, kind), "metadata"):
+            if metadata := step_of(event, kind):
                 self._step(metadata, final=kind == "resOutputsEvent")
         if violation := part(event, "policyEvent"):
             self._violation(violation)

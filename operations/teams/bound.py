@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from operations.engine_steps import ENDS
 from operations.stateful import what_is_lost
 from operations.teams.ownership import Whose
 from operations.teams.steps import Step
 
-ENDS = frozenset({"delete", "replace", "create-replacement", "delete-replaced"})
 NAMESPACE = "kubernetes:core/v1:Namespace"
 SHARES = ("spec", "resourceGroups")
 """Where a ClusterQueue and a Cohort have their quotas (https://kueue.sigs.k8s.io/docs/concepts/cluster_queue/)."""
@@ -141,6 +141,4 @@ def _done(step: Step) -> str:
         "update": "updated",
         "delete": "deleted",
         "replace": "replaced",
-        "create-replacement": "replaced",
-        "delete-replaced": "replaced",
     }.get(step.operation, step.operation)

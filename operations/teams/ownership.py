@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from operations.engine_steps import name_of, type_of
+
 COMPONENTS: Mapping[str, str] = {
     "groundwork:ml:Team": "team-{team}",
     "groundwork:ml:Approvals": "approvals-{team}",
@@ -66,16 +68,6 @@ class Belonging:
 
     whose: Whose
     kind: str = ""
-
-
-def name_of(urn: str) -> str:
-    """The resource's name in the program, which ends a URN."""
-    return urn.split("::", 3)[-1]
-
-
-def type_of(urn: str) -> str:
-    """The resource's own type: `urn:pulumi:stack::project::parent$type::name`."""
-    return urn.split("::", 3)[2].rsplit("$", 1)[-1]
 
 
 def belonging(team: str, place: Place, parent_of: Callable[[str], str]) -> Belonging:

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from local.progress import clock
 from operations.differences import SIGNATURE_KEY
+from operations.engine_steps import type_of
 from operations.teams.bound import changes
-from operations.teams.ownership import type_of
 from operations.teams.steps import Step
 from operations.teams.update import Planned
 

@@ -4,15 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from operations.engine_run import part
+from operations.engine_run import part, step_of
+from operations.engine_steps import LOGICAL, REPLACE, REPLACING, SAME, name_of
 from operations.teams.ownership import Belonging, Place, Whose, belonging
-
-SAME = frozenset({"same", "refresh", "read", "read-replacement"})
-REPLACING = frozenset({"replace", "create-replacement", "delete-replaced"})
-"""The steps that one replacement takes."""
-LOGICAL = ("pulumi:pulumi:Stack", "pulumi:providers:")
-"""The engine's own entries, which exist nowhere else and are never held back by a target (isImplicitlyTargetedResource
-in pkg/resource/deploy/step_generator.go of https://github.com/pulumi/pulumi)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +41,7 @@ def foreseen(team: str, events: Iterable[Mapping[str, Any]], tell: Callable[[str
     parents: dict[str, str] = {}
     found: dict[str, Mapping[str, Any]] = {}
     for event in events:
-        metadata = part(part(event, "resourcePreEvent"), "metadata")
+        metadata = step_of(event)
         if not metadata:
             continue
         urn = str(metadata["urn"])
@@ -72,8 +66,8 @@ def _step(metadata: Mapping[str, Any], whose: Belonging) -> Step:
     return Step(
         urn=metadata["urn"],
         type=metadata["type"],
-        name=str(metadata["urn"]).split("::", 3)[-1],
-        operation="replace" if metadata["op"] in REPLACING else metadata["op"],
+        name=name_of(metadata["urn"]),
+        operation=REPLACE if metadata["op"] in REPLACING else metadata["op"],
         whose=whose.whose,
         kind=whose.kind,
         component=not (new or old).get("custom"),

@@ -4,15 +4,16 @@
 the URN that a preview of the whole has given them (https://www.pulumi.com/docs/iac/cli/commands/pulumi_up/).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from local.errors import LocalStackError
 from operations.engine_run import StackEngine
+from operations.engine_steps import dependencies, name_of, targets, type_of
 from operations.teams.bound import Violation, violations
-from operations.teams.ownership import Place, Whose, belonging, name_of, type_of
+from operations.teams.ownership import Place, Whose, belonging
 from operations.teams.steps import Foreseen, Step, foreseen
 
 NAMED = 12
@@ -75,8 +76,8 @@ class Update:
             return Planned(team=self.team, steps=(), pending=pending, untouched=len(state))
         self._refuse(violations(self.team, mine, removing=self.removing, recount=self.recount))
         self._refuse_half_counted(mine, pending, whole)
-        targets = list(dict.fromkeys([*(step.urn for step in mine), *self._dependents(mine, whole, state)]))
-        options = _targets(targets)
+        wanted = list(dict.fromkeys([*(step.urn for step in mine), *self._dependents(mine, whole, state)]))
+        options = targets(wanted)
         if self.plan is not None:
             options += ["--save-plan", str(self.plan)]
         part = foreseen(self.team, self.engine.events("preview", *file, *options), tell)
@@ -86,14 +87,14 @@ class Update:
             team=self.team,
             steps=part.steps,
             pending=pending,
-            targets=tuple(targets),
+            targets=tuple(wanted),
             untouched=sum(resource["urn"] not in touched for resource in state),
         )
 
     def run(self, planned: Planned) -> None:
         """Does what was planned, and nothing that the plan does not have. Raises LocalStackError."""
         plan = ["--plan", str(self.plan)] if self.plan is not None else []
-        self.engine.show("up", "--suppress-outputs", *plan, *_targets(planned.targets))
+        self.engine.show("up", "--suppress-outputs", *plan, *targets(planned.targets))
 
     def _refuse(self, found: Sequence[Violation]) -> None:
         if not found:
@@ -134,7 +135,7 @@ class Update:
         found = [
             str(resource["urn"])
             for resource in state
-            if resource["urn"] not in going and going.intersection(_dependencies(resource))
+            if resource["urn"] not in going and going & dependencies(resource)
         ]
         changing = {step.urn: step for step in whole.steps if step.whose is Whose.OTHERS}
         if clashing := [changing[urn].name for urn in found if urn in changing and not changing[urn].component]:
@@ -151,17 +152,6 @@ def _has(team: str, steps: Sequence[Step], whole: Foreseen) -> bool:
 
     places = (Place(urn=step.urn, type=step.type, parent=parent_of(step.urn)) for step in steps)
     return any(belonging(team, place, parent_of).whose is Whose.OWN for place in places)
-
-
-def _dependencies(resource: Mapping[str, Any]) -> Iterator[str]:
-    yield from resource.get("dependencies") or ()
-    by_property: Mapping[str, Sequence[str] | None] = resource.get("propertyDependencies") or {}
-    for urns in by_property.values():
-        yield from urns or ()
-
-
-def _targets(urns: Sequence[str]) -> list[str]:
-    return [argument for urn in urns for argument in ("--target", urn)]
 
 
 def teams_of_state(state: Sequence[Mapping[str, Any]]) -> list[str]:

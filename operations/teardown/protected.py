@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import LocalStackError
 from operations.engine_run import StackEngine
+from operations.engine_steps import name_of
 from operations.leftovers.kind import Call, Clients
 from operations.leftovers.removal import BY_WORD
 
@@ -118,4 +119,4 @@ def stateful(state: State) -> list[dict[str, Any]]:
 
 def shown(resource: dict[str, Any]) -> str:
     """`bucket groundwork-dev-data-…` for people."""
-    return f"{str(resource['type']).rsplit(':', 1)[1]} {resource.get('id') or str(resource['urn']).rsplit('::', 1)[1]}"
+    return f"{str(resource['type']).rsplit(':', 1)[1]} {resource.get('id') or name_of(resource['urn'])}"

@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 
 from components.cluster_version import between
 from operations.calls import code_of
+from operations.engine_steps import PROVIDERS
 
-PROVIDERS: Mapping[str, str] = {"aws": "pulumi-aws", "kubernetes": "pulumi-kubernetes"}
+PACKAGES: Mapping[str, str] = {"aws": "pulumi-aws", "kubernetes": "pulumi-kubernetes"}
 """Provider → the Python package that its version comes from."""
 UPGRADE_READINESS = "UPGRADE_READINESS"
 """EKS's own checks of a cluster (https://docs.aws.amazon.com/eks/latest/userguide/cluster-insights.html)."""
@@ -78,11 +79,11 @@ def recorded_providers(state: Mapping[str, Any]) -> list[Provider]:
     found: dict[str, str] = {}
     resources: Sequence[Mapping[str, Any]] = state.get("resources") or []
     for resource in resources:
-        name = str(resource["type"]).removeprefix("pulumi:providers:")
+        name = str(resource["type"]).removeprefix(PROVIDERS)
         inputs: Mapping[str, Any] = resource.get("inputs") or {}
-        if name in PROVIDERS and inputs.get("version"):
+        if name in PACKAGES and inputs.get("version"):
             found[name] = str(inputs["version"])
-    return [Provider(name, version, installed(PROVIDERS[name])) for name, version in sorted(found.items())]
+    return [Provider(name, version, installed(PACKAGES[name])) for name, version in sorted(found.items())]
 
 
 def running_cluster(eks: Any, name: str, wanted: str) -> Cluster | None:
