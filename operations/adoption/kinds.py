@@ -18,8 +18,6 @@ Look = Callable[[Any, Inputs], Mapping[str, Any] | None]
 
 Unfit = Callable[[Inputs, Mapping[str, Any]], str]
 """Of the inputs and of what AWS answered: why the two can never be one without a replacement; empty where they can."""
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What the engine shows for a text that only `up` will know: UnknownStringValue of sdk/go/common/resource/plugin."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,10 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from components.tagging import ENVIRONMENT_TAG
 from local.errors import LocalStackError
-from operations.adoption.kinds import ROWS, UNKNOWN, Row
+from operations.adoption.kinds import ROWS, Row
 from operations.engine_run import StackEngine, part, step_of
 from operations.engine_steps import PROVIDERS, name_of
 from operations.leftovers.kind import Clients
+from policies.values import UNKNOWN_TEXT
 
 AT_ONCE = 8
 CLOUDFORMATION = "aws:cloudformation:stack-name"
@@ -46,7 +47,7 @@ class Planned:
     @property
     def is_known(self) -> bool:
         """Whether its physical name is known before `up`."""
-        return all(self.inputs.get(name) not in (None, UNKNOWN) for name in self.row.needs)
+        return all(self.inputs.get(name) not in (None, UNKNOWN_TEXT) for name in self.row.needs)
 
     @property
     def id(self) -> str:

@@ -11,12 +11,11 @@ from botocore.exceptions import ClientError
 from components.tagging import ENVIRONMENT_TAG
 from operations.calls import is_denied
 from operations.engine_steps import name_of
+from policies.values import UNKNOWN_TEXT
 
 Clients = Callable[[str, str], Any]
 """A boto3 client by its service's name and region."""
 REFERENCE = re.compile(r"\{([^{}]+)\}")
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What stands in a plan for a value that is not known yet: sdk/go/common/resource/plugin/rpc.go of the engine."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Wanted:
             value: Any = places.get(name)
             if not value:
                 value = jmespath.search(".".join(f'"{part}"' for part in name.split(".")), self.inputs)
-            if isinstance(value, Mapping | list) or value == UNKNOWN:
+            if isinstance(value, Mapping | list) or value == UNKNOWN_TEXT:
                 raise LookupError(f"its {name} is not known to the engine")
             if value is not None:
                 return str(value)

@@ -11,10 +11,11 @@ from operations.engine_run import StackEngine, part, step_of
 from operations.environments import OperatedEnvironment
 from operations.locks import reading, require_unlocked, store_for
 from operations.resuming.copies import Copy, newest_copy
-from operations.resuming.finder import UNKNOWN, Clients, Place
+from operations.resuming.finder import Clients, Place
 from operations.resuming.resume import clients_of, place_of
 from operations.resuming.settle import CREATING, settle
 from operations.state_store import Store, checkpoint, stack_file
+from policies.values import UNKNOWN_TEXT
 
 ROUNDS = 12
 """What was found makes known what its dependents are called; a platform is no more than a few such steps deep."""
@@ -133,7 +134,7 @@ def _known(value: Any) -> Any:
 
 
 def _is_unknown(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and (UNKNOWN in value or value == HIDDEN))
+    return value is None or (isinstance(value, str) and (UNKNOWN_TEXT in value or value == HIDDEN))
 
 
 def _has_provider(resource: Mapping[str, Any], resources: Sequence[Mapping[str, Any]]) -> bool:

@@ -9,11 +9,9 @@ from operations.engine_steps import type_of
 from operations.teams.bound import changes
 from operations.teams.steps import Step
 from operations.teams.update import Planned
+from policies.values import UNKNOWN_TEXT
 
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What the engine writes for a value that only the update will know: UnknownStringValue in
-sdk/go/common/resource/plugin/rpc.go of https://github.com/pulumi/pulumi."""
 WIDEST = 100
 PENDING_SHOWN = 5
 
@@ -92,7 +90,7 @@ def _differences(step: Step) -> list[tuple[tuple[str | int, ...], str, str]]:
 def _value(value: Any) -> str:
     if value is None:
         return "nothing"
-    if value == UNKNOWN:
+    if value == UNKNOWN_TEXT:
         return "known later"
     if _is_secret(value):
         return "[secret]"

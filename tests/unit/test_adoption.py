@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from local.errors import LocalStackError
 from operations.adopt_command import as_document, as_text
-from operations.adoption.kinds import KINDS, ROWS, UNKNOWN
+from operations.adoption.kinds import KINDS, ROWS
 from operations.adoption.survey import Adoptable, Planned, Survey, import_file, survey
 from operations.cli import app
+from policies.values import UNKNOWN_TEXT
 
 pytestmark = pytest.mark.unit
 BY_TYPE = {row.type: row for row in ROWS}
@@ -57,14 +58,14 @@ def test_the_import_file_holds_what_is_there_with_its_parents_and_provider_and_n
     [
         ("aws:iam/rolePolicy:RolePolicy", {"role": "r", "name": "p"}, "r:p"),
         ("aws:iam/rolePolicyAttachment:RolePolicyAttachment", {"role": "r", "policyArn": "arn:x"}, "r/arn:x"),
-        ("aws:s3/bucketPolicy:BucketPolicy", {"bucket": "b", "policy": UNKNOWN}, "b"),
+        ("aws:s3/bucketPolicy:BucketPolicy", {"bucket": "b", "policy": UNKNOWN_TEXT}, "b"),
         ("aws:ecr/lifecyclePolicy:LifecyclePolicy", {"repository": "g/serving"}, "g/serving"),
     ],
 )
 def test_a_resource_is_imported_by_the_id_that_its_registry_page_gives(type_: str, inputs: dict[str, Any], id_: str):
     assert planned(type_, "x", **inputs).is_known
     assert planned(type_, "x", **inputs).id == id_
-    assert not planned(type_, "x", **{**inputs, BY_TYPE[type_].thing: UNKNOWN}).is_known
+    assert not planned(type_, "x", **{**inputs, BY_TYPE[type_].thing: UNKNOWN_TEXT}).is_known
 
 
 class Engine:

@@ -18,13 +18,14 @@ from local.errors import LocalStackError
 from operations.engine_run import StackEngine
 from operations.resuming import settle as settling
 from operations.resuming.copies import newest_copy
-from operations.resuming.finder import UNKNOWN, Place, Wanted
+from operations.resuming.finder import Place, Wanted
 from operations.resuming.finding import Found, ids_by_type
 from operations.resuming.plugins import orphans
 from operations.resuming.repair import copy_of, damage, planned, restore
 from operations.resuming.resume import state_of
 from operations.resuming.settle import adopt, changed, creations, foreign, made_since, settle, unread
 from operations.state_store import Bucket, Folder, checkpoint
+from policies.values import UNKNOWN_TEXT
 from tests.unit.doctor_fakes import environment
 
 pytestmark = pytest.mark.unit
@@ -280,7 +281,7 @@ def test_a_state_without_any_whole_copy_is_said_to_have_none(tmp_path: Path):
 
 
 def test_what_a_plan_does_not_know_or_hides_is_left_out_of_what_is_looked_for(tmp_path: Path):
-    inputs = {"name": "a", "secret": "[secret]", "later": UNKNOWN, "deep": {"later": UNKNOWN, "known": 1}}
+    inputs = {"name": "a", "secret": "[secret]", "later": UNKNOWN_TEXT, "deep": {"later": UNKNOWN_TEXT, "known": 1}}
     new = {"urn": urn("a"), "type": ROLE, "custom": True, "inputs": inputs, "outputs": {}}
     same = {"resourcePreEvent": {"metadata": {"op": "same", "new": {**new, "urn": urn("b")}}}}
     events = [{"resourcePreEvent": {"metadata": {"op": "create", "new": new}}}, same]

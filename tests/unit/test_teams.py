@@ -12,10 +12,11 @@ from infra.stack import deploy
 from local.errors import LocalStackError
 from operations.teams.bound import changes, violations
 from operations.teams.ownership import Place, Whose, belonging
-from operations.teams.report import UNKNOWN, as_document, as_text
+from operations.teams.report import as_document, as_text
 from operations.teams.settings_file import SettingsFile, Wish
 from operations.teams.steps import Step, foreseen
 from operations.teams.update import Planned
+from policies.values import UNKNOWN_TEXT
 from operations.teams.work import team_of
 from tests.unit.recording import Recording, Registration, record
 from tests.unit.shipped import ROOT, settings_of
@@ -121,7 +122,7 @@ def test_the_alarm_about_anomalies_may_take_or_lose_one_monitor():
         states = {"old": {"monitorArnLists": before}, "new": {"monitorArnLists": after, **more}}
         return step("anomalies-subscription", whose=Whose.SHARED, kind="anomalies", **states)
 
-    assert refused(subscription(["m"], ["m", UNKNOWN])) == []
+    assert refused(subscription(["m"], ["m", UNKNOWN_TEXT])) == []
     assert refused(subscription(["m", "n"], ["m"])) == []
     assert len(refused(subscription(["m", "n", "o"], ["m"]))) == 1
     assert refused(subscription(["m"], ["m"], frequency="DAILY")) == [
