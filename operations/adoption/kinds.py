@@ -11,6 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from operations.calls import code_of
+
 Inputs = Mapping[str, Any]
 Look = Callable[[Any, Inputs], Mapping[str, Any] | None]
 """Asks AWS (a client of the row's service) for what the inputs name; None where it is not there."""
@@ -57,7 +59,7 @@ def _asks(operation: str, arguments: Mapping[str, str], *absent: str, answer: st
         try:
             found = getattr(client, operation)(**given)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in absent:
+            if code_of(error) in absent:
                 return None
             raise
         return found if not answer or found.get(answer) else None
@@ -75,7 +77,7 @@ def _bucket(client: Any, inputs: Inputs) -> Mapping[str, Any] | None:
     try:
         tags = client.get_bucket_tagging(Bucket=inputs["bucket"])["TagSet"]
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") != "NoSuchTagSet":
+        if code_of(error) != "NoSuchTagSet":
             raise
         tags = []
     lock = _asks("get_object_lock_configuration", BUCKET, "ObjectLockConfigurationNotFoundError")(client, inputs)

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from components.tagging import ENVIRONMENT_TAG
 from local.errors import LocalStackError
 from operations.adoption.kinds import ROWS, Row
+from operations.calls import code_of
 from operations.engine_run import StackEngine, part, step_of
 from operations.engine_steps import PROVIDERS, name_of
 from operations.leftovers.kind import Clients
@@ -134,7 +135,7 @@ def _ask(client: Any, planned: Planned, environment: str) -> Adoptable | None:
             return None
         tags = row.tags(client, found)
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in ELSEWHERE:
+        if code_of(error) in ELSEWHERE:
             return Adoptable(planned=planned, why_not="it is another account's, or the caller may not see it")
         raise LocalStackError(f"AWS does not say whether there is a {row.kind} {planned.thing[1]}: {error}") from None
     except BotoCoreError as error:

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from operations.bootstrap.names import TAG, StateNames
 from operations.bootstrap.state_key import StateKey
-from operations.bootstrap.step import MISSING, BootstrapError, Step, code_of
+from operations.bootstrap.step import MISSING, BootstrapError, Step
+from operations.calls import code_of
 
 OLD_VERSIONS_DAYS = 90
 """How long a superseded state can still be brought back."""

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from operations.bootstrap.names import TAG, StateNames
-from operations.bootstrap.step import MISSING, BootstrapError, Step, code_of
+from operations.bootstrap.step import MISSING, BootstrapError, Step
+from operations.calls import code_of
 
 PATIENCE = 30
 """Seconds until a new alias must be known."""

@@ -31,12 +31,6 @@ class BootstrapError(LocalStackError):
     """The state's home cannot be made or used; the message says why and what mends it."""
 
 
-def code_of(error: Exception) -> str:
-    """AWS's error code of a botocore ClientError, such as `NoSuchBucket`; empty for another error."""
-    response = cast(dict[str, Any], getattr(error, "response", None) or {})
-    return str(response.get("Error", {}).get("Code", ""))
-
-
 @contextmanager
 def in_words(profile: str) -> Generator[None]:
     """What the AWS SDK raises as BootstrapError."""

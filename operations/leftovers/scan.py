@@ -10,6 +10,7 @@ from typing import Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.tagging import ENVIRONMENT_TAG
+from operations.calls import code_of, is_denied
 from operations.leftovers.costs import cost
 from operations.leftovers.finding import Fate, Finding, Report
 from operations.leftovers.kind import Clients, Item, Kind, search
@@ -24,7 +25,6 @@ KINDS: tuple[Kind, ...] = (*WORK, *CLUSTER, *NETWORK, *DATA)
 AT_ONCE = 8
 HELD = "the stack still holds it"
 GUARDED = "protected in the stack"
-DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
 GONE = ("NotFound", "NoSuch", "ResourceNotFound", "NotExist")
 
 
@@ -125,7 +125,7 @@ def _find(kind: Kind, clients: Clients, scope: Scope, kept: Retention) -> Iterat
             found = _judged(kind, item, clients, scope, kept)
         except ClientError as error:
             # A stranger's bucket or key, about which the caller may not even ask, keeps nothing from being proven.
-            strange = _code(error) in DENIED and not scope.why(str(search(kind.name or kind.id, item)), {})
+            strange = is_denied(error) and not scope.why(str(search(kind.name or kind.id, item)), {})
             if not is_gone(error) and not strange:
                 raise
             continue
@@ -217,7 +217,7 @@ def _tags(kind: Kind, client: Any, item: Item) -> dict[str, str]:
     try:
         return as_mapping(kind.tags(client, item))
     except ClientError as error:
-        if kind.absent and _code(error) == kind.absent:
+        if kind.absent and code_of(error) == kind.absent:
             return {}
         raise
 
@@ -235,8 +235,4 @@ def as_mapping(tags: Any) -> dict[str, str]:
 
 def is_gone(error: ClientError) -> bool:
     """Whether AWS says that what was asked about is not there (any more)."""
-    return any(word in _code(error) for word in GONE)
-
-
-def _code(error: ClientError) -> str:
-    return str(cast(Any, error).response.get("Error", {}).get("Code", ""))
+    return any(word in code_of(error) for word in GONE)
