@@ -57,12 +57,15 @@ class MemoryS3:
         self._add(Bucket, Key, Version(b"", self._now(), deleted=True))
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str = "", MaxKeys: int = 1000, **call: Any) -> Any:  # noqa: N803
-        after = call.get("ContinuationToken", "")
+        after = max(call.get("ContinuationToken", ""), call.get("StartAfter", ""))
         keys = sorted(
             key
             for bucket, key in self.objects
             if bucket == Bucket and key.startswith(Prefix) and key > after and self._current(bucket, key)
         )
+        if end := call.get("Delimiter"):
+            folders = {key[: key.index(end, len(Prefix)) + 1] for key in keys if end in key[len(Prefix) :]}
+            return {"CommonPrefixes": [{"Prefix": folder} for folder in sorted(folders)]}
         page = [(key, cast(Version, self._current(Bucket, key))) for key in keys[:MaxKeys]]
         contents = [{"Key": key, "LastModified": one.modified, "Size": len(one.body)} for key, one in page]
         more = {"IsTruncated": True, "NextContinuationToken": page[-1][0]} if len(keys) > MaxKeys else {}
