@@ -12,13 +12,14 @@ from bench.report import Report, as_text, machine_line
 
 _EXAMPLES = """\
 examples:
-  make bench                              all but setup, scale, rehearsal (preview, job, startup need `make local`)
+  make bench                              serving, preview, job, startup, report (preview to startup need `make local`)
   python -m bench serving --rounds 3
   python -m bench setup --cold 3          a fresh checkout's `make local`, three times with empty caches
   python -m bench scale --sizes 2         `pulumi up` and preview, 8 pools and 10 teams, then 40 and 100 (3: 64 and 500)
   python -m bench job -o json > job.json
   python -m bench report                  the report of a preview of 500, 2,000 and 10,000 resources
   python -m bench rehearsal               each step of `groundwork rehearse`, five minutes a round
+  python -m bench abtest                  how often A/B tests are wrong when one looks all the time, two minutes
   python -m bench startup                 `ml --help`, and `ml status` of the local stack
 
 exit codes: 0 all goals met · 1 a goal missed · 2 something could not be measured
@@ -37,13 +38,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "bench",
         nargs="?",
         default="all",
-        choices=("serving", "preview", "job", "startup", "report", "setup", "scale", "rehearsal", "all"),
+        choices=("serving", "preview", "job", "startup", "report", "setup", "scale", "rehearsal", "abtest", "all"),
     )
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.add_argument(
         "--rounds",
         type=int,
-        help="interleaved rounds (serving 5, preview 20, job 10, startup 20, report 5, setup 3, scale 3, rehearsal 1)",
+        help="interleaved rounds (serving 5, preview 20, job 10, startup 20, report 5, setup 3, scale 3, rehearsal 1); "
+        "abtest: simulated tests (1000)",
     )
     parser.add_argument("--cold", type=int, default=0, help="setup: runs with empty caches, ten minutes each (0)")
     parser.add_argument("--sizes", type=int, default=2, choices=(1, 2, 3), help="scale: how many sizes (2)")
@@ -78,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _bench(name: str, options: argparse.Namespace) -> Callable[[], Report]:
-    from bench import job, preview, preview_report, rehearsal, scale, serving, setup, startup
+    from bench import abtest, job, preview, preview_report, rehearsal, scale, serving, setup, startup
 
     rounds: int | None = options.rounds
 
@@ -90,5 +92,6 @@ def _bench(name: str, options: argparse.Namespace) -> Callable[[], Report]:
         "report": lambda: preview_report.run(rounds or 5),
         "setup": lambda: setup.run(rounds or 3, options.cold),
         "rehearsal": lambda: rehearsal.run(rounds or 1),
+        "abtest": lambda: abtest.run(rounds or 1000),
         "scale": lambda: scale.run(options.sizes, rounds or 3),
     }[name]

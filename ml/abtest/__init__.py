@@ -1,0 +1,33 @@
+"""Sequential A/B tests of two variants: estimates, intervals and decisions that hold however often one looks.
+
+A test at level `alpha` that is repeated as the data come in is wrong far more often than `alpha`. What is here is
+anytime-valid: the probability that an interval ever misses the difference, at whichever time and after however many
+looks, is at most `alpha`. Nothing is drawn from AWS or files here; `ml/experiment/` brings the observations.
+
+- `binary`: two shares; exact, for any number of observations.
+- `numeric`: two means; asymptotic, from a stated number of observations on.
+- `split`: whether the traffic was split as it should have been.
+- `decision`: what follows from them.
+"""
+
+from ml.abtest.binary import Shares, share_difference
+from ml.abtest.decision import Decision, Finding, Metric, Verdict, judge, verdict
+from ml.abtest.interval import Interval
+from ml.abtest.numeric import Moments, mean_difference
+from ml.abtest.split import Split, check_split
+
+__all__ = [
+    "Decision",
+    "Finding",
+    "Interval",
+    "Metric",
+    "Moments",
+    "Shares",
+    "Split",
+    "Verdict",
+    "check_split",
+    "judge",
+    "mean_difference",
+    "share_difference",
+    "verdict",
+]
