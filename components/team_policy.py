@@ -11,6 +11,14 @@ JOB_KINDS = ("training-job", "processing-job", "transform-job", "hyper-parameter
 OWN_LOG_GROUPS = ("TrainingJobs", "ProcessingJobs")
 """Log groups that all teams' jobs share, below /aws/sagemaker/: members read their own streams."""
 SERVING_KINDS = ("model", "endpoint", "endpoint-config")
+ALARM_ACTIONS = [
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:DescribeAlarmHistory",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:ListTagsForResource",
+    "cloudwatch:PutMetricAlarm",
+    "cloudwatch:TagResource",
+]
 
 
 TEAM_TAG = "groundwork:team"
@@ -163,6 +171,9 @@ def submit_policy(
             ["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:ListMetrics"],
             because="CloudWatch's reads know no resources",
         ),
+        # `ml deploy` has alarms take a new version back: alarms of the team's own endpoints, by their names
+        # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html).
+        allow("Alarms", ALARM_ACTIONS, [f"{arn}:cloudwatch:{region}:{account_id}:alarm:{team}-*"]),
         allow(
             "Contract",
             ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],

@@ -79,6 +79,13 @@ def execution_policy(
             because="PutMetricData knows no resources; the condition narrows it to SageMaker's namespaces",
             conditions={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", f"groundwork/{team}"]}},
         ),
+        # SageMaker looks at the alarms of a rollout with the role of the endpoint
+        # (https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html).
+        allow(
+            "RolloutAlarms",
+            ["cloudwatch:DescribeAlarms"],
+            [f"{arn}:cloudwatch:{region}:{account_id}:alarm:{team}-*"],
+        ),
         unscoped(
             "RegistryLogin",
             ["ecr:GetAuthorizationToken"],

@@ -15,6 +15,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 6
     IN_PROGRESS = 7
     REFUSED = 8
+    ROLLED_BACK = 9
     INTERRUPTED = 130
 
 
@@ -28,6 +29,7 @@ EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.NOT_FOUND: "there is no such job, model or endpoint",
     ExitCode.IN_PROGRESS: "`ml status NAME`: not finished yet",
     ExitCode.REFUSED: "`ml promote`: a gate refuses the version",
+    ExitCode.ROLLED_BACK: "`ml deploy`: an alarm took the new version back; what served before serves",
     ExitCode.INTERRUPTED: "interrupted while waiting; what was submitted goes on",
 }
 """What each exit code means, as `--help` prints it."""

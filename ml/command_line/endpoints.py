@@ -16,6 +16,7 @@ from ml.options import Env, Expires, Output, Team, Wait, complete_endpoint, comp
         "ml deploy job.yaml --job research-flight-delays-20261121-093000-4f1c",
         "ml deploy job.yaml --model flight-delays/3            # a version in the registry",
         "ml deploy --team research --endpoint trial --model flight-delays --expires 8h",
+        "ml deploy job.yaml --variant challenger --weight 10 --rollout all-at-once   # an A/B test",
     )
 )
 def deploy(
@@ -36,13 +37,44 @@ def deploy(
     team: Team = None,
     wait: Wait = True,
     expires: Expires = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            "--variant",
+            metavar="NAME",
+            help="main, which answers alone; challenger, which answers --weight percent of the requests beside it; or "
+            "shadow, which gets copies of them. In place of the spec's.",
+        ),
+    ] = None,
+    weight: Annotated[
+        float | None, typer.Option("--weight", metavar="PERCENT", help="Share of the requests for a challenger.")
+    ] = None,
+    rollout: Annotated[
+        str | None,
+        typer.Option(
+            "--rollout",
+            metavar="STRATEGY",
+            help="all-at-once, blue-green, canary, linear or rolling, in place of the spec's.",
+        ),
+    ] = None,
 ) -> None:
-    """Put a trained model behind an endpoint, and wait until it answers."""
+    """Put a trained model behind an endpoint, wait until it answers, and see that it is as it was to be."""
     from ml.commands import endpoints
 
     end(
         endpoints.deploy(
-            spec, env=env, output=output, job=job, model=model, endpoint=endpoint, team=team, wait=wait, expires=expires
+            spec,
+            env=env,
+            output=output,
+            job=job,
+            model=model,
+            endpoint=endpoint,
+            team=team,
+            wait=wait,
+            expires=expires,
+            variant=variant,
+            weight=weight,
+            rollout=rollout,
         )
     )
 

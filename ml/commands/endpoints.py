@@ -9,7 +9,8 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
-from ml.commands.output import Format, prediction, print_json, say
+from ml.commands.deploying import finish
+from ml.commands.output import Format, prediction, print_json
 from ml.environment import (
     Environment,
     is_denied,
@@ -21,6 +22,7 @@ from ml.environment import (
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
 from ml.spec import JobSpec, load_spec
 from ml.spec.model import Deployment, EndpointInstance, as_text
+from ml.spec.rollout import CHALLENGER, MAIN, SHADOW, Rollout, Strategy
 from ml.targets.sagemaker import endpoints, jobs
 from ml.targets.sagemaker.capturing import may_hold_personal_columns, refuse_what_cannot_be_masked
 from ml.targets.sagemaker.endpoints import EndpointState, Target
@@ -39,8 +41,12 @@ def deploy(
     team: str | None,
     wait: bool,
     expires: int | None = None,
+    variant: str | None = None,
+    weight: float | None = None,
+    rollout: str | None = None,
 ) -> ExitCode:
-    """Put a job's model, or a version in the registry, behind an endpoint."""
+    """Put a job's model, or a version in the registry, behind an endpoint. variant, weight, rollout: in place of the
+    spec's."""
     spec = load_spec(spec_file) if spec_file else None
     if spec and not endpoint and spec.deploy is None:
         raise SpecError(f"{spec_file}: has no `deploy` section; add one, or say --endpoint NAME")
@@ -82,9 +88,11 @@ def deploy(
             expires=timedelta(seconds=expires) if expires else None,
             package=approved,
             **_captured(environment, wanted, source),
+            **_rolled_out(wanted, variant, weight, rollout),
         )
         refuse_what_cannot_be_masked(target)
-        return _deploy(environment, contract, target, output, wait=wait)
+        asked = endpoints.deploy(environment, contract, target)
+        return finish(environment, contract, target, asked, output, wait=wait)
 
 
 def _registered(contract: PlatformContract, spec: JobSpec | None, job: str | None, model: str | None) -> str:
@@ -95,34 +103,28 @@ def _registered(contract: PlatformContract, spec: JobSpec | None, job: str | Non
     raise MlError(f"{where} serves approved models alone: say --model NAME/VERSION, of which `ml promote` makes one.")
 
 
-def _deploy(
-    environment: Environment, contract: PlatformContract, target: Target, output: Format, *, wait: bool
-) -> ExitCode:
-    sagemaker = environment.clients.client("sagemaker")
-    changed = endpoints.deploy(environment, contract, target)
-    say(f"{'Deploying' if changed else 'Serving already:'} {target.job} at {target.endpoint}{' …' if changed else '.'}")
-    if not wait:
-        state = endpoints.describe(sagemaker, target.endpoint)
-    else:
-        try:
-            state = endpoints.wait(sagemaker, target.endpoint, lambda status: say(f"· {status}"))
-        except KeyboardInterrupt:
-            say(f"\nNo longer waiting; the deployment goes on: ml status {target.endpoint} --env {environment.name}")
-            return ExitCode.INTERRUPTED
-    serves = target.job in state.jobs
-    if output is Format.JSON:
-        print_json({**state.document(), "serves": serves})
-    elif not wait:
-        print(f"{state.name} is {state.status}.")
-    elif state.status == "InService" and serves:
-        print(f"{state.name} is in service with {target.job}.")
-        print(f"Ask it: ml predict --endpoint {state.name} ROWS.csv --env {environment.name}")
-    else:
-        print(f"{state.name} is {state.status}{'' if serves else ' with what it served before'}.")
-        for line in (state.reason or "").strip().splitlines()[-15:]:
-            print(f"  {line}")
-        print(f"Its log: CloudWatch Logs, /aws/sagemaker/Endpoints/{state.name}")
-    return ExitCode.OK if not wait or (state.status == "InService" and serves) else ExitCode.JOB_FAILED
+def _rolled_out(
+    wanted: Deployment | None, variant: str | None, weight: float | None, rollout: str | None
+) -> dict[str, Any]:
+    """Which variant, and how it takes over."""
+    if rollout is not None and rollout not in list(Strategy):
+        raise SpecError(f"--rollout {rollout}: it is {', '.join(Strategy)}")
+    name = variant or (wanted.variant if wanted else MAIN)
+    if name not in (MAIN, CHALLENGER, SHADOW):
+        raise SpecError(f"--variant {name}: it is main, challenger or shadow")
+    if weight is not None and name != CHALLENGER:
+        raise SpecError("--weight is of a challenger: say --variant challenger")
+    if weight is not None and not 0 < weight < 100:
+        raise SpecError(f"--weight {weight:g}: it is more than 0 and less than 100 percent")
+    of_spec = wanted.rollout if wanted else Rollout.model_validate({})
+    chosen = Rollout.model_validate(rollout) if rollout and rollout != of_spec.strategy else of_spec
+    return {
+        "variant": name,
+        "weight": weight if weight is not None or wanted is None or name != CHALLENGER else wanted.weight,
+        "rollout": chosen,
+        # All at once there is no time in which an alarm could take it back.
+        "rollback_on": wanted.rollback_on if wanted and chosen.guarded else None,
+    }
 
 
 def _locked(

@@ -13,7 +13,7 @@ from ml.garbage.compare import Action, Item
 from ml.garbage.things import JOB_KINDS, UPLOAD, Thing
 from ml.ledger import Closing, EntryKey, Ledger
 from ml.registry.aliases import AliasHistory
-from ml.targets.sagemaker.deployment import is_missing
+from ml.targets.sagemaker.variants import is_missing
 from platform_contract import PlatformContract
 
 REMOVALS = {

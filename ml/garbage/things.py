@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.environment import Environment, is_denied, owning_team
-from ml.targets.sagemaker.deployment import is_missing
+from ml.targets.sagemaker.variants import is_missing
 from ml.write_once import WriteOnce
 
 JOB_KINDS = ("training-job", "processing-job")

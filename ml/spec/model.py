@@ -11,6 +11,8 @@ from pydantic import Field, field_validator, model_validator
 from ml.spec.base import MAX_NAMES, Scalar, Seconds, Slug, SpecModel
 from ml.spec.capture import Capture
 from ml.spec.gates import Gates
+from ml.spec.rollout import CHALLENGER, RollbackOn, Rollout
+from ml.spec.rollout_rules import Change, problems
 from ml.spec.validation import Validation, check_channels
 
 
@@ -83,6 +85,31 @@ class Deployment(SpecModel):
     capture: Capture | None = Field(
         default=None, description="Keep requests and answers; personal columns of the data are masked in them."
     )
+    variant: Literal["main", "challenger", "shadow"] = Field(
+        default="main",
+        description="main answers alone; a challenger answers `weight` percent of the requests beside what is there "
+        "(an A/B test); a shadow gets copies of all requests and answers nobody.",
+    )
+    weight: float | None = Field(
+        default=None, gt=0, lt=100, description="Percent of the requests that a challenger answers."
+    )
+    rollout: Rollout = Field(
+        default_factory=lambda: Rollout.model_validate({}),
+        description="How a new version takes over from the one that serves: all-at-once, blue-green, canary, linear or "
+        "rolling, by itself or as a mapping.",
+    )
+    rollback_on: RollbackOn | None = Field(
+        default=None, description="What takes a new version back while it takes over."
+    )
+
+    @model_validator(mode="after")
+    def _check_rollout(self) -> "Deployment":
+        if self.weight is not None and self.variant != CHALLENGER:
+            raise ValueError("weight is of a challenger; say variant: challenger")
+        change = Change(counts={self.variant: self.instance.count}, types=(self.instance.type,))
+        if found := problems(self.rollout, self.rollback_on, change):
+            raise ValueError("; ".join(found))
+        return self
 
 
 class JobSpec(SpecModel):

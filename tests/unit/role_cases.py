@@ -15,6 +15,8 @@ PREFIX = "groundwork-prod"
 DATA, ARTIFACTS = f"arn:aws:s3:::{PREFIX}-data-{ACCOUNT}", f"arn:aws:s3:::{PREFIX}-artifacts-{ACCOUNT}"
 SAGEMAKER = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}"
 LOGS = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group"
+ALARMS = f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm"
+ALARM_VERBS = ("PutMetricAlarm", "TagResource", "DescribeAlarms", "DescribeAlarmHistory", "DeleteAlarms")
 ROLES = f"arn:aws:iam::{ACCOUNT}:role"
 PARAMETERS = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter"
 WORKSPACE = f"arn:aws:aps:us-east-1:{ACCOUNT}:workspace/ws-prometheus"
@@ -285,6 +287,7 @@ CASES = [
         may=[
             *OWN_FILES,
             Request("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": f"groundwork/{TEAM}"}),
+            Request("cloudwatch:DescribeAlarms", f"{ALARMS}:{TEAM}-1/errors"),
             Request("logs:PutLogEvents", f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:x"),
             Request("ecr:GetAuthorizationToken"),
         ],
@@ -318,6 +321,7 @@ CASES = [
             Request("codebuild:BatchGetBuilds", BUILDER),
             Request("logs:GetLogEvents", f"{LOGS}:/groundwork/prod/images:log-stream:x"),
             Request("logs:PutRetentionPolicy", f"{LOGS}:/aws/sagemaker/Endpoints/{TEAM}-1"),
+            *(Request(f"cloudwatch:{verb}", f"{ALARMS}:{TEAM}-1/errors") for verb in ALARM_VERBS),
             Request("logs:TagResource", f"{LOGS}:/aws/sagemaker/Endpoints/{TEAM}-1"),
             Request("ssm:GetParametersByPath", f"{PARAMETERS}/groundwork/prod/contract/teams"),
             Request(
@@ -343,6 +347,8 @@ CASES = [
             Request("s3:PutObject", f"{ARTIFACTS}/teams/{TEAM}/approved/loans/x/model.tar.gz"),
             Request("ecr:PutImage", f"{IMAGES}/training"),
             Request("logs:PutRetentionPolicy", f"{LOGS}:/aws/sagemaker/Endpoints/ranking-1"),
+            *(Request(f"cloudwatch:{verb}", f"{ALARMS}:ranking-1/errors") for verb in ALARM_VERBS),
+            Request("cloudwatch:SetAlarmState", f"{ALARMS}:{TEAM}-1/errors"),
             Request("logs:TagResource", f"{LOGS}:/aws/sagemaker/Endpoints/ranking-1"),
             Request("logs:TagResource", f"{LOGS}:/aws/eks/{PREFIX}/cluster"),
             *(Request("codebuild:StartBuild", BUILDER, context) for context in OTHER_BUILDS),

@@ -89,7 +89,7 @@ def target(**changes: Any) -> Target:
 
 def test_a_first_deployment_makes_all_three_with_tags_role_and_network() -> None:
     records = Records()
-    assert endpoints.deploy(environment(records), contract(), target())
+    assert endpoints.deploy(environment(records), contract(), target()).changed
     assert records.calls == ["create_model", "create_endpoint_config", "create_endpoint"]
     (model,) = records.models.values()
     assert model["PrimaryContainer"]["Image"] == f"{REGISTRY}/serving@{digest_of('0.1.0')}"
@@ -137,7 +137,7 @@ def test_the_same_deployment_again_changes_nothing() -> None:
     records = Records()
     endpoints.deploy(environment(records), contract(), target())
     records.calls.clear()
-    assert not endpoints.deploy(environment(records), contract(), target())
+    assert not endpoints.deploy(environment(records), contract(), target()).changed
     assert records.calls == []
 
 
@@ -157,7 +157,7 @@ def test_what_changes_makes_what_it_needs_and_updates_the_endpoint(change: dict[
     records = Records()
     endpoints.deploy(environment(records), contract(), target())
     records.calls.clear()
-    assert endpoints.deploy(environment(records), contract(), target(**change))
+    assert endpoints.deploy(environment(records), contract(), target(**change)).changed
     assert records.calls == calls
 
 
@@ -174,7 +174,7 @@ def test_an_endpoint_that_never_came_up_is_made_anew() -> None:
     endpoints.deploy(environment(records), contract(), target())
     records.endpoints["research-trial"]["EndpointStatus"] = "Failed"
     records.calls.clear()
-    assert endpoints.deploy(environment(records), contract(), target())
+    assert endpoints.deploy(environment(records), contract(), target()).changed
     assert records.calls == ["delete_endpoint", "create_endpoint"]
 
 

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from ml.environment import Environment, is_denied
 from ml.errors import MlError
+from ml.spec.rollout import MAIN
 from platform_contract import PlatformContract
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 FOLDER = "capture"
 """Under the team's artifact prefix; below it ENDPOINT/VARIANT/yyyy/mm/dd/hh/."""
-VARIANT = "main"
-"""The one production variant of an endpoint."""
+VARIANT = MAIN
+"""The production variant that every endpoint has."""
 
 
 def capture_config(contract: PlatformContract, target: "Target") -> dict[str, Any]:
@@ -44,7 +45,7 @@ def capturing_variables(contract: PlatformContract, target: "Target") -> dict[st
     if target.capture_percent is None or not target.masked:
         return {}
     return {
-        "SERVING_CAPTURE_URI": f"{_place(contract, target)}/{target.endpoint}/{VARIANT}",
+        "SERVING_CAPTURE_URI": f"{_place(contract, target)}/{target.endpoint}/{target.variant}",
         "SERVING_CAPTURE_PERCENT": f"{target.capture_percent:g}",
     }
 

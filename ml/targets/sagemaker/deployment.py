@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -15,16 +15,21 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.audit import Line
-from ml.aws import error_details
 from ml.environment import Environment
 from ml.identity import resource_tags
 from ml.images import platform_image
 from ml.images.registry import released
 from ml.ledger import creating
 from ml.spec.model import EndpointInstance
+from ml.spec.rollout import RollbackOn, Rollout
+from ml.spec.rollout_rules import Change, problems
+from ml.targets.sagemaker import alarms
+from ml.targets.sagemaker.alarms import Guarded
 from ml.targets.sagemaker.capturing import VARIANT, capture_config, capturing_variables
 from ml.targets.sagemaker.endpoint_log import keep_for_a_while
+from ml.targets.sagemaker.rollout import deployment_config
 from ml.targets.sagemaker.training import volume_key, vpc_config
+from ml.targets.sagemaker.variants import Layout, Standing, Variant, is_missing, lay_out
 from platform_contract import PlatformContract
 
 
@@ -38,6 +43,8 @@ class Target:
     capture_percent: share of requests and answers to keep; None for none. masked: whether the container keeps them,
         less the personal columns: SageMaker's own capture can leave nothing out.
     package: ARN of the approved model package that says image, variables and files; None for a target that says them.
+    variant: which of the endpoint's variants it is. weight: percent of the requests for a challenger; None for as many
+        as it has. rollout: how it takes over. rollback_on: what takes it back meanwhile; None for nothing.
     """
 
     team: str
@@ -52,15 +59,23 @@ class Target:
     image_digest: str | None = None
     capture_percent: float | None = None
     masked: bool = False
+    variant: str = VARIANT
+    weight: float | None = None
+    rollout: Rollout = field(default_factory=lambda: Rollout.model_validate({}))
+    rollback_on: RollbackOn | None = None
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """The parts that one target needs, made where they are missing, each with its ledger entry."""
+    """The parts that one target needs, made where they are missing, each with its ledger entry.
+
+    before: the endpoint as it stands; None where it is to be made.
+    """
 
     environment: Environment
     contract: PlatformContract
     target: Target
+    before: Standing | None = None
 
     @cached_property
     def image(self) -> str:
@@ -92,7 +107,34 @@ class Deployment:
     @cached_property
     def config(self) -> str:
         """Name of the endpoint configuration."""
-        return config_name(self.target, self.model)
+        return config_name(self.target, self.model, self.layout)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The variants that the endpoint gets."""
+        instance = self.target.instance
+        new = Variant(
+            name=self.target.variant,
+            model=self.model,
+            instance_type=instance.type,
+            count=instance.count,
+            weight=1.0,
+        )
+        return lay_out(new, self.before, self.target.weight)
+
+    @property
+    def problems(self) -> list[str]:
+        """Why SageMaker would not roll this out as it is meant; empty where it would."""
+        layout, target = self.layout, self.target
+        names = sorted(self.before.names | frozenset(self.before.shadows)) if self.before else []
+        has = sorted(one.name for one in (*layout.production, *layout.shadows))
+        change = Change(
+            counts={one.name: one.count for one in layout.expected},
+            types=[one.instance_type for one in (*layout.production, *layout.shadows)],
+            same_names=layout.first or layout.same_names,
+            names=f"the endpoint has {' and '.join(names)}, and would have {' and '.join(has)}",
+        )
+        return problems(target.rollout, target.rollback_on, change)
 
     def told(self, *, replaces: str | None) -> dict[str, Any]:
         """The deployment as the audit log tells it. replaces: the configuration that was there, None for the first."""
@@ -105,6 +147,9 @@ class Deployment:
             "config": self.config,
             "instance_type": target.instance.type,
             "instance_count": target.instance.count,
+            "variant": target.variant,
+            "variants": {one.name: one.model for one in (*self.layout.production, *self.layout.shadows)},
+            "rollout": target.rollout.strategy.value,
             "replaces": replaces,
         }
 
@@ -112,28 +157,52 @@ class Deployment:
         """Model and configuration, where they are not there. intent: the audit line that they belong to."""
         self.make_model(intent)
         if not self._is_there("DescribeEndpointConfig", EndpointConfigName=self.config):
-            self._create("endpoint-config", self.config, intent, "CreateEndpointConfig", self._config_request())
+            # What the entry says is enough to make the configuration again (ml.targets.sagemaker.restoring).
+            request = self.config_request()
+            self._create("endpoint-config", self.config, intent, "CreateEndpointConfig", request, {"request": request})
 
     def make_model(self, intent: Line) -> None:
         """The model, where it is not there."""
         if not self._is_there("DescribeModel", ModelName=self.model):
             self._create("model", self.model, intent, "CreateModel", self._model_request())
 
-    def serve(self, intent: Line, status: str | None) -> None:
-        """The endpoint, with the configuration. status: what it is now, None where it is not there.
+    def serve(self, intent: Line, status: str | None) -> tuple[str, ...]:
+        """The endpoint, with the configuration; returns the names of the alarms that take it back meanwhile.
 
+        status: what it is now, None where it is not there.
         A change of an endpoint opens an entry too: the newest one says how long it may live.
         """
         name, request = self.target.endpoint, {"EndpointName": self.target.endpoint, "EndpointConfigName": self.config}
         keep_for_a_while(self.environment, self.contract, name, self.target.team)
         if status is None:
+            # There is nothing that could take over or be taken back to.
             self._create("endpoint", name, intent, "CreateEndpoint", {**request, "Tags": self._tags(intent)})
-        else:
-            self._create("endpoint", name, intent, "UpdateEndpoint", request)
+            return ()
+        names = self._alarms()
+        smallest = min(one.count for one in self.layout.expected)
+        config = deployment_config(self.target.rollout, smallest, names)
+        request |= self.layout.retained() | ({"DeploymentConfig": config} if config else {})
+        self._create("endpoint", name, intent, "UpdateEndpoint", request)
+        return names
 
-    def _create(self, kind: str, name: str, intent: Line, operation: str, request: dict[str, Any]) -> None:
+    def _alarms(self) -> tuple[str, ...]:
         target = self.target
-        details: dict[str, Any] = {"job": target.job, "config": self.config}
+        if target.rollback_on is None or not target.rollout.guarded:
+            return ()
+        guarded = Guarded(endpoint=target.endpoint, variant=target.variant, config=self.config)
+        return alarms.make(self.environment, self.contract, target.team, target.rollback_on, guarded)
+
+    def _create(
+        self,
+        kind: str,
+        name: str,
+        intent: Line,
+        operation: str,
+        request: dict[str, Any],
+        made_of: Mapping[str, Any] | None = None,
+    ) -> None:
+        target = self.target
+        details: dict[str, Any] = {"job": target.job, "config": self.config, **(made_of or {})}
         if kind == "endpoint":
             details |= {"instance_type": target.instance.type, "instance_count": target.instance.count}
         with creating(
@@ -177,39 +246,46 @@ class Deployment:
             request["VpcConfig"] = vpc_config(self.contract)
         return request
 
-    def _config_request(self) -> dict[str, Any]:
-        instance = self.target.instance
-        variant = {
-            "VariantName": VARIANT,
-            "ModelName": self.model,
-            "InstanceType": instance.type,
-            "InitialInstanceCount": instance.count,
-            "InitialVariantWeight": 1.0,
-        }
+    def config_request(self) -> dict[str, Any]:
+        """CreateEndpointConfig's members."""
+        layout = self.layout
         request: dict[str, Any] = {
             "EndpointConfigName": self.config,
-            "ProductionVariants": [variant],
+            "ProductionVariants": [one.request() for one in layout.production],
             "Tags": resource_tags(self.contract, self.target.team),
         }
-        if key := volume_key(self.contract, instance.type):
-            request["KmsKeyId"] = key
+        if layout.shadows:
+            request["ShadowProductionVariants"] = [one.request() for one in layout.shadows]
+        keys = {volume_key(self.contract, one.instance_type) or "" for one in (*layout.production, *layout.shadows)}
+        # Where one machine takes no key, the configuration may name none.
+        if "" not in keys:
+            (request["KmsKeyId"],) = keys
+        if every := metrics_every(self.target):
+            # https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch-enhanced-metrics.html
+            request["MetricsConfig"] = {"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": every}
         return {**request, **capture_config(self.contract, self.target)}
 
     def _tags(self, intent: Line) -> list[dict[str, str]]:
         return [*resource_tags(self.contract, self.target.team), intent.place.tag()]
 
 
-def config_name(target: Target, model: str) -> str:
-    """Name of the configuration that puts this model on these machines."""
+def config_name(target: Target, model: str, layout: Layout | None = None) -> str:
+    """Name of the configuration that puts this model on these machines, beside the variants that stay."""
     capture = [] if target.capture_percent is None else [target.capture_percent, target.masked]
-    return f"{target.endpoint}-{_digest([model, target.instance.type, target.instance.count, *capture])}"
+    parts: list[Any] = [model, target.instance.type, target.instance.count, *capture]
+    variants = (*layout.production, *layout.shadows) if layout else ()
+    if len(variants) > 1:
+        parts.append([one.request() for one in variants])
+    if every := metrics_every(target):
+        parts.append(["metrics", every])
+    return f"{target.endpoint}-{_digest(parts)}"
 
 
-def is_missing(error: ClientError) -> bool:
-    """Whether SageMaker says that there is no such thing."""
-    code, message = error_details(error)
-    missing = re.search("could not find|not found|does not exist", message, re.IGNORECASE)
-    return code in {"ValidationException", "ResourceNotFound", "ResourceNotFoundException"} and missing is not None
+def metrics_every(target: Target) -> int | None:
+    """Seconds between an endpoint's metrics where its alarms need them more often than each minute; else None."""
+    if target.rollback_on is None or target.rollback_on.period >= 60:
+        return None
+    return 10 if target.rollback_on.period < 30 else 30
 
 
 def _digest(parts: list[Any]) -> str:

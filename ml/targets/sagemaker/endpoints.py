@@ -1,7 +1,7 @@
 """A model behind an endpoint: deploying it, looking at it, taking it down."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,14 +9,30 @@ from botocore.exceptions import ClientError
 
 from ml.audit import recording
 from ml.aws import error_details
+from ml.commands.output import say
 from ml.environment import Environment, is_denied
 from ml.errors import MlError, NotFoundError
 from ml.ledger import Closing, Ledger
-from ml.targets.sagemaker.deployment import Deployment, Target, config_name, is_missing
+from ml.targets.sagemaker import alarms
+from ml.targets.sagemaker.capturing import capture_config
+from ml.targets.sagemaker.comparison import Desired, Difference, differences
+from ml.targets.sagemaker.deployment import Deployment, Target, config_name
 from ml.targets.sagemaker.jobs import Pause
+from ml.targets.sagemaker.variants import Running, is_missing, standing
 from platform_contract import PlatformContract
 
-__all__ = ["BUSY", "EndpointState", "Target", "config_name", "delete", "deploy", "describe", "list_all", "wait"]
+__all__ = [
+    "BUSY",
+    "Asked",
+    "EndpointState",
+    "Target",
+    "config_name",
+    "delete",
+    "deploy",
+    "describe",
+    "list_all",
+    "wait",
+]
 
 BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
@@ -42,46 +58,95 @@ class EndpointState:
         return {**asdict(self), "jobs": self.jobs}
 
 
-def deploy(environment: Environment, contract: PlatformContract, target: Target) -> bool:
-    """Ask for the endpoint to serve the target. Whether anything had to change.
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a deployment has asked for.
+
+    changed: whether anything had to change. desired: what the endpoint is to be when that is over. alarms: names of
+    those that take it back meanwhile. dropped: variants that it ends.
+    """
+
+    changed: bool
+    desired: Desired
+    alarms: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+def deploy(environment: Environment, contract: PlatformContract, target: Target) -> Asked:
+    """Ask for the endpoint to serve the target.
 
     What is created has its ledger entry first, and the change an intent and an end in the audit log. Raises MlError
-    where the endpoint is in the middle of another change, or SageMaker refuses.
+    where the endpoint is in the middle of another change, where SageMaker would not do what is meant, or refuses.
     """
     sagemaker = environment.clients.client("sagemaker")
-    deployment = Deployment(environment, contract, target)
     try:
         existing = _describe(sagemaker, target.endpoint)
         status = existing["EndpointStatus"] if existing else None
         if status in BUSY:
             raise MlError(f"The endpoint {target.endpoint} is {status}: wait until that is over, then deploy again.")
         serves = existing["EndpointConfigName"] if existing else None
+        # One that never came up cannot be updated: it is made anew.
+        before = standing(sagemaker, existing) if existing and status != "Failed" else None
+        deployment = Deployment(environment, contract, target, before)
+        layout = deployment.layout
+        desired = Desired.of(target.endpoint, deployment.config, layout, capture_config(contract, target))
         if serves == deployment.config and status == "InService":
-            return False
+            return Asked(changed=_shift(environment, contract, target, deployment), desired=desired)
+        if found := deployment.problems:
+            raise MlError("\n".join(found))
         with recording(
             environment, contract, target.team, "deploy", target.endpoint, deployment.told(replaces=serves)
         ) as act:
             deployment.make_parts(act.intent)
             if status == "Failed":
-                # An endpoint that never came up cannot be updated.
                 sagemaker.delete_endpoint(EndpointName=target.endpoint)
                 _see_gone(sagemaker, target.endpoint, wait=True)
                 status = None
-            deployment.serve(act.intent, status)
+            names = deployment.serve(act.intent, status)
     except ClientError as error:
         if is_denied(error):
             raise
         message = error_details(error).message
         raise MlError(f"SageMaker refused {error.operation_name} for {target.endpoint}: {message}") from error
+    return Asked(changed=True, desired=desired, alarms=names, dropped=layout.dropped)
+
+
+def _shift(environment: Environment, contract: PlatformContract, target: Target, deployment: Deployment) -> bool:
+    """Bring weights and machines of the configuration that serves to what is wanted; whether they had to move."""
+    layout = deployment.layout
+    running: Mapping[str, Running] = layout.before.running if layout.before else {}
+    moves = [
+        {"VariantName": one.name, "DesiredWeight": one.weight, "DesiredInstanceCount": one.count}
+        for one in layout.expected
+        if one.name in running and (one.count, one.weight) != (running[one.name].count, running[one.name].weight)
+    ]
+    if not moves:
+        return False
+    told = {**deployment.told(replaces=deployment.config), "moves": moves}
+    with recording(environment, contract, target.team, "deploy", target.endpoint, told):
+        environment.clients.client("sagemaker").update_endpoint_weights_and_capacities(
+            EndpointName=target.endpoint, DesiredWeightsAndCapacities=moves
+        )
     return True
 
 
-def wait(sagemaker: Any, name: str, on_status: Callable[[str], None]) -> EndpointState:
-    """Wait until an endpoint is no longer changing, telling each status."""
+def compare(sagemaker: Any, desired: Desired) -> list[Difference]:
+    """What of an endpoint is other than desired. Raises NotFoundError where it is gone."""
+    described = _describe(sagemaker, desired.endpoint)
+    if described is None:
+        raise NotFoundError(f"The endpoint {desired.endpoint} is gone: somebody deleted it meanwhile.")
+    return differences(sagemaker, desired, described)
+
+
+def wait(
+    sagemaker: Any, name: str, on_status: Callable[[str], None], on_look: Callable[[], None] = lambda: None
+) -> EndpointState:
+    """Wait until an endpoint is no longer changing, telling each status, and each look at it."""
     pause = Pause()
     seen = ""
     while True:
         state = describe(sagemaker, name)
+        on_look()
         if state.status != seen:
             seen = state.status
             on_status(seen)
@@ -146,6 +211,12 @@ def delete(environment: Environment, contract: PlatformContract, team: str, name
     for entry in ledger.of("endpoint", name):
         ledger.close(entry, Closing.REMOVED, line=act.line.place if act.line else None)
     _see_gone(sagemaker, name, wait=wait)
+    try:
+        alarms.remove(environment, name)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        say(f"The alarms of {name} stay: {error_details(error).message}")
 
 
 def _see_gone(sagemaker: Any, name: str, *, wait: bool) -> None:

@@ -1,0 +1,120 @@
+"""What `ml deploy` says about a deployment that it has asked for, and what it ends with."""
+
+from typing import Any
+
+from ml.audit import append
+from ml.commands.output import Format, print_json, say, table
+from ml.environment import Environment
+from ml.errors import ExitCode
+from ml.targets.sagemaker import endpoints
+from ml.targets.sagemaker.alarms import AlarmState, Watch
+from ml.targets.sagemaker.comparison import Difference
+from ml.targets.sagemaker.endpoints import Asked, EndpointState, Target
+from platform_contract import PlatformContract
+
+
+def finish(
+    environment: Environment,
+    contract: PlatformContract,
+    target: Target,
+    asked: Asked,
+    output: Format,
+    *,
+    wait: bool,
+) -> ExitCode:
+    """Wait for the end, if that is wanted, and compare what the endpoint is with what was asked for."""
+    sagemaker = environment.clients.client("sagemaker")
+    say(
+        f"{'Deploying' if asked.changed else 'Serving already:'} {target.job} at {target.endpoint}"
+        f"{' …' if asked.changed else '.'}"
+    )
+    if asked.dropped:
+        say(f"· {' and '.join(asked.dropped)} will answer no longer")
+    if not wait:
+        state = endpoints.describe(sagemaker, target.endpoint)
+        if output is Format.JSON:
+            print_json({**state.document(), "serves": target.job in state.jobs})
+        else:
+            print(f"{state.name} is {state.status}.")
+        return ExitCode.OK
+    watch = Watch(environment, target.endpoint, asked.alarms)
+    try:
+        state = endpoints.wait(sagemaker, target.endpoint, lambda status: say(f"· {status}"), watch.look)
+    except KeyboardInterrupt:
+        say(f"\nNo longer waiting; the deployment goes on: ml status {target.endpoint} --env {environment.name}")
+        return ExitCode.INTERRUPTED
+    differing = endpoints.compare(sagemaker, asked.desired)
+    rang = list(watch.rang.values()) if state.config != asked.desired.config else []
+    code = _code(state, differing, rang)
+    if state.config != asked.desired.config:
+        _tell(environment, contract, target, asked, state, rang)
+    if output is Format.JSON:
+        print_json(_document(target, state, differing, rang))
+    else:
+        _print(environment, target, state, differing, rang, code)
+    return code
+
+
+def _code(state: EndpointState, differing: list[Difference], rang: list[AlarmState]) -> ExitCode:
+    if rang:
+        return ExitCode.ROLLED_BACK
+    return ExitCode.OK if state.status == "InService" and not differing else ExitCode.JOB_FAILED
+
+
+def _document(
+    target: Target, state: EndpointState, differing: list[Difference], rang: list[AlarmState]
+) -> dict[str, Any]:
+    return {
+        **state.document(),
+        "serves": target.job in state.jobs,
+        "rolled_back_by": [one.document() for one in rang],
+        "differences": [one.document() for one in differing],
+    }
+
+
+def _print(
+    environment: Environment,
+    target: Target,
+    state: EndpointState,
+    differing: list[Difference],
+    rang: list[AlarmState],
+    code: ExitCode,
+) -> None:
+    if code is ExitCode.OK:
+        where = "" if target.variant == "main" else f" as {target.variant}"
+        print(f"{state.name} is in service with {target.job}{where}.")
+        print(f"Ask it: ml predict --endpoint {state.name} ROWS.csv --env {environment.name}")
+        return
+    for one in rang:
+        print(f"{target.job} was taken back by the alarm {one.name}: {one.reason}")
+    serves = target.job in state.jobs
+    print(f"{state.name} is {state.status}{'' if serves else ' with what it served before'}: {_jobs(state)}.")
+    for line in (state.reason or "").strip().splitlines()[-15:]:
+        print(f"  {line}")
+    if differing:
+        print("It is not as it was to be:")
+        print(table(("WHAT", "WANTED", "IS"), [(one.what, one.wanted, one.actual) for one in differing]))
+    print(f"Its log: CloudWatch Logs, /aws/sagemaker/Endpoints/{state.name}")
+
+
+def _jobs(state: EndpointState) -> str:
+    return ", ".join(state.jobs) or "nothing that is known"
+
+
+def _tell(
+    environment: Environment,
+    contract: PlatformContract,
+    target: Target,
+    asked: Asked,
+    state: EndpointState,
+    rang: list[AlarmState],
+) -> None:
+    """Write into the audit log that what was deployed does not serve: `ml rollback` leaves it out."""
+    details = {
+        "config": state.config,
+        "instead_of": asked.desired.config,
+        "by": "alarm" if rang else "SageMaker",
+        "alarms": [one.document() for one in rang],
+        "reason": (state.reason or "")[:500],
+    }
+    append(environment, contract, target.team, "rollback", target.endpoint, details)
