@@ -1,4 +1,4 @@
-"""The HTTP side as an ASGI application: GET /ping, POST /invocations, GET /metrics."""
+"""The HTTP side as an ASGI application: GET /ping, POST /invocations, GET /metrics, and the paths below /v2."""
 
 import asyncio
 import contextlib
@@ -7,32 +7,27 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from typing import Any
 
+from ml.serving.asgi import CLOSE, Disconnected, Headers, Receive, Scope, Send, discard, header, read_body, too_many
 from ml.serving.capture import Capture
-from ml.serving.encode import encode
 from ml.serving.errors import RequestError
+from ml.serving.forms import Form, Reply, invocation, mlflow_error
 from ml.serving.logs import log, mask_with
-from ml.serving.media import choose_accept, parse_content_type
 from ml.serving.metrics import Metrics
 from ml.serving.model import Answer, ServedModel
+from ml.serving.open_inference.form import inference
+from ml.serving.open_inference.paths import describe, error_document, find_path
 from ml.serving.settings import Settings
 from ml.serving.worker import PredictionWorker
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = tuple[tuple[bytes, bytes], ...]
+ErrorDocument = Callable[[RequestError, str], dict[str, Any]]
 
 _METHODS = {"/ping": "GET", "/invocations": "POST", "/metrics": "GET"}
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}\Z")
-_CLOSE: Headers = ((b"connection", b"close"),)
+_INFERENCE_ID = b"x-amzn-sagemaker-inference-id"
 _REFUSED_BODY_S = 2.0
-
-
-class Disconnected(Exception):  # noqa: N818 - no error of ours
-    """The client went away before its body was complete."""
 
 
 class App:
@@ -65,62 +60,96 @@ class App:
         self.draining = True
         self.metrics.ready.set(0)
 
+    @property
+    def status(self) -> str:
+        """`loading`, `ready` or `draining`."""
+        return "draining" if self.draining else "loading" if self.model is None else "ready"
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
         if scope["type"] != "http":
             return
         path, method = scope["path"], scope["method"]
         if path == "/invocations" and method == "POST":
-            await self._invocations(scope, receive, send)
+            headers = dict(scope["headers"])
+            await self._predict(lambda _: invocation(headers), mlflow_error, headers, receive, send)
         elif path == "/ping" and method in ("GET", "HEAD"):
-            await self._ping(send)
+            body = json.dumps({"status": self.status}).encode()
+            await self._send(send, 200 if self.status == "ready" else 503, body)
         elif path == "/metrics" and method in ("GET", "HEAD"):
             self.metrics.in_flight.set(self.in_flight)
             await self._send(send, 200, self.metrics.text(), b"text/plain; version=0.0.4; charset=utf-8")
+        elif path == "/v2" or path.startswith("/v2/"):
+            await self._open_inference(path, method, dict(scope["headers"]), receive, send)
         elif path in _METHODS:
-            message = f"{path} takes {_METHODS[path]}, not {method}."
-            await self._refuse(send, RequestError(405, "METHOD_NOT_ALLOWED", message, headers=_allow(path)), "")
+            await self._refuse(send, _wrong_method(path, method, _METHODS[path]), "")
         else:
-            message = f"There is no {path}; there are GET /ping, POST /invocations and GET /metrics."
+            message = f"There is no {path}; there are GET /ping, POST /invocations, GET /metrics and GET /v2."
             await self._refuse(send, RequestError(404, "ENDPOINT_NOT_FOUND", message), "")
 
-    async def _ping(self, send: Send) -> None:
-        status = "draining" if self.draining else "loading" if self.model is None else "ready"
-        body = json.dumps({"status": status}).encode()
-        await self._send(send, 200 if status == "ready" else 503, body)
+    async def _open_inference(
+        self, text: str, method: str, headers: dict[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        settings = self.settings
+        try:
+            path = find_path(text, settings)
+            if method != path.method and (method, path.method) != ("HEAD", "GET"):
+                raise _wrong_method(text, method, path.method)
+        except RequestError as error:
+            await self._refuse(send, error, self._request_id(headers), document=error_document)
+            return
+        if path.method == "GET":
+            status, document = describe(path, settings, self.model, self.status)
+            await self._send(send, status, json.dumps(document).encode())
+            return
+        await self._predict(
+            lambda request_id: inference(headers, settings.model_name, settings.model_version, request_id),
+            error_document,
+            headers,
+            receive,
+            send,
+        )
 
-    async def _invocations(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _predict(
+        self,
+        form_of: Callable[[str], Form],
+        document: ErrorDocument,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer one request for predictions. form_of: is given the request's id. document: how an error is told."""
         begin = time.perf_counter()
-        headers = dict(scope["headers"])
         request_id = self._request_id(headers)
         if self.in_flight >= self.settings.max_concurrency:
-            await self._turn_away(_too_many(self.settings.max_concurrency), headers, receive, send, request_id)
+            error = too_many(self.settings.max_concurrency)
+            self.metrics.count(error.status)
+            await self._turn_away(error, headers, receive, send, request_id, document)
             return
         self.in_flight += 1
         status, rows = 499, 0
         try:
             model = self._ready_model()
-            content = parse_content_type(_text(headers, b"content-type"))
-            media = choose_accept(_text(headers, b"accept"))
-            body = await self._body(headers, receive)
+            form = form_of(request_id)
+            body = await read_body(headers, receive, self.settings.max_body_bytes, self.settings.body_timeout_s)
             if model.masker:
-                model.masker.hold(request_id, body, content)
+                model.masker.hold(request_id, body, form.content)
 
-            def work() -> tuple[Answer, bytes]:
-                answer = model.answer(body, content)
-                return answer, encode(answer.predictions, media)
+            def work() -> tuple[Answer, Reply]:
+                return form.answer(model, body)
 
-            answer, output = await self.worker.run(work, len(body))
+            answer, reply = await self.worker.run(work, len(body))
             status, rows = 200, answer.rows
             self.metrics.model_seconds.observe(answer.seconds)
             self.metrics.rows.inc(rows)
-            await self._send(send, 200, output, media.encode(), ((b"x-request-id", request_id.encode()),))
+            extra = ((b"x-request-id", request_id.encode()), *reply.headers)
+            await self._send(send, 200, reply.body, reply.content_type.encode(), extra)
             self.metrics.seconds.observe(time.perf_counter() - begin)
             if self.capture is not None:
-                self.capture.take(_text(headers, b"content-type"), content, body, media, output)
+                self.capture.take(form, body, reply, header(headers, _INFERENCE_ID))
         except RequestError as error:
             status = error.status
-            await self._turn_away(error, headers, receive, send, request_id, counted=False)
+            await self._turn_away(error, headers, receive, send, request_id, document)
         except Disconnected:
             pass
         except Exception as error:  # the model's: it may raise anything
@@ -129,7 +158,7 @@ class App:
             message = (
                 f"The model raised {type(error).__name__}: {_first_line(error)}. The log has more under {request_id}."
             )
-            await self._refuse(send, RequestError(500, "INTERNAL_ERROR", message), request_id)
+            await self._refuse(send, RequestError(500, "INTERNAL_ERROR", message), request_id, document=document)
         finally:
             self.in_flight -= 1
             self.metrics.count(status)
@@ -159,31 +188,6 @@ class App:
         self._id_count += 1
         return f"{self._id_prefix}-{self._id_count:x}"
 
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        """The whole body. Raises RequestError 413 or 408, or Disconnected."""
-        limit = self.settings.max_body_bytes
-        declared = headers.get(b"content-length")
-        if declared is not None and int(declared) > limit:
-            raise _too_large(limit, int(declared))
-        parts: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(self.settings.body_timeout_s):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise Disconnected
-                    part: bytes = message.get("body", b"")
-                    size += len(part)
-                    if size > limit:
-                        raise _too_large(limit)
-                    if not message.get("more_body"):
-                        return b"".join((*parts, part)) if parts else part
-                    parts.append(part)
-        except TimeoutError:
-            message = f"The body was not complete after {self.settings.body_timeout_s:g} s."
-            raise RequestError(408, "REQUEST_TIMEOUT", message, headers=_CLOSE) from None
-
     async def _turn_away(
         self,
         error: RequestError,
@@ -191,30 +195,35 @@ class App:
         receive: Receive,
         send: Send,
         request_id: str,
-        *,
-        counted: bool = True,
+        document: ErrorDocument,
     ) -> None:
         """Answer with an error while the body may still be on its way, so that the client gets to read the answer.
 
         Closing at once would reset the connection of a client that still writes. A client that waits for
         `100 Continue` writes nothing.
         """
-        if counted:
-            self.metrics.count(error.status)
         if error.status not in (413, 429, 503, 408, 415, 406):
-            await self._refuse(send, error, request_id)
+            await self._refuse(send, error, request_id, document=document)
             return
         waits = headers.get(b"expect", b"").lower() == b"100-continue"
-        await self._refuse(send, error, request_id, finished=waits)
+        await self._refuse(send, error, request_id, finished=waits, document=document)
         if not waits:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(_discard(receive), _REFUSED_BODY_S)
+                await asyncio.wait_for(discard(receive), _REFUSED_BODY_S)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _refuse(self, send: Send, error: RequestError, request_id: str, *, finished: bool = True) -> None:
+    async def _refuse(
+        self,
+        send: Send,
+        error: RequestError,
+        request_id: str,
+        *,
+        finished: bool = True,
+        document: ErrorDocument = mlflow_error,
+    ) -> None:
         if error.status != 429 and error.status < 500:
             log(logging.WARNING, "refused", status=error.status, reason=self._loggable(error), request_id=request_id)
-        body = json.dumps(error.body(request_id)).encode()
+        body = json.dumps(document(error, request_id)).encode()
         headers = ((b"x-request-id", request_id.encode()), *error.headers)
         await self._send(send, error.status, body, extra=headers, finished=finished)
 
@@ -230,35 +239,14 @@ class App:
     ) -> None:
         headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *extra]
         if self.closing:
-            headers.extend(_CLOSE)
+            headers.extend(CLOSE)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": not finished})
 
 
-async def _discard(receive: Receive) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect" or not message.get("more_body"):
-            return
-
-
-def _text(headers: dict[bytes, bytes], name: bytes) -> str:
-    return headers.get(name, b"").decode("latin-1")
-
-
-def _allow(path: str) -> Headers:
-    return ((b"allow", _METHODS[path].encode()),)
-
-
-def _too_many(limit: int) -> RequestError:
-    message = f"{limit} requests are being answered already, the most that this server takes at once; try again."
-    return RequestError(429, "REQUEST_LIMIT_EXCEEDED", message, headers=((b"retry-after", b"1"),))
-
-
-def _too_large(limit: int, declared: int | None = None) -> RequestError:
-    has = f"has {declared} bytes" if declared is not None else "is too large"
-    message = f"The body {has}; the most is {limit} bytes. Send fewer rows at once."
-    return RequestError(413, "REQUEST_TOO_LARGE", message, expected=f"at most {limit} bytes", headers=_CLOSE)
+def _wrong_method(path: str, method: str, takes: str) -> RequestError:
+    message = f"{path} takes {takes}, not {method}."
+    return RequestError(405, "METHOD_NOT_ALLOWED", message, headers=((b"allow", takes.encode()),))
 
 
 def _first_line(error: Exception) -> str:

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ml.serving.forms import Form, Reply
 from ml.serving.logs import log
-from ml.serving.media import CSV, ContentType
+from ml.serving.media import CSV, TENSORS
+from ml.serving.open_inference.request import shown
 from ml.serving.personal import Masker
 
 MOST_WAITING = 10_000
@@ -26,13 +28,16 @@ MOST_WAITING = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One request and its answer. content_type: as the client wrote it."""
+    """One request and its answer.
 
-    content_type: str
-    content: ContentType
+    inference_id: the client's own name of the request, empty where it gave none; what is learnt of the truth later is
+    joined by it.
+    """
+
+    form: Form
     body: bytes
-    media: str
-    output: bytes
+    reply: Reply
+    inference_id: str
     moment: datetime
 
 
@@ -54,20 +59,13 @@ class Capture:
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
-    def take(self, content_type: str, content: ContentType, body: bytes, media: str, output: bytes) -> None:
+    def take(self, form: Form, body: bytes, reply: Reply, inference_id: str = "") -> None:
         """Note one exchange, where the sample falls on it. It costs no more than putting it aside."""
         if random.random() * 100 >= self._percent:  # noqa: S311 - a sample, no secret
             return
         try:
             self._waiting.put_nowait(
-                Exchange(
-                    content_type=content_type,
-                    content=content,
-                    body=body,
-                    media=media,
-                    output=output,
-                    moment=datetime.now(UTC),
-                )
+                Exchange(form=form, body=body, reply=reply, inference_id=inference_id, moment=datetime.now(UTC))
             )
         except queue.Full:
             self._left_out += 1
@@ -95,22 +93,25 @@ class Capture:
                 self._write(lines)
 
     def _record(self, taken: Exchange) -> dict[str, Any]:
+        metadata = {"eventId": str(uuid.uuid4()), "inferenceTime": f"{taken.moment:%Y-%m-%dT%H:%M:%SZ}"}
+        if taken.inference_id:
+            metadata["inferenceId"] = taken.inference_id
         return {
             "captureData": {
                 "endpointInput": {
-                    "observedContentType": taken.content_type,
+                    "observedContentType": taken.form.observed,
                     "mode": "INPUT",
-                    "data": self._masker.body(taken.body, taken.content),
-                    "encoding": _encoding(taken.content.media),
+                    "data": self._masker.body(taken.body, taken.form.content),
+                    "encoding": _encoding(taken.form.content.media),
                 },
                 "endpointOutput": {
-                    "observedContentType": taken.media,
+                    "observedContentType": taken.reply.content_type,
                     "mode": "OUTPUT",
-                    "data": taken.output.decode("utf-8", "replace"),
-                    "encoding": _encoding(taken.media),
+                    "data": _answer(taken.reply),
+                    "encoding": _encoding(taken.reply.content.media),
                 },
             },
-            "eventMetadata": {"eventId": str(uuid.uuid4()), "inferenceTime": f"{taken.moment:%Y-%m-%dT%H:%M:%SZ}"},
+            "eventMetadata": metadata,
             "eventVersion": "0",
         }
 
@@ -133,6 +134,13 @@ class Capture:
             make: Any = boto3.client  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
             self._s3 = make("s3")
         return self._s3
+
+
+def _answer(reply: Reply) -> str:
+    """An answer as text: of tensors their JSON, binary ones too."""
+    if reply.content.media == TENSORS:
+        return json.dumps(shown(reply.body, reply.content.json_length))
+    return reply.body.decode("utf-8", "replace")
 
 
 def _encoding(media: str) -> str:

@@ -8,16 +8,21 @@ from pathlib import Path
 
 from ml.serving.settings import Settings
 
-_DESCRIPTION = "Serve one MLflow model: GET /ping, POST /invocations (CSV, JSON, JSON lines), GET /metrics."
+_DESCRIPTION = (
+    "Serve one MLflow model: GET /ping, POST /invocations (CSV, JSON, JSON lines), GET /metrics; and under /v2 the "
+    "Open Inference Protocol."
+)
 _EXAMPLE = """\
 example:
   python -m ml.serving --model-dir ./model --port 8080 &
   curl -s localhost:8080/invocations -H 'Content-Type: text/csv' -d '5.1,3.5,1.4,0.2'
   {"predictions": [0]}
+  curl -s localhost:8080/v2/models/model        its inputs and outputs; POST …/infer predicts
 
 exit codes: 0 stopped in order · 1 model or address unusable, or requests lost when stopping · 2 wrong option
-environment: SM_MODEL_DIR, SERVING_HOST, SAGEMAKER_BIND_TO_PORT, SERVING_CAPTURE_URI and SERVING_CAPTURE_PERCENT
-  are the defaults of --model-dir, --host, --port, --capture-uri and --capture-percent
+environment: SM_MODEL_DIR, SERVING_HOST, SAGEMAKER_BIND_TO_PORT, SERVING_MODEL_NAME, SERVING_MODEL_VERSION,
+  SERVING_CAPTURE_URI and SERVING_CAPTURE_PERCENT are the defaults of --model-dir, --host, --port, --model-name,
+  --model-version, --capture-uri and --capture-percent
 """
 
 
@@ -36,6 +41,9 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--model-dir", type=Path, default=model_dir, help=f"folder of the MLflow model, or one above ({model_dir})")
     add("--host", default=host, help=f"address to listen on; a container wants 0.0.0.0 ({host})")
     add("--port", type=_port, default=port, help=f"port to listen on, 0 for a free one ({port})")
+    name = environment.get("SERVING_MODEL_NAME", "model")
+    add("--model-name", default=name, help=f"what the Open Inference Protocol calls the model ({name})")
+    add("--model-version", default=environment.get("SERVING_MODEL_VERSION"), help="and its version (none)")
     add("--max-body-mb", type=_positive, default=25.0, help="largest request body, MiB (25)")
     add("--max-concurrency", type=_count, default=64, help="most requests at once; more get 429 (64)")
     add("--body-timeout", type=_positive, default=30.0, help="longest wait for the rest of a body, s (30)")
@@ -87,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         access_log=options.access_log,
         capture_uri=options.capture_uri,
         capture_percent=options.capture_percent,
+        model_name=options.model_name,
+        model_version=options.model_version,
     )
     try:
         code = uvloop.run(serve(settings))

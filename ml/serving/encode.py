@@ -19,10 +19,10 @@ def encode(predictions: Any, media: str) -> bytes:
     """The body. media: one of `ml.serving.media`'s. Raises TypeError where the model gave what has no such form."""
     plain = to_plain(predictions)
     if media == JSON:
-        return b'{"predictions": ' + _dumps(plain) + b"}"
+        return b'{"predictions": ' + dumps(plain) + b"}"
     rows = cast("list[Any]", plain) if isinstance(plain, list) else [plain]
     if media == JSON_LINES:
-        lines = [_dumps(row if isinstance(row, dict) else {"prediction": row}) for row in rows]
+        lines = [dumps(row if isinstance(row, dict) else {"prediction": row}) for row in rows]
         return b"".join(line + b"\n" for line in lines)
     assert media == CSV
     out = io.StringIO()
@@ -44,7 +44,7 @@ def to_plain(predictions: Any) -> Any:
     return predictions
 
 
-def _dumps(value: Any) -> bytes:
+def dumps(value: Any) -> bytes:
     try:
         return json.dumps(value, allow_nan=False).encode()
     except (TypeError, ValueError):

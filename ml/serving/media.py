@@ -6,6 +6,8 @@ from functools import lru_cache
 from ml.serving.errors import RequestError
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
+TENSORS = "open inference protocol"
+"""What a body of the Open Inference Protocol is; no media type says so."""
 _ALIASES = {
     "text/csv": CSV,
     "application/csv": CSV,
@@ -20,10 +22,15 @@ _ALIASES = {
 
 @dataclass(frozen=True)
 class ContentType:
-    """What a body is. media: CSV, JSON or JSON_LINES. header: what CSV says of its first line; None if nothing."""
+    """What a body is.
+
+    media: CSV, JSON, JSON_LINES or TENSORS. header: what CSV says of its first line; None if nothing. json_length: of
+    TENSORS, how many bytes of the body are JSON, before binary data; None where all are.
+    """
 
     media: str
     header: bool | None = None
+    json_length: int | None = None
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,10 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self.invocations = Counter(
-            "serving_invocations", "Answers to POST /invocations, by HTTP status.", ["status"], registry=self.registry
+            "serving_invocations",
+            "Answers to requests for predictions, by status.",
+            ["status"],
+            registry=self.registry,
         )
         self.seconds = Histogram(
             "serving_invocation_seconds",

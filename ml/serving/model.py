@@ -11,6 +11,9 @@ from ml.serving.decode_csv import decode_csv, decode_frame, decode_numbers
 from ml.serving.decode_json import JsonInput, read_json, read_json_lines, to_table
 from ml.serving.errors import ModelLoadError, RequestError, bad_input
 from ml.serving.media import CSV, JSON, ContentType
+from ml.serving.open_inference.inputs import to_arrays, to_whatever
+from ml.serving.open_inference.inputs import to_table as tensors_to_table
+from ml.serving.open_inference.request import InferenceRequest
 from ml.serving.personal import Masker, personal_columns
 from ml.serving.schema import InputSchema, input_schema
 from ml.serving.table import Table
@@ -89,6 +92,29 @@ class ServedModel:
             request = read_json(body, self.schema) if content.media == JSON else read_json_lines(body)
             table, params = to_table(request, self.schema), request.params
         return self._timed(lambda: self._on_table(table, params), len(table.rows))
+
+    @property
+    def metadata(self) -> Any:
+        """MLflow's own description of the model."""
+        return self._pyfunc.metadata
+
+    def answer_tensors(self, request: InferenceRequest) -> Answer:
+        """The predictions for a request of the Open Inference Protocol; raises as `answer` does.
+
+        Its parameters go to the model as far as the model's signature knows them.
+        """
+        known: Any = self._pyfunc.metadata.get_params_schema()
+        names: set[str] = {spec.name for spec in known.params} if known is not None else set()
+        params = {name: value for name, value in request.parameters.items() if name in names} or None
+        if self.schema is not None:
+            table = tensors_to_table(request.inputs, self.schema)
+            return self._timed(lambda: self._on_table(table, params), len(table.rows))
+        if self._mlflow_schema is not None and self._mlflow_schema.is_tensor_spec():
+            data = to_arrays(request.inputs, self._mlflow_schema)
+        else:
+            data = to_whatever(request.inputs)
+        shape = request.inputs[0].shape
+        return self._timed(lambda: self._on_data(data, params), shape[0] if shape else 1)
 
     def _on_table(self, table: Table, params: dict[str, Any] | None = None) -> Any:
         try:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from ml.serving.media import CSV, JSON_LINES, ContentType
+from ml.serving.errors import RequestError
+from ml.serving.media import CSV, JSON_LINES, TENSORS, ContentType
+from ml.serving.open_inference.request import shown
 
 NOTE = "groundwork-data.json"
 MASK = "•••"
@@ -85,7 +87,7 @@ class Masker:
         """A body with its personal values masked; nothing but the mask where its form does not say which they are."""
         try:
             return self._walked(body, content, lambda _: MASK)
-        except (ValueError, TypeError, LookupError, AttributeError, csv.Error):
+        except (RequestError, ValueError, TypeError, LookupError, AttributeError, csv.Error):
             return MASK
 
     def _values(self, body: bytes, content: ContentType) -> set[str] | None:
@@ -101,12 +103,14 @@ class Masker:
 
         try:
             self._walked(body, content, note)
-        except (ValueError, TypeError, LookupError, AttributeError, csv.Error):
+        except (RequestError, ValueError, TypeError, LookupError, AttributeError, csv.Error):
             return None
         return found if len(found) <= _MOST_VALUES else None
 
     def _walked(self, body: bytes, content: ContentType, change: Callable[[Any], Any]) -> str:
         """The body with what `change` makes of each personal value. Raises ValueError where a form is not known."""
+        if content.media == TENSORS:
+            return self._tensors(body, content.json_length, change)
         text = body.decode("utf-8-sig")
         if content.media == CSV:
             return self._csv(text, content.header, change)
@@ -114,6 +118,20 @@ class Masker:
             rows = [self._row(json.loads(line), None, change) for line in text.splitlines() if line.strip()]
             return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         return json.dumps(self._document(json.loads(text), change), ensure_ascii=False)
+
+    def _tensors(self, body: bytes, json_length: int | None, change: Callable[[Any], Any]) -> str:
+        """Binary tensors come out as JSON has them: an element may be masked there, whatever its type."""
+
+        def masked(name: str, place: int, width: int, value: Any) -> Any:
+            if name in self._personal:
+                return change(value)
+            if name not in self._columns and len(self._columns) == width:
+                return change(value) if self._columns[place] in self._personal else value
+            if width > 1:
+                raise ValueError("nothing names the columns of the tensor")
+            return value
+
+        return json.dumps(shown(body, json_length, masked), ensure_ascii=False)
 
     def _csv(self, text: str, header: bool | None, change: Callable[[Any], Any]) -> str:
         lines = [line for line in csv.reader(io.StringIO(text)) if line]

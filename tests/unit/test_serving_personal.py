@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ml.serving.capture import Capture
+from ml.serving.forms import Invocation, Reply
 from ml.serving.logs import JsonFormatter, TextFormatter, mask_with
 from ml.serving.media import CSV, JSON, JSON_LINES, ContentType, parse_content_type
 from ml.serving.personal import MASK, Masker, personal_columns
@@ -111,6 +112,10 @@ def test_the_note_beside_the_model_says_what_is_personal(tmp_path: Path) -> None
     assert not Masker(["name"], COLUMNS).is_personal(3)
 
 
+def answer(body: bytes) -> Reply:
+    return Reply(body, ContentType(JSON), JSON)
+
+
 class RecordingS3:
     def __init__(self) -> None:
         self.written: list[dict[str, Any]] = []
@@ -122,7 +127,8 @@ class RecordingS3:
 def test_what_is_captured_has_sagemakers_form_and_no_personal_value(masker: Masker) -> None:
     s3 = RecordingS3()
     capture = Capture("s3://b/teams/r/capture/e/main", 100, masker, s3=s3)
-    capture.take("text/csv", ContentType(CSV), b"name,age,income\nAda,36,5\n", JSON, b'{"predictions": [1]}')
+    form = Invocation("text/csv", ContentType(CSV), JSON)
+    capture.take(form, b"name,age,income\nAda,36,5\n", answer(b'{"predictions": [1]}'), "order-7")
     capture.close()
     (written,) = s3.written
     assert written["Bucket"] == "b"
@@ -137,7 +143,8 @@ def test_what_is_captured_has_sagemakers_form_and_no_personal_value(masker: Mask
         "encoding": "CSV",
     }
     assert document["captureData"]["endpointOutput"]["data"] == '{"predictions": [1]}'
-    assert set(document["eventMetadata"]) == {"eventId", "inferenceTime"}
+    assert set(document["eventMetadata"]) == {"eventId", "inferenceTime", "inferenceId"}
+    assert document["eventMetadata"]["inferenceId"] == "order-7"
 
 
 def test_a_share_of_nothing_is_captured_and_s3s_refusal_stops_no_prediction(masker: Masker) -> None:
@@ -145,9 +152,10 @@ def test_a_share_of_nothing_is_captured_and_s3s_refusal_stops_no_prediction(mask
         def put_object(self, **_: Any) -> None:
             raise OSError("no")
 
+    form = Invocation("text/csv", ContentType(CSV), JSON)
     capture = Capture("s3://b/p", 1e-9, masker, s3=RecordingS3())
-    capture.take("text/csv", ContentType(CSV), b"name\nAda\n", JSON, b"[]")
+    capture.take(form, b"name\nAda\n", answer(b"[]"))
     capture.close()
     refused = Capture("s3://b/p", 100, masker, s3=Refusing())
-    refused.take("text/csv", ContentType(CSV), b"name\nAda\n", JSON, b"[]")
+    refused.take(form, b"name\nAda\n", answer(b"[]"))
     refused.close()
