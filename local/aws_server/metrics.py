@@ -51,8 +51,9 @@ def targets(server: Any, environ: Mapping[str, Any], body: bytes) -> RawResponse
     except ServiceError:
         endpoints = None
     for key, record in server.records.items(endpoint_record.KIND) if endpoints is not None else ():
-        fleet = endpoints.fleet(key)
-        for variant in fleet.variants if fleet is not None else ():
+        traffic = endpoints.traffic(key)
+        fleets = traffic.fleets() if traffic is not None else []
+        for variant in (each for fleet in fleets for each in fleet.everything):
             for instance in list(variant.instances):
                 if instance.port and instance.healthy.is_set():
                     found.append(

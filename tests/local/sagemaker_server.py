@@ -30,8 +30,10 @@ PATIENCE_S = 180.0
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 MODEL_SERVER = """
-import json, os, sys, time
+import itertools, json, os, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+numbers = itertools.count(1)
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -50,12 +52,19 @@ class Handler(BaseHTTPRequestHandler):
         if body == "die": os._exit(9)
         if body == "bad": return self.answer(400, {"error": "bad input"})
         if body.startswith("sleep"): time.sleep(float(body[5:]))
+        if body.startswith("hold "):
+            open(body[5:] + "." + os.environ["TAG"], "w").close()
+            while os.path.exists(body[5:]): time.sleep(0.02)
+        time.sleep(float(os.environ.get("SLOW", "0")))
+        if next(numbers) % int(os.environ.get("FAIL_EVERY", "1000000000")) == 0:
+            return self.answer(500, {"error": "a bad model"})
         model = open(os.path.join(os.environ["SM_MODEL_DIR"], "weights.txt")).read()
         self.answer(200, {"pid": os.getpid(), "model": model, "tag": os.environ.get("TAG", ""), "body": body,
                           "type": self.headers["Content-Type"],
                           "custom": self.headers.get("X-Amzn-SageMaker-Custom-Attributes")})
 
-if os.environ.get("CRASH"): raise SystemExit("the model cannot be loaded")
+if os.environ.get("CRASH") or os.path.exists(os.environ.get("CRASH_IF", "")):
+    raise SystemExit("the model cannot be loaded")
 time.sleep(float(os.environ.get("DELAY", "0")))
 print("serving", sorted(os.listdir(os.environ["SM_MODEL_DIR"])), flush=True)
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
@@ -218,11 +227,14 @@ class SageMakerServer:
         )
         return name
 
-    def config(self, name: str, *variants: Mapping[str, Any]) -> str:
+    def config(self, name: str, *variants: Mapping[str, Any], **members: Any) -> str:
         """An endpoint configuration; a variant needs VariantName and ModelName."""
         defaults = {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large", "InitialVariantWeight": 1}
+        for kind, value in members.items():
+            if kind == "ShadowProductionVariants":
+                members[kind] = [{**defaults, **variant} for variant in value]
         self.sagemaker.create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=[{**defaults, **variant} for variant in variants]
+            EndpointConfigName=name, ProductionVariants=[{**defaults, **variant} for variant in variants], **members
         )
         return name
 
@@ -230,7 +242,7 @@ class SageMakerServer:
         """The endpoint's description once no change is under way."""
         return eventually(
             lambda: self.sagemaker.describe_endpoint(EndpointName=name),
-            lambda endpoint: endpoint["EndpointStatus"] in ("InService", "Failed"),
+            lambda endpoint: endpoint["EndpointStatus"] in ("InService", "Failed", "UpdateRollbackFailed"),
         )
 
     def invoke(self, name: str, body: str = "1,2", **members: Any) -> dict[str, Any]:

@@ -5,10 +5,12 @@ CaptureContentTypeHeader does not name is captured in base64. What is not in S3 
 """
 
 import base64
+import contextlib
 import json
 import logging
 import random
 import threading
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping
@@ -16,14 +18,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.aws_server.operations import ServiceError
+from local.aws_server.sagemaker.endpoint_metrics import EndpointMetrics, Source
 from local.aws_server.sagemaker.files import Bucket
 from local.aws_server.sagemaker.fleet import Fleet
+from local.aws_server.sagemaker.logs import LogStream
 from local.aws_server.sagemaker.plane import Plane, now, s3_location
+from local.aws_server.sagemaker.processes import LogLine
 
 logger = logging.getLogger(__name__)
 
+OCTETS = "application/octet-stream"
+"""Content type of what says none."""
 INTERVAL_S = 2.0
 """Time between two files of a variant; AWS does not document its own."""
+METRIC = "DataCaptureErrors"
 MOST_LINES = 10_000
 """Of a variant between two files; what comes beyond is left out, as an invocation must not wait for S3."""
 
@@ -33,6 +41,8 @@ class Destination:
     """Where the captures of one variant go, and with whose credentials and key."""
 
     region: str
+    endpoint: str
+    variant: str
     uri: str
     role_arn: str | None
     kms_key_id: str | None
@@ -53,8 +63,9 @@ class Exchange:
 class DataCapture:
     """Collects what is captured, and sends it from a thread of its own."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: Plane, metrics: EndpointMetrics) -> None:
         self._plane = plane
+        self._metrics = metrics
         self._lock = threading.Lock()
         self._lines: dict[Destination, list[str]] = defaultdict(list)
 
@@ -71,6 +82,8 @@ class DataCapture:
             return
         destination = Destination(
             region,
+            endpoint,
+            variant,
             f"{config['DestinationS3Uri'].rstrip('/')}/{endpoint}/{variant}",
             fleet.deployment.containers[variant].get("ExecutionRoleArn"),
             config.get("KmsKeyId"),
@@ -81,14 +94,27 @@ class DataCapture:
                 self._lines[destination].append(line)
 
     def flush(self) -> None:
-        """Sends what has been collected; a destination that refuses it loses it, and the server's log says so."""
+        """Sends what has been collected.
+
+        A destination that refuses it loses it, and three places say so: the server's log, the endpoint's own log
+        (stream VARIANT/data-capture), and the metric DataCaptureErrors, in requests, which an alarm can watch.
+        """
         with self._lock:
             collected, self._lines = self._lines, defaultdict(list)
         for destination, lines in collected.items():
             try:
                 self._send(destination, lines)
             except ServiceError as error:
-                logger.warning("data capture to %s: %s: %s", destination.uri, error.code, error)
+                self._complain(destination, len(lines), error)
+
+    def _complain(self, destination: Destination, lost: int, error: ServiceError) -> None:
+        text = f"{lost} captured request(s) could not be written to {destination.uri}: {error.code}: {error}"
+        logger.warning("data capture of endpoint %s: %s", destination.endpoint, text)
+        self._metrics.note(Source(destination.region, destination.endpoint, destination.variant), METRIC, lost)
+        group = f"/aws/sagemaker/Endpoints/{destination.endpoint}"
+        stream = LogStream(self._plane, destination.region, group, f"{destination.variant}/data-capture")
+        with contextlib.suppress(ServiceError):
+            stream.put([LogLine(int(time.time() * 1000), True, text)])
 
     def _send(self, destination: Destination, lines: list[str]) -> None:
         key_id = None

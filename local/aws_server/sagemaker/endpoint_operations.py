@@ -4,11 +4,14 @@ from typing import Any
 
 from local.aws_server.operations import Call, ServiceError, operation
 from local.aws_server.sagemaker import tags
+from local.aws_server.sagemaker.endpoint_description import describe
 from local.aws_server.sagemaker.endpoint_record import BUSY, KIND, Deployment, EndpointRecord, load, save
 from local.aws_server.sagemaker.endpoints import endpoints_of
 from local.aws_server.sagemaker.models import not_found
 from local.aws_server.sagemaker.paging import page
 from local.aws_server.sagemaker.plane import now
+from local.aws_server.sagemaker.rollout import alarm_states
+from local.aws_server.sagemaker.rollout_policy import check_update, policy_of
 from local.aws_server.sagemaker.validation import validate
 
 
@@ -54,7 +57,7 @@ def create_endpoint(call: Call) -> dict[str, Any]:
 
 @operation("sagemaker", "UpdateEndpoint")
 def update_endpoint(call: Call) -> dict[str, Any]:
-    """Starts a fleet of the new configuration beside the old one, and then replaces it."""
+    """Starts a fleet of the new configuration beside the old one, and lets it take over as DeploymentConfig says."""
     validate(call)
     endpoints = endpoints_of(call.server)
     with call.server.records.lock:
@@ -72,10 +75,21 @@ def update_endpoint(call: Call) -> dict[str, Any]:
             record.deployment_config = call.params["DeploymentConfig"]
         elif not call.params.get("RetainDeploymentConfig"):
             record.deployment_config = {}
+        if record.deployment is not None:
+            check_update(record.deployment_config, record.deployment, pending)
+        _require_alarms(call, policy_of(record.deployment_config, pending).alarms)
         record.enter("Updating")
         save(endpoints.plane, record)
     endpoints.update(record)
     return {"EndpointArn": record.arn}
+
+
+def _require_alarms(call: Call, names: tuple[str, ...]) -> None:
+    if missing := sorted(set(names) - set(alarm_states(call.server, call.region, names))) if names else []:
+        raise ServiceError(
+            "ValidationException",
+            f"The alarm(s) [{', '.join(missing)}] of AutoRollbackConfiguration do not exist in CloudWatch.",
+        )
 
 
 def _retain(current: Deployment, pending: Deployment, excluded: set[str]) -> None:
@@ -117,7 +131,8 @@ def update_endpoint_weights_and_capacities(call: Call) -> dict[str, Any]:
 @operation("sagemaker", "DescribeEndpoint")
 def describe_endpoint(call: Call) -> dict[str, Any]:
     """An endpoint with its status."""
-    return _record(call).description()
+    record = _record(call)
+    return describe(record, endpoints_of(call.server).progress(record.key))
 
 
 @operation("sagemaker", "ListEndpoints")

@@ -16,7 +16,7 @@ class Deployment:
     """What an endpoint runs: a copy of its configuration and containers, so that deleting either changes nothing.
 
     containers: variant name to {"Image", "ModelDataUrl"?, "ModelDataSource"?, "Environment", "ExecutionRoleArn"?}.
-    weights, counts: variant name to its weight and instance count, as they are now.
+    weights, counts: variant name to its weight and instance count, as they are now; shadow variants are among them.
     """
 
     config: dict[str, Any]
@@ -25,9 +25,20 @@ class Deployment:
     counts: dict[str, int]
     folder: str
 
+    @property
+    def production(self) -> list[str]:
+        """Names of the variants that answer."""
+        return [each["VariantName"] for each in self.config["ProductionVariants"]]
+
+    @property
+    def shadows(self) -> list[str]:
+        """Names of the variants that get copies of requests."""
+        return [each["VariantName"] for each in self.config.get("ShadowProductionVariants") or ()]
+
     def variant(self, name: str) -> dict[str, Any]:
-        """A production variant's configuration."""
-        return next(each for each in self.config["ProductionVariants"] if each["VariantName"] == name)
+        """A variant's configuration."""
+        variants = [*self.config["ProductionVariants"], *(self.config.get("ShadowProductionVariants") or ())]
+        return next(each for each in variants if each["VariantName"] == name)
 
 
 @dataclass
@@ -67,57 +78,6 @@ class EndpointRecord:
             "LastModifiedTime": self.modified,
             "EndpointStatus": self.status,
         }
-
-    def description(self) -> dict[str, Any]:
-        """DescribeEndpoint's answer."""
-        shown = self.deployment or self.pending
-        assert shown is not None
-        answer: dict[str, Any] = {**self.summary(), "EndpointConfigName": shown.config["EndpointConfigName"]}
-        if self.failure:
-            answer["FailureReason"] = self.failure
-        if self.deployment is not None:
-            answer["ProductionVariants"] = self._variants(self.deployment)
-            if capture := self.deployment.config.get("DataCaptureConfig"):
-                enabled = capture.get("EnableCapture", True)
-                answer["DataCaptureConfig"] = {
-                    "EnableCapture": enabled,
-                    "CaptureStatus": "Started" if enabled else "Stopped",
-                    "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
-                    "DestinationS3Uri": capture["DestinationS3Uri"],
-                    "KmsKeyId": capture.get("KmsKeyId", ""),
-                }
-        if self.pending is not None and self.deployment is not None:
-            answer["PendingDeploymentSummary"] = {
-                "EndpointConfigName": self.pending.config["EndpointConfigName"],
-                "StartTime": self.modified,
-                "ProductionVariants": [
-                    {"VariantName": name, "DesiredWeight": weight, "DesiredInstanceCount": self.pending.counts[name]}
-                    for name, weight in self.pending.weights.items()
-                ],
-            }
-        if self.deployment_config:
-            answer["LastDeploymentConfig"] = self.deployment_config
-        return answer
-
-    def _variants(self, deployment: Deployment) -> list[dict[str, Any]]:
-        variants: list[dict[str, Any]] = []
-        for name, weight in deployment.weights.items():
-            count = deployment.counts[name]
-            image = deployment.containers[name]["Image"]
-            shown = {
-                "VariantName": name,
-                "DeployedImages": [
-                    {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": self.created},
-                ],
-                "CurrentWeight": weight,
-                "DesiredWeight": weight,
-            }
-            if serverless := deployment.variant(name).get("ServerlessConfig"):
-                shown["CurrentServerlessConfig"] = shown["DesiredServerlessConfig"] = serverless
-            else:
-                shown |= {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
-            variants.append(shown)
-        return variants
 
 
 def load(plane: Plane, region: str, name: str) -> EndpointRecord | None:

@@ -2,22 +2,23 @@
 
 import logging
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from local.aws_server.operations import Server, ServiceError
 from local.aws_server.sagemaker import models, tags
-from local.aws_server.sagemaker.data_capture import DataCapture
-from local.aws_server.sagemaker.endpoint_metrics import EndpointMetrics
 from local.aws_server.sagemaker.endpoint_record import KIND, Deployment, EndpointRecord, load, save
 from local.aws_server.sagemaker.fleet import Fleet, StartError
+from local.aws_server.sagemaker.invocations import Invocations
 from local.aws_server.sagemaker.plane import Plane
+from local.aws_server.sagemaker.rolling import RollbackFailedError, RollingRollout
+from local.aws_server.sagemaker.rollout import END_S, InterruptedRolloutError, Rollout, end
+from local.aws_server.sagemaker.rollout_policy import policy_of
+from local.aws_server.sagemaker.rollout_progress import Progress
+from local.aws_server.sagemaker.traffic import Traffic
 
 logger = logging.getLogger(__name__)
-
-DRAIN_S = 60.0
-"""How long requests in flight may take when their fleet is replaced: as long as an invocation may take."""
-END_S = 25.0
 
 
 class Endpoints:
@@ -25,16 +26,22 @@ class Endpoints:
 
     def __init__(self, plane: Plane) -> None:
         self.plane = plane
-        self.metrics = EndpointMetrics(plane)
-        self.capture = DataCapture(plane)
-        self._fleets: dict[str, Fleet] = {}
+        self.invocations = Invocations(plane)
+        self._traffic: dict[str, Traffic] = {}
         self._starting: dict[str, Fleet] = {}
+        self._rollouts: dict[str, Rollout] = {}
         self._lock = threading.RLock()
 
-    def fleet(self, key: str) -> Fleet | None:
+    def traffic(self, key: str) -> Traffic | None:
         """What serves an endpoint; after a restart also while it is still starting."""
         with self._lock:
-            return self._fleets.get(key)
+            return self._traffic.get(key)
+
+    def progress(self, key: str) -> Progress | None:
+        """Of the update that is under way."""
+        with self._lock:
+            rollout = self._rollouts.get(key)
+        return rollout.progress if rollout is not None else None
 
     def deployment(self, region: str, name: str, config_name: str, revision: int) -> Deployment:
         """The deployment of a configuration; raises ValidationException where it or its models are not there."""
@@ -42,7 +49,7 @@ class Endpoints:
         config = models.endpoint_config(server, region, config_name)
         if config is None:
             raise models.not_found("endpoint configuration", self.plane.arn(region, f"endpoint-config/{config_name}"))
-        variants = config["ProductionVariants"]
+        variants = [*config["ProductionVariants"], *(config.get("ShadowProductionVariants") or ())]
         return Deployment(
             config=config,
             containers={each["VariantName"]: self._container(region, each["ModelName"]) for each in variants},
@@ -66,7 +73,7 @@ class Endpoints:
         self._in_thread(self._create, record)
 
     def update(self, record: EndpointRecord) -> None:
-        """Replaces an endpoint's fleet by that of `record.pending`: blue/green, all at once."""
+        """Replaces an endpoint's fleet by that of `record.pending`, as its DeploymentConfig says."""
         self._in_thread(self._update, record)
 
     def adjust(self, record: EndpointRecord, weights: dict[str, float], counts: dict[str, int]) -> None:
@@ -94,9 +101,10 @@ class Endpoints:
     def shut_down(self) -> None:
         """Ends every process; the records stay, and with them the endpoints."""
         self.plane.stopping.set()
-        self.metrics.flush()
+        self.invocations.metrics.flush()
         with self._lock:
-            fleets = [*self._fleets.values(), *self._starting.values()]
+            fleets = [fleet for traffic in self._traffic.values() for fleet in traffic.fleets()]
+            fleets += self._starting.values()
         for fleet in fleets:
             fleet.retire(now=True)
         for fleet in fleets:
@@ -137,55 +145,65 @@ class Endpoints:
             self._failed(record, str(error))
             return
         with self._lock:
-            self._fleets[record.key] = fleet
+            self._traffic[record.key] = Traffic(fleet)
         record.deployment, record.pending = record.pending, None
         self._enter(record, "InService")
 
     def _update(self, record: EndpointRecord) -> None:
         assert record.pending is not None
-        pending = record.pending
-        try:
-            green = self._start(record, pending)
-        except StartError as error:
-            if self.plane.stopping.is_set():
-                return
-            record.pending = None
-            had_served = self.fleet(record.key) is not None
-            # The old fleet has not been touched: it serves on.
-            self._enter(record, "InService" if had_served else "Failed", str(error))
+        traffic = self.traffic(record.key)
+        if traffic is None:
+            self._create(record)
             return
+        if (left_over := traffic.green) is not None:
+            # A rollback that failed has left both fleets: the old one serves until the new one does.
+            traffic.settle(traffic.main)
+            end(left_over)
+        policy = policy_of(record.deployment_config, record.pending)
+        rollout = (RollingRollout if policy.rolling else Rollout)(self.plane, record, traffic, policy)
         with self._lock:
-            blue = self._fleets.get(record.key)
-            self._fleets[record.key] = green
-        record.deployment, record.pending = pending, None
+            self._rollouts[record.key] = rollout
+        try:
+            reason = rollout.run()
+        except InterruptedRolloutError:
+            return
+        except RollbackFailedError as error:
+            record.pending = None
+            self._enter(record, "UpdateRollbackFailed", str(error))
+            return
+        finally:
+            with self._lock:
+                self._rollouts.pop(record.key)
+        if reason:
+            record.pending = None
+            self._enter(record, "InService", reason)
+            return
+        record.deployment, record.pending = record.pending, None
         self._enter(record, "InService")
-        if blue is not None:
-            blue.drain(DRAIN_S)
-            blue.retire()
-            blue.join(END_S)
-            blue.clear()
+        rollout.finish()
 
     def _adjust(self, record: EndpointRecord, weights: dict[str, float], counts: dict[str, int]) -> None:
         assert record.deployment is not None
-        fleet = self.fleet(record.key)
-        failure = ""
-        if fleet is not None:
-            fleet.reweigh(weights)
+        traffic = self.traffic(record.key)
+        if traffic is not None:
             try:
-                fleet.scale(counts)
+                traffic.main.scale(counts)
             except StartError as error:
-                failure = str(error)
+                self._enter(record, "InService", str(error))
+                return
+            traffic.main.reweigh(weights)
         record.deployment.weights |= weights
         record.deployment.counts |= counts
-        self._enter(record, "InService", failure)
+        self._enter(record, "InService")
 
     def _delete(self, record: EndpointRecord) -> None:
         with self._lock:
-            fleet = self._fleets.pop(record.key, None)
-        if fleet is not None:
+            traffic = self._traffic.pop(record.key, None)
+        for fleet in traffic.fleets() if traffic is not None else ():
             fleet.drain(5.0)
             fleet.retire()
             fleet.join(END_S)
+            fleet.clear()
         for deployment in (record.deployment, record.pending):
             if deployment is not None:
                 Fleet(self.plane, record.region, record.name, deployment).clear()
@@ -197,22 +215,26 @@ class Endpoints:
 
     def _bring_back(self, record: EndpointRecord) -> None:
         assert record.deployment is not None
-        interrupted = record.pending
+        interrupted, was_going_back, reason = record.pending, record.status == "RollingBack", record.failure
         record.enter("SystemUpdating")
-        save(self.plane, record)
+        # A server that is killed now must know what this one knows.
+        save(self.plane, record if not was_going_back else replace(record, status="RollingBack", failure=reason))
         fleet = Fleet(self.plane, record.region, record.name, record.deployment)
         with self._lock:
             # Already the one that serves: a call that comes now waits for its first healthy instance.
-            self._fleets[record.key] = fleet
+            self._traffic[record.key] = Traffic(fleet)
         try:
             fleet.start()
         except StartError as error:
             with self._lock:
-                self._fleets.pop(record.key, None)
+                self._traffic.pop(record.key, None)
             self._failed(record, str(error))
             return
-        if interrupted is None:
-            self._enter(record, "InService")
+        if interrupted is None or was_going_back:
+            if interrupted is not None:
+                Fleet(self.plane, record.region, record.name, interrupted).clear()
+            record.pending = None
+            self._enter(record, "InService", reason if was_going_back else "")
             return
         self._enter(record, "Updating")
         self._update(record)
@@ -241,8 +263,7 @@ def start_endpoints(server: Server, plane: Plane) -> None:
     """For a server that starts."""
     endpoints = Endpoints(plane)
     _endpoints[id(server)] = endpoints
-    endpoints.metrics.start()
-    endpoints.capture.start()
+    endpoints.invocations.start()
     endpoints.resume()
 
 
@@ -250,4 +271,4 @@ def stop_endpoints(server: Server) -> None:
     """For a server that stops."""
     endpoints = _endpoints.pop(id(server))
     endpoints.shut_down()
-    endpoints.capture.flush()
+    endpoints.invocations.capture.flush()

@@ -1,11 +1,12 @@
 """The instances of one deployment of an endpoint: prepared, started, chosen from, drained."""
 
+import math
 import random
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,13 @@ class StartError(Exception):
 
 
 class Variant:
-    """A production variant: its weight and its instances."""
+    """A variant: its weight and its instances, of which the first `active` take requests (None: all)."""
 
     def __init__(self, name: str, weight: float) -> None:
         self.name = name
         self.weight = weight
         self.instances: list[Instance] = []
+        self.active: int | None = None
 
 
 class Fleet:
@@ -43,7 +45,8 @@ class Fleet:
 
     def __init__(self, plane: Plane, region: str, endpoint: str, deployment: Deployment) -> None:
         self.deployment = deployment
-        self.variants = [Variant(name, weight) for name, weight in deployment.weights.items()]
+        self.variants = [Variant(name, deployment.weights[name]) for name in deployment.production]
+        self.shadows = [Variant(name, deployment.weights[name]) for name in deployment.shadows]
         self._plane = plane
         self._region = region
         self._endpoint = endpoint
@@ -51,34 +54,62 @@ class Fleet:
         self._retired = False
         self._started = False
 
-    def start(self) -> None:
-        """Starts every instance and waits until all answer /ping. Raises StartError, with everything stopped again."""
+    @property
+    def everything(self) -> list[Variant]:
+        """Production and shadow variants."""
+        return [*self.variants, *self.shadows]
+
+    @property
+    def retired(self) -> bool:
+        """Whether it takes no more requests."""
+        return self._retired
+
+    def start(self, counts: Mapping[str, int] | None = None) -> None:
+        """Starts every instance and waits until all answer /ping. Raises StartError, with everything stopped again.
+
+        counts: instances by variant, where they are fewer at first than the deployment has.
+        """
         try:
-            for variant in self.variants:
+            for variant in self.everything:
                 self._prepare(variant)
-            for variant in self.variants:
-                self._scale(variant, self.deployment.counts[variant.name])
-            for variant in self.variants:
-                for instance in list(variant.instances):
-                    self._await(variant, instance)
+            self._started_all(self.deployment.counts | dict(counts or {}))
             self._started = True
-        except (DataError, ServiceError, EnvironmentsError, OSError) as error:
-            self.retire(now=True)
-            raise StartError(str(error)) from error
         except StartError:
             self.retire(now=True)
             raise
+        except (DataError, ServiceError, EnvironmentsError, OSError) as error:
+            self.retire(now=True)
+            raise StartError(str(error)) from error
 
-    def scale(self, counts: dict[str, int]) -> None:
-        """Changes instance counts; new instances are healthy when this returns. Raises StartError."""
-        for variant in self.variants:
-            self._scale(variant, counts.get(variant.name, len(variant.instances)))
-            for instance in list(variant.instances):
+    def scale(self, counts: Mapping[str, int]) -> None:
+        """Changes instance counts; new instances are healthy when this returns.
+
+        Raises StartError, with the instances that there were before.
+        """
+        before = {variant.name: len(variant.instances) for variant in self.everything}
+        try:
+            self._started_all(counts)
+        except (DataError, ServiceError, EnvironmentsError, OSError, StartError) as error:
+            for variant in self.everything:
+                self._scale(variant, before[variant.name])
+            raise StartError(str(error)) from error
+
+    def _started_all(self, counts: Mapping[str, int]) -> None:
+        added = {
+            variant: self._scale(variant, counts[variant.name]) for variant in self.everything if variant.name in counts
+        }
+        for variant, instances in added.items():
+            for instance in instances:
                 self._await(variant, instance)
+
+    def activate(self, variant: Variant, part: int, whole: int) -> None:
+        """Only so many of the variant's instances take requests from now on."""
+        with self._changed:
+            variant.active = None if part >= whole else max(1, math.ceil(len(variant.instances) * part / whole))
 
     def reweigh(self, weights: dict[str, float]) -> None:
         """Changes the weights of variants."""
-        for variant in self.variants:
+        for variant in self.everything:
             variant.weight = weights.get(variant.name, variant.weight)
 
     def retire(self, *, now: bool = False) -> None:
@@ -86,7 +117,7 @@ class Fleet:
         with self._changed:
             self._retired = True
             self._changed.notify_all()
-        for variant in self.variants:
+        for variant in self.everything:
             for instance in variant.instances:
                 instance.retire(now=now)
 
@@ -94,13 +125,14 @@ class Fleet:
         """Waits until no request is in flight."""
         with self._changed:
             self._changed.wait_for(
-                lambda: not any(each.in_flight for variant in self.variants for each in variant.instances), timeout_s
+                lambda: not any(each.in_flight for variant in self.everything for each in variant.instances),
+                timeout_s,
             )
 
     def join(self, timeout_s: float) -> None:
         """After `retire`: waits for the processes' end, then removes what they left on disk."""
         until = time.monotonic() + timeout_s
-        for variant in self.variants:
+        for variant in self.everything:
             for instance in variant.instances:
                 if instance.ident is not None:
                     instance.join(max(0.0, until - time.monotonic()))
@@ -128,7 +160,7 @@ class Fleet:
         chosen: Instance | None = None
         with self._changed:
             while not self._retired:
-                healthy = [each for each in variant.instances if each.healthy.is_set()]
+                healthy = [each for each in variant.instances[: variant.active] if each.healthy.is_set()]
                 if healthy:
                     chosen = min(healthy, key=lambda each: (each.in_flight, random.random()))  # noqa: S311
                     chosen.in_flight += 1
@@ -182,7 +214,8 @@ class Fleet:
         role = container.get("ExecutionRoleArn")
         return self._plane.assume(role, self._region) if role else None
 
-    def _scale(self, variant: Variant, count: int) -> None:
+    def _scale(self, variant: Variant, count: int) -> list[Instance]:
+        """The instances that it has started."""
         wanted = min(count, MOST_PROCESSES)
         with self._changed:
             surplus, variant.instances = variant.instances[wanted:], variant.instances[:wanted]
@@ -190,6 +223,7 @@ class Fleet:
             threading.Thread(target=self._drain_one, args=(instance,), daemon=True).start()
         container = self.deployment.containers[variant.name]
         environment = self._plane.environment_of(container["Image"])
+        added: list[Instance] = []
         for number in range(len(variant.instances), wanted):
             instance = self._instance(variant, container, environment)
             if number == 0 and environment.warning:
@@ -199,6 +233,8 @@ class Fleet:
             with self._changed:
                 variant.instances = [*variant.instances, instance]
             instance.start()
+            added.append(instance)
+        return added
 
     def _drain_one(self, instance: Instance) -> None:
         with self._changed:
@@ -248,7 +284,8 @@ class Fleet:
     def _await(self, variant: Variant, instance: Instance) -> None:
         configured = self.deployment.variant(variant.name).get("ContainerStartupHealthCheckTimeoutInSeconds")
         settled = instance.settled.wait(configured or DEFAULT_STARTUP_S)
-        if settled and instance.healthy.is_set():
+        if settled and not instance.failure and not self._retired:
+            # It has been healthy. One that has died since then is being started again.
             return
         why = instance.failure or ("it was stopped" if settled else "it did not answer in time")
         raise StartError(

@@ -51,7 +51,14 @@ class NoAnswerError(Exception):
 
 
 class BrokenAnswerError(Exception):
-    """The process took the request and gave no whole answer (it died, or took too long)."""
+    """The process took the request and gave no whole answer (it died, or took too long).
+
+    timed_out: whether it took too long; otherwise the connection broke, as it does when the process is killed.
+    """
+
+    def __init__(self, cause: Exception, *, timed_out: bool) -> None:
+        super().__init__(_describe(cause))
+        self.timed_out = timed_out
 
 
 class Instance(threading.Thread):
@@ -218,23 +225,22 @@ class Instance(threading.Thread):
         except (ConnectionError, http.client.RemoteDisconnected) as error:
             connection.close()
             if not reused:
-                raise BrokenAnswerError(_describe(error)) from error
+                raise _broken(error) from error
             # A server may close a connection that it finds idle at the very moment when it is used again. Whether it
-            # was that or the process died of this request shows in whether the process takes a new connection; a
-            # request that kills a server must not be sent to the next one.
+            # was that or the process died shows in whether the process takes a new connection.
             try:
                 connection = self._connect()
                 response = _begin(connection, request, timeout_s)
             except (NoAnswerError, OSError, http.client.HTTPException) as second:
-                raise BrokenAnswerError(_describe(error)) from second
+                raise _broken(second if isinstance(second, TimeoutError) else error) from second
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise BrokenAnswerError(_describe(error)) from error
+            raise _broken(error) from error
         try:
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise BrokenAnswerError(_describe(error)) from error
+            raise _broken(error) from error
         if response.will_close:
             connection.close()
         else:
@@ -273,6 +279,10 @@ def _begin(connection: socket.socket, request: bytes, timeout_s: float) -> http.
     response = http.client.HTTPResponse(connection, method="POST")
     response.begin()
     return response
+
+
+def _broken(error: Exception) -> BrokenAnswerError:
+    return BrokenAnswerError(error, timed_out=isinstance(error, TimeoutError))
 
 
 def _describe(error: Exception) -> str:

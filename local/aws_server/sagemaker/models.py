@@ -132,7 +132,16 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
     validate(call)
     request = copy.deepcopy(call.params)
     refuse_configuration(request)
-    variants = request["ProductionVariants"]
+    shadows = request.get("ShadowProductionVariants") or []
+    variants = [*request["ProductionVariants"], *shadows]
+    if shadows and len(variants) != 2:
+        # "you can only specify one variant for ProductionVariants and one variant for ShadowProductionVariants":
+        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
+        raise ServiceError(
+            "ValidationException",
+            "With ShadowProductionVariants there can be only one variant in ProductionVariants and one in "
+            "ShadowProductionVariants.",
+        )
     names = [variant["VariantName"] for variant in variants]
     if len(set(names)) != len(names):
         raise ServiceError("ValidationException", "Variant names must be unique within an endpoint configuration.")

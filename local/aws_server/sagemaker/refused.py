@@ -21,7 +21,7 @@ REFUSED = {
     ),
     "sagemaker-runtime": ("InvokeEndpointAsync", "InvokeEndpointWithResponseStream"),
 }
-REFUSED_CONFIGURATION = ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants")
+REFUSED_CONFIGURATION = ("AsyncInferenceConfig", "ExplainerConfig")
 """Members of an endpoint configuration that change what an endpoint does, and that nothing here obeys."""
 
 
