@@ -28,6 +28,7 @@ OVERLAYS = (
     "local.aws_server.functions",
     "local.aws_server.iam_oidc",
     "local.aws_server.iam_simulation",
+    "local.aws_server.metric_data",
     "local.aws_server.metrics",
     "local.aws_server.mlflow_apps",
     "local.aws_server.managed_grafana",

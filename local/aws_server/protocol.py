@@ -5,6 +5,7 @@ each service's own protocol (json, rest-json, query, ec2, rest-xml).
 """
 
 import functools
+import gzip
 import json
 import re
 import uuid
@@ -90,14 +91,17 @@ def match_operation(service: str, request: Request) -> tuple[OperationModel, dic
 
 def parse_members(operation: OperationModel, request: Request, path_parameters: dict[str, Any]) -> dict[str, Any]:
     """The request's members by the service model's names; raises ServiceError where the body cannot be read."""
-    parser = PROTOCOL_PARSERS[protocol_of(operation.service_model.service_name)](operation)
+    spoken = protocol_of(operation.service_model.service_name)
+    parser = PROTOCOL_PARSERS[spoken](operation)
     try:
+        # The SDKs compress what is above 10 KB where the model says so, as of PutMetricData.
+        compressed = request.content_encoding == "gzip" and spoken == "json"
         return parser.parse(
             {
                 "method": request.method,
                 "values": request.values,
                 "headers": request.headers,
-                "body": request.data,
+                "body": gzip.decompress(request.data) if compressed else request.data,
                 "url_path": request.path,
                 "url_params": path_parameters,
             }

@@ -135,6 +135,7 @@ def test_a_composite_alarm_follows_its_alarms_and_keeps_them_from_being_deleted(
             Period=60,
             Statistic="Sum",
             Threshold=1,
+            TreatMissingData="ignore",
         )
 
     def state() -> str:
@@ -169,6 +170,7 @@ def test_an_alarm_that_is_told_anew_keeps_its_state(server: AwsServer):
         "EvaluationPeriods": 1,
         "Period": 60,
         "Statistic": "Sum",
+        "TreatMissingData": "ignore",
     }
     cloudwatch.put_metric_alarm(**told, Threshold=1)
     cloudwatch.set_alarm_state(AlarmName="kept", StateValue="ALARM", StateReason="test")

@@ -1,5 +1,5 @@
-"""CloudWatch: alarms keep what they were told and their state, and alarms on alarms exist."""
+"""CloudWatch alarms with a real state: looked at at their own period, acted upon, and alarms on alarms."""
 
-from local.aws_server.alarms import composite, metric
+from local.aws_server.alarms import composite, history, metric, watch
 
-__all__ = ["composite", "metric"]
+__all__ = ["composite", "history", "metric", "watch"]

@@ -71,39 +71,17 @@ reducer(
 
 
 class CloudWatch(Whole):
-    """Metric data by appending: a row holds what one request put."""
-
-    def __init__(self) -> None:
-        self._next: dict[str, int] = {}
+    """Metric data are kept elsewhere (metric_data/store.py); what an earlier version kept here is handed over."""
 
     def strip(self, state: dict[str, Any]) -> dict[str, Any]:
         return state | {"metric_data": [], "paged_metric_data": {}}
-
-    def changes(self, backend: BaseBackend, changes: Changes) -> None:
-        assert isinstance(backend, CloudWatchBackend)
-        fresh: list[Any] = []
-        for datum in reversed(backend.metric_data):
-            if "groundwork_kept" in datum.__dict__:
-                break
-            fresh.append(datum)
-        if not fresh:
-            return
-        fresh.reverse()
-        kind = kind_of("metric-data", backend)
-        row = self._next.get(kind, 0)
-        for datum in fresh:
-            datum.__dict__["groundwork_kept"] = True
-        changes.puts.append((kind, f"{row:012d}", dumps(fresh)))
-        self._next[kind] = row + 1
 
     def restore(self, backend: BaseBackend, state: dict[str, Any], store: Store) -> None:
         assert isinstance(backend, CloudWatchBackend)
         backend.__dict__.update(state)
         kind = kind_of("metric-data", backend)
-        backend.metric_data = []
-        for key, data in store.scan(kind):
-            backend.metric_data += loads(data)
-            self._next[kind] = int(key) + 1
+        backend.metric_data = [datum for _, data in store.scan(kind) for datum in loads(data)]
+        store.write(delete_prefixes=[(kind, "")])
 
 
 class Logs(Whole):
