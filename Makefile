@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help local local-monitoring local-status local-stop local-down local-env install lock check format test test-all bench bootstrap doctor review rehearse comment drift preview up down account-preview account-up account-down clean
+.PHONY: help local local-monitoring local-status local-stop local-down local-env install lock check format test test-all bench bootstrap doctor review share rehearse comment drift preview up down account-preview account-up account-down clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -84,11 +84,16 @@ review: $(STAMP) ## a change to ENV="dev prod" for who reviews it: report/commen
 	@test -n "$(ENV)" || { echo "Name the environments: make $@ ENV='dev prod'" >&2; exit 2; }
 	@$(BIN)/groundwork preview $(ENV) --markdown report/comment.md --html report/report.html --json report/report.json $(ARGS)
 
+share: $(STAMP) ## the state of ENV=dev without secrets, for previews without an account: report/state-dev.json
+	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
+	@$(BIN)/groundwork stack share $(ENV) report/state-$(ENV).json
+
 rehearse: $(STAMP) ## this change carried out on a local stack of its own, back and forward: report/rehearsal.md and .json (ARGS=…)
 	@$(BIN)/groundwork rehearse --markdown report/rehearsal.md --json report/rehearsal.json $(ARGS)
 
-comment: $(STAMP) ## report/comment.md as the one comment on the pull request of a CI job (ARGS="--key preview")
-	@$(BIN)/groundwork comment report/comment.md $(ARGS)
+FILES ?= report/report.json
+comment: $(STAMP) ## FILES (report/report.json) as the one comment on the pull request of a CI job (ARGS="--key preview")
+	@$(BIN)/groundwork comment $(FILES) $(ARGS)
 
 drift: $(STAMP) ## what changed in ENV=dev behind the program's back; exits non-zero where something did
 	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }

@@ -27,8 +27,13 @@ class Forge(StrEnum):
 
 
 def comment(
-    report: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The report as Markdown; - is stdin.", allow_dash=True)
+    reports: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE…",
+            help="A text in Markdown (- is stdin); or JSON reports of preview and rehearse, for one comment.",
+            allow_dash=True,
+        ),
     ],
     key: Annotated[str, typer.Option(help="One comment for each key: lower-case letters, digits, -.")] = "preview",
     forge: Annotated[Forge | None, typer.Option(help="github or gitlab; a job of theirs knows.")] = None,
@@ -42,6 +47,9 @@ def comment(
     output: Output = Format.text,
 ) -> None:
     """Post a report on a pull request, or bring the comment that is there up to date.
+
+    Reports in JSON are written as Markdown here, so that all of them fit into the one comment; of several, one that is
+    not there is said to be missing.
 
     One comment for each key, however often and however parallel it is run. The token is GITHUB_TOKEN or GITLAB_TOKEN;
     only comments of its own user are touched.
@@ -58,12 +66,12 @@ def comment(
     if run is not None and not RUN.fullmatch(run):
         raise typer.BadParameter(f"{run!r}: numbers with dots between them.", param_hint="--run")
     with plain_errors("groundwork comment"):
-        text = _text(report)
         where = place(os.environ, forge=forge, repository=repository, number=number, run=run)
+        text = _text(reports, where.forge)
         try:
             posted = post(_conversation(where), Marker(key, where.run), text)
         except LocalStackError as error:
-            kept = "" if str(report) == "-" else f"The report itself is in {report}. "
+            kept = "" if str(reports[0]) == "-" else f"The report itself is in {' and '.join(map(str, reports))}. "
             raise LocalStackError(error.message, hint=f"{kept}{error.hint}".strip()) from error
     if output is Format.json:
         print(json.dumps({"action": posted.action, "url": posted.url, "key": key}))
@@ -81,7 +89,15 @@ def _conversation(where: Place) -> Conversation:
     return GitLabMergeRequest(server=where.server, token=where.token, project=where.repository, number=where.number)
 
 
-def _text(report: Path) -> str:
+def _text(reports: list[Path], forge: str) -> str:
+    if all(report.suffix == ".json" for report in reports):
+        from operations.comment.reports import joined
+        from operations.review.markdown import LIMITS
+
+        return joined(reports, LIMITS[forge])
+    if len(reports) > 1:
+        raise LocalStackError("Of several reports each must be JSON: Markdown cannot be cut to fit.")
+    (report,) = reports
     try:
         text = sys.stdin.read() if str(report) == "-" else report.read_text(encoding="utf-8")
     except OSError as error:

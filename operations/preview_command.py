@@ -69,6 +69,10 @@ def preview(
         Path | None,
         typer.Option("--policy-pack", metavar="DIR", help="Judge by this pack, such as the base branch's policies/."),
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="FILE", help="Preview without an account: `groundwork stack share` wrote it."),
+    ] = None,
     fail_on: Annotated[
         Grave | None, typer.Option("--fail-on", help="Exit with 5 for such a change, or a graver one.")
     ] = None,
@@ -76,7 +80,9 @@ def preview(
 ) -> None:
     """Preview a change for whoever reviews it: what it makes, loses, costs and breaks, and whether it is allowed.
 
-    It changes nothing. Secrets and account numbers are left out of all forms.
+    It changes nothing. Secrets and account numbers are left out of all forms. With --state no account, no cluster and
+    no backend is asked: the genuine engine compares the program with a shared state, and the report says what that
+    cannot show.
 
     Exit codes: 0 nothing stands in its way; 3 a policy refuses it; 4 the preview failed (the report says why); 5 it is
     as grave as --fail-on says; 1 there is no report.
@@ -88,7 +94,10 @@ def preview(
         print("Name at least one environment: groundwork preview dev", file=sys.stderr)
         raise typer.Exit(2)
     with plain_errors(f"groundwork preview {' '.join(environments)}"):
-        report = run(environments, drift=drift, jobs=jobs, policy_pack=policy_pack)
+        if state is None:
+            report = run(environments, drift=drift, jobs=jobs, policy_pack=policy_pack)
+        else:
+            report = run_on_state(environments, state, policy_pack=policy_pack)
         write(report, {Form.markdown: markdown, Form.html: html, Form.json: json_file}, forge)
         print(rendered(report, output, forge))
     raise typer.Exit(exit_code(report, fail_on))
@@ -125,6 +134,31 @@ def _one(name: str, *, drift: bool, jobs: bool, policy_pack: Path | None) -> Env
     usage, more = looking.assumed(engine)
     seen = looking.seen(operated, engine, preview, drift=found, look_at_jobs=jobs, notes=(*notes, *more), usage=usage)
     return environment_of(seen, looking.redactor(engine))
+
+
+def run_on_state(names: list[str], file: Path, *, policy_pack: Path | None) -> Report:
+    """Previews an environment against its shared state. Raises LocalStackError where there can be no report."""
+    from local.errors import LocalStackError
+    from local.progress import Progress
+    from operations.environments import environment
+    from operations.review import looking
+    from operations.review.building import environment_of
+    from operations.review.model import report_of
+    from operations.sharing import model, withheld
+    from operations.sharing.importing import imported
+
+    if len(set(names)) > 1:
+        raise LocalStackError("A shared state is of one environment.", hint="Run the command once for each.")
+    operated, shared = environment(names[0]), model.read(file)
+    with imported(operated, shared) as (engine, secret_settings):
+        engine = looking.with_pack(engine, policy_pack)
+        with Progress(sys.stderr).step(f"pulumi preview of {operated.name} against {file.name}") as step:
+            preview = looking.previewed(engine, step.now)
+            step.done(f"{len(preview.steps)} resources" + (", failed" if preview.failure else ""))
+        told = withheld.notes(shared, withheld.settle(preview), secret_settings=secret_settings)
+        usage, more = looking.assumed(engine)
+        seen = looking.seen(operated, engine, preview, look_at_jobs=False, notes=(*told, *more), usage=usage)
+        return report_of((environment_of(seen, looking.redactor(engine)),))
 
 
 def rendered(report: Report, form: Form, forge: Forge) -> str:

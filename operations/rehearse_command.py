@@ -40,6 +40,7 @@ def rehearse(
         Path | None, typer.Option("--markdown", metavar="FILE", help="Write the comment there as well.")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end, and say where it is.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the result, and end.")] = False,
 ) -> None:
     """Carry a change out before it is merged: base, its jobs and an endpoint under load, the change, back, forward.
 
@@ -49,6 +50,9 @@ def rehearse(
 
     Exit codes: 0 all well; 3 it found something that speaks against the change; 1 it could not be carried out.
     """
+    if schema:
+        print(_schema())
+        return
     with plain_errors("groundwork rehearse"):
         result = run(base, head, keep=keep)
         write(result, {Form.json: json_file, Form.markdown: markdown})
@@ -123,6 +127,14 @@ def write(result: Rehearsal, files: dict[Form, Path | None]) -> None:
             file.write_text(rendered(result, form), encoding="utf-8")
         except OSError as error:
             raise LocalStackError(f"The result could not be written to {file}: {error.strerror}.") from None
+
+
+def _schema() -> str:
+    import json
+
+    from operations.rehearsal.model import Rehearsal
+
+    return json.dumps(Rehearsal.model_json_schema(mode="serialization"), indent=2)
 
 
 def exit_code(result: Rehearsal) -> int:

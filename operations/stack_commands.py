@@ -1,5 +1,6 @@
 """`groundwork stack preview|up|down|env ENV`: the engine on one environment; the same words for local, dev and prod."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +56,36 @@ def repair(
     from operations.resuming.repair_command import repair as mend
 
     mend(name, yes=yes, output=output)
+
+
+@app.command(epilog="Example:  groundwork stack share dev report/state-dev.json")
+def share(
+    name: Environment,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where it is written.")],
+    output: Output = Format.text,
+) -> None:
+    """Write the environment's state without secrets and account numbers, for previews that have no account.
+
+    `groundwork preview ENV --state FILE` takes it. What it still holds are names, addresses and settings of everything
+    that the environment consists of: publish it where your people and your contributors may know these.
+
+    Exit codes: 0 written; 1 there is no state, or its account cannot be told.
+    """
+    from local.progress import Progress
+    from operations.engine_run import stack_engine
+    from operations.sharing.exporting import shared
+    from operations.sharing.model import write
+
+    with plain_errors(f"groundwork stack share {name}"):
+        env = environment(name)
+        engine = stack_engine(env)
+        with Progress(sys.stderr).step(f"State of {name} without secrets") as step:
+            found = shared(env, engine)
+            write(found, file)
+            count = len(found.deployment["resources"])
+            step.done(f"{count} resources, {len(found.withheld)} values withheld")
+    if output is Format.json:
+        print(json.dumps({"file": str(file), "resources": count, "withheld": found.withheld, "taken": found.taken}))
 
 
 @app.command(epilog="Example:  groundwork stack down dev")

@@ -1,4 +1,7 @@
-"""What a rehearsal has seen, as programs read it; every form that people read is made of it."""
+"""What a rehearsal has seen, as programs read it; every form that people read is made of it.
+
+`rehearsal.schema.json` beside this file is its published schema.
+"""
 
 from enum import StrEnum
 from typing import Literal

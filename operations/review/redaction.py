@@ -69,6 +69,10 @@ class Redactor:
             found = self._seen[text] = self._redacted(text)
         return found
 
+    def holds_secret(self, text: str) -> bool:
+        """Whether a secret is in the text; an account number is none."""
+        return self._without_secrets(text) != text
+
     def tree(self, value: Any) -> Any:
         """Every text in a value; and under a name such as `password`, all of what is there."""
         if isinstance(value, str):
@@ -95,6 +99,9 @@ class Redactor:
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def _redacted(self, text: str) -> str:
+        return _ACCOUNT_NUMBER.sub(ACCOUNT, self._without_secrets(text))
+
+    def _without_secrets(self, text: str) -> str:
         if self._pattern is not None:
             text = self._pattern.sub(HIDDEN, text)
         if not _ANY.search(text):
@@ -102,8 +109,7 @@ class Redactor:
         text = _PRIVATE_KEY.sub(HIDDEN, text)
         text = _TOKEN.sub(HIDDEN, text)
         text = _IN_ADDRESS.sub(rf"\1{HIDDEN}@", text)
-        text = _NAMED.sub(_kept_when_harmless, text)
-        return _ACCOUNT_NUMBER.sub(ACCOUNT, text)
+        return _NAMED.sub(_kept_when_harmless, text)
 
 
 def is_secret_name(name: str) -> bool:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import psutil
 import pytest
 
-from tests.checkout import MINUTES, Checkout, fresh_checkout, newcomers_environment
+from tests.checkout import MINUTES, SOURCE, Checkout, fresh_checkout, newcomers_environment
 
 pytestmark = [pytest.mark.engine, pytest.mark.full, pytest.mark.timeout(1800)]
+SCHEMA = SOURCE / "operations" / "rehearsal" / "rehearsal.schema.json"
 COMMAND = (sys.executable, "-c", "from operations.cli import main; main()", "rehearse", "--base", "HEAD")
 
 
@@ -54,7 +56,9 @@ class Author:
         said, _ = process.communicate(timeout=25 * MINUTES)
         print(said)
         assert files["json"].exists(), said
-        return process.returncode, json.loads(files["json"].read_text()), files["md"].read_text()
+        found = json.loads(files["json"].read_text())
+        jsonschema.validate(found, json.loads(SCHEMA.read_text()))
+        return process.returncode, found, files["md"].read_text()
 
     def left_over(self) -> list[str]:
         """What a rehearsal has left behind: folders, and processes that work in them."""

@@ -63,6 +63,35 @@ def test_the_job_that_comments_has_no_identity_and_runs_the_base_branchs_code():
     assert jobs["comment"]["steps"][0]["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
 
 
+def test_a_forks_code_gets_no_identity_no_secret_no_runner_of_ours_and_no_token_that_writes():
+    jobs = workflow("preview")["jobs"]
+    assert "head.repo.full_name != github.repository" in jobs["fork"]["if"]
+    for name in ("fork", "rehearsal"):
+        assert set(jobs[name]["permissions"].values()) == {"read"}
+        assert jobs[name]["runs-on"] == "ubuntu-24.04"
+        assert "environment" not in jobs[name]
+        assert "secrets." not in str(jobs[name])
+    # The token that reads goes to the step that fetches the state, and not to the pull request's program.
+    assert [bool(step.get("env")) for step in jobs["fork"]["steps"] if "run" in step] == [True, False, False]
+
+
+def test_the_state_for_forks_is_that_of_a_push_to_the_base_branch_and_shared_only_where_somebody_wants_it():
+    fetched = next(step["run"] for step in workflow("preview")["jobs"]["fork"]["steps"] if "GH_TOKEN" in str(step))
+    assert '--workflow deploy.yml --branch "$BASE_BRANCH" --event push' in fetched
+    upload = workflow("deploy")["jobs"]["deploy"]["steps"][-1]
+    assert upload["if"] == "vars.GROUNDWORK_SHARE_STATE != ''"
+    assert workflow("preview")["jobs"]["fork"]["if"].startswith(upload["if"])
+
+
+def test_the_comment_joins_what_the_preview_and_the_rehearsal_have_left():
+    jobs = workflow("preview")["jobs"]
+    assert jobs["comment"]["needs"] == ["preview", "rehearsal"]
+    lab = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())
+    assert lab["comment-dev"]["needs"] == ["preview-dev", "rehearsal"]
+    for script in (jobs["comment"]["steps"][-1]["run"], lab["comment-dev"]["script"][-1]):
+        assert 'FILES="report/report.json report/rehearsal.json"' in script
+
+
 def test_a_preview_is_judged_by_the_base_branchs_policies():
     base = next(
         step["with"] for step in workflow("preview")["jobs"]["preview"]["steps"] if "ref" in step.get("with", {})

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
@@ -19,7 +20,7 @@ from operations.cli import app
 from operations.rehearsal import judging, sources, work
 from operations.rehearsal.applying import applied
 from operations.rehearsal.load import Request, Traffic, seen
-from operations.rehearsal.model import Finding, Load, Rehearsal, StepResult, StepState, Verdict
+from operations.rehearsal.model import Finding, Load, Outage, Rehearsal, StepResult, StepState, Verdict
 from operations.rehearsal.rehearse import Planned, Rehearsing
 from operations.rehearsal.report import document_of, presentable
 from operations.rehearsal.running import Bed, end_all
@@ -32,6 +33,7 @@ from tests.unit.preview_events import BUCKET, ROLE, deleted, replaced, state, up
 
 pytestmark = pytest.mark.unit
 TOKEN = "ghp_" + "a" * 36
+SCHEMA = Path(__file__).parents[2] / "operations" / "rehearsal" / "rehearsal.schema.json"
 
 
 @pytest.fixture
@@ -382,3 +384,20 @@ def test_the_command_writes_its_forms_and_ends_with_the_verdict(tmp_path: Path, 
     assert "a running job ended" in done.output
     assert json.loads(files["json"].read_text())["verdict"] == "found"
     assert files["md"].read_text().startswith("## 🛑 Rehearsed, and a running job ended")
+
+
+def test_the_published_schema_is_the_results_and_a_result_keeps_to_it():
+    published = json.loads(SCHEMA.read_text())
+    assert published == Rehearsal.model_json_schema(mode="serialization"), (
+        "write it: groundwork rehearse --schema > operations/rehearsal/rehearsal.schema.json"
+    )
+    outage = Outage(step="change", after=2.0, seconds=1.0, requests=3, error="refused")
+    load = Load(
+        endpoint="flights", requests=9, failures=3, seconds=4.0, median_ms=None, slowest_ms=None, outages=(outage,)
+    )
+    found = Finding(kind="downtime", step="change", text="1 s without an answer")
+    made = rehearsal(found, steps=(result("change"), result("stop", StepState.left_out)), load=load)
+    jsonschema.validate(json.loads(made.model_dump_json()), published)
+    assert Rehearsal.model_validate_json(made.model_dump_json()) == made
+    shown = CliRunner().invoke(app, ["rehearse", "--schema"])
+    assert json.loads(shown.stdout) == published

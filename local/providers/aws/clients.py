@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from local.providers.recorded import recorded_caller
+
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from botocore.model import OperationModel
@@ -64,6 +66,8 @@ class Aws:
 
     def identity(self) -> Mapping[str, str]:
         """What STS says about the caller: Account, Arn, UserId. Asked once."""
+        if caller := recorded_caller():
+            return {"Account": caller.split(":")[4], "Arn": caller, "UserId": "recorded"}
         with self._lock:
             if self._identity is None:
                 answer = self.call("sts", "GetCallerIdentity", {})
@@ -97,6 +101,8 @@ class Aws:
         from botocore.parsers import ResponseParserError
 
         where = f"{service}:{operation}" + (f" for {subject}" if subject else "")
+        if recorded_caller():
+            raise AwsError(f"{where}: this preview has a recorded state, and no account that could be asked.")
         client = self._client(service, region)
         try:
             answer = getattr(client, xform_name(operation))(**params)

@@ -38,6 +38,7 @@ from local.providers.kubernetes.objects import (
 )
 from local.providers.kubernetes.replacement import replaces
 from local.providers.kubernetes.settings import Settings, parsed, replacing_settings
+from local.providers.recorded import recorded_caller
 from local.providers.stubs import plugin_pb2, provider_pb2, provider_pb2_grpc
 from local.providers.values import UNKNOWN, contains_unknown, from_struct, to_struct
 
@@ -110,7 +111,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
                 if replaces(group, news["kind"], change.path, self._settings.mutable)
                 and (change.path != ("metadata", "namespace") or moved)
             }
-            if not replaced and not contains_unknown(news):
+            if not replaced and not contains_unknown(news) and not recorded_caller():
                 replaced = self._immutable(request.urn, request.id, news, state, changed)
             # Two objects of one name cannot be there at once.
             same_name = news["metadata"].get("name") == split_id(request.id)[1] and not moved
@@ -265,6 +266,8 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         plan = {key: value for key, value in inputs.items() if key != "__defaults"}
         if contains_unknown(inputs) or not inputs["metadata"].get("name"):
             return plan
+        if recorded_caller():
+            return {**(state or {}), **plan}
         cluster = self._cluster()
         try:
             if object_id is None:
