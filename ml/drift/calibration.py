@@ -5,10 +5,10 @@ that calls nearly every window drifted. What a window without drift looks like i
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 from typing import Any
 
 from ml.drift.comparison import Comparison, compare
@@ -19,29 +19,40 @@ from ml.drift.rules import Finding, Verdict, said
 SCHEMA = 1
 MEASURES = ("ks", "jensen_shannon", "missing")
 """What windows are judged by unless told otherwise: measures that are never infinite."""
+MOST_NAMED = 5
+"""Columns that are named where the whole has moved, and none of them by itself."""
 LEAST_ROWS = 0.5
 """Part of the smallest calibration window's rows below which a window is not judged."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalibratedRule:
-    """Drift where a column is further from the reference than windows without drift are.
+    """Drift where a window is further from the reference than windows without drift are: somewhere, or on the whole.
 
-    Each measure of each column, times √(n·m / (n + m)) so that windows of other sizes compare, is divided by its median
-    over the calibration windows: `scales`. A window's score is the largest of these ratios, and `limit` is the
-    k-th smallest score of the calibration windows with k = ⌈(1 - rate)·(windows + 1)⌉ (split conformal prediction:
-    Vovk, Gammerman and Shafer 2005). A new window that is exchangeable with them has a larger score with a probability
-    of at most `rate`, whatever the columns have to do with each other and however rows hang together within a window.
-    What hangs together over windows (a season) must be in the calibration windows to be no drift.
+    Each measure of each column is taken times √(n·m / (n + m)), so that windows of other sizes compare, and held
+    against the same measure of the calibration windows. Two scores come of it:
 
-    scales: by column and measure. windows: how many there were. least_rows: fewest rows of any of them.
+    - `peak`: the largest ratio of a measure to the largest of the calibration windows. One column that breaks shows.
+    - `breadth`: the mean over all measures of -ln p, where p is the share of calibration windows that have as much of
+      it (Fisher's combination of p-values, 1932). Many columns that move a little show; how heavy the tail of a single
+      measure is (rain falls on few days) does not matter to it.
+
+    A window has drifted where one of them is above its limit: the k-th smallest score of the calibration windows, each
+    scored by the others, with k = ⌈(1 - rate/2)·(windows + 1)⌉ (split conformal prediction: Vovk, Gammerman and Shafer
+    2005). A new window that is exchangeable with them is above either with a probability of about rate/2, whatever the
+    columns have to do with each other and however rows hang together within a window. What hangs together over windows
+    (a season) must be in the calibration windows to be no drift.
+
+    usual: by column and measure the calibration windows' values, ascending. peak_limit, breadth_limit: of the scores.
+    rate: share of windows without drift that may be called drifted. least_rows: fewest rows of a calibration window.
     """
 
-    scales: Mapping[str, Mapping[str, float]]
-    limit: float
+    usual: Mapping[str, Mapping[str, Sequence[float]]]
+    peak_limit: float
+    breadth_limit: float
     rate: float
-    windows: int
     least_rows: int
+    windows: int
 
     def judge(self, comparison: Comparison) -> Verdict:
         """The verdict on one window, the column that is furthest out first."""
@@ -50,31 +61,43 @@ class CalibratedRule:
         if rows < LEAST_ROWS * self.least_rows:
             reason = f"{rows:,} rows are too few: the smallest window that was calibrated on has {self.least_rows:,}."
             return Verdict(findings=(), rule=words, false_alarm_rate=self.rate, judged=False, reason=reason)
-        found = [
+        standing = [
+            (column, test, _standing(value, self.usual[column][test]))
+            for column, test, value in _values(comparison)
+            if self.usual.get(column, {}).get(test)
+        ]
+        broad = _breadth([one for _, _, one in standing]) > self.breadth_limit
+        # A window that has moved on the whole is told by the columns that no calibration window had as far out.
+        limit = min(1.0, self.peak_limit) if broad else self.peak_limit
+        found = [(column, test, one) for column, test, one in standing if one.ratio > limit]
+        if broad and not found:
+            found = sorted(standing, key=lambda each: each[2].share)[:MOST_NAMED]
+        found.sort(key=lambda each: -each[2].ratio)
+        findings = [
             Finding(
                 column=column,
                 test=test,
-                value=score,
-                limit=self.limit,
+                value=one.ratio,
+                limit=limit,
                 by_p_value=False,
-                text=f"{said(comparison.columns[column], test)}, {score:.3g} times what is usual (above "
-                f"{self.limit:.3g} is drift)",
+                text=f"{said(comparison.columns[column], test)}, {one.ratio:.3g} times the most that is usual",
             )
-            for column, test, score in _scores(comparison, self.scales)
-            if score > self.limit
+            for column, test, one in found
         ]
-        found.sort(key=lambda finding: -finding.value)
-        return Verdict(findings=found, rule=words, false_alarm_rate=self.rate)
+        return Verdict(findings=findings, rule=words, false_alarm_rate=self.rate)
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON document."""
         return {
             "schema": SCHEMA,
             "rate": self.rate,
-            "limit": self.limit,
+            "peakLimit": self.peak_limit,
+            "breadthLimit": self.breadth_limit,
             "windows": self.windows,
             "leastRows": self.least_rows,
-            "scales": {column: dict(scales) for column, scales in self.scales.items()},
+            "usual": {
+                column: {test: list(values) for test, values in tests.items()} for column, tests in self.usual.items()
+            },
         }
 
     @classmethod
@@ -86,8 +109,9 @@ class CalibratedRule:
                 "Groundwork here, or calibrate again."
             )
         return cls(
-            scales=document["scales"],
-            limit=document["limit"],
+            usual=document["usual"],
+            peak_limit=document["peakLimit"],
+            breadth_limit=document["breadthLimit"],
             rate=document["rate"],
             windows=document["windows"],
             least_rows=document["leastRows"],
@@ -95,8 +119,8 @@ class CalibratedRule:
 
 
 def windows_needed(rate: float) -> int:
-    """The fewest windows that a rate of false alarms can be calibrated on: n of them show rates from 1/(n + 1) on."""
-    return math.ceil(1 / rate - 1e-9) - 1
+    """The fewest windows that a rate of false alarms can be calibrated on: each score has half of it."""
+    return math.ceil(2 / rate - 1e-9) - 1
 
 
 def calibrate(
@@ -123,36 +147,58 @@ def calibrate(
             f"{len(windows)} windows cannot show what happens in one of {1 / rate:,.0f}: a rate of {rate:g} needs "
             f"{needed:,} or more. Take shorter windows, a longer reference or a larger rate."
         )
-    seen: list[dict[str, dict[str, float]]] = []
+    seen: list[dict[tuple[str, str], _Value]] = []
     for window, others in _left_out(windows, min(folds, len(windows))):
         comparison = compare(others, window, tests=measures, columns=columns)
-        found: dict[str, dict[str, float]] = {}
-        for column, test, value in _values(comparison):
-            found.setdefault(column, {})[test] = value
-        seen.append(found)
-    scores = [
-        max(
-            (
-                value / _scale(seen, column, test, without=place)
-                for column, tests in own.items()
-                for test, value in tests.items()
-            ),
-            default=0.0,
-        )
-        for place, own in enumerate(seen)
-    ]
-    rank = math.ceil((1 - rate) * (len(windows) + 1) - 1e-9)
-    keys = sorted({(column, test) for own in seen for column, tests in own.items() for test in tests})
-    scales: dict[str, dict[str, float]] = {}
+        seen.append({(column, test): value for column, test, value in _values(comparison)})
+    keys = sorted({key for own in seen for key in own})
+    values = {key: sorted(own[key].value for own in seen if key in own) for key in keys}
+    scores = [[_standing(value, _without(values[key], value.value)) for key, value in own.items()] for own in seen]
+    usual: dict[str, dict[str, list[float]]] = {}
     for column, test in keys:
-        scales.setdefault(column, {})[test] = _scale(seen, column, test)
+        usual.setdefault(column, {})[test] = values[column, test]
+    rank = math.ceil((1 - rate / 2) * (len(windows) + 1) - 1e-9)
     return CalibratedRule(
-        scales=scales,
-        limit=sorted(scores)[rank - 1],
+        usual=usual,
+        peak_limit=sorted(max((one.ratio for one in own), default=0.0) for own in scores)[rank - 1],
+        breadth_limit=sorted(_breadth(own) for own in scores)[rank - 1],
         rate=rate,
         windows=len(windows),
         least_rows=min(window.rows for window in windows),
     )
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A measure. least: what one row alone makes of it; less than that is nothing."""
+
+    value: float
+    least: float
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """Where a value stands among the usual ones. ratio: to the largest of them. share: of those that are as large."""
+
+    ratio: float
+    share: float
+
+
+def _standing(value: _Value, usual: Sequence[float]) -> _Standing:
+    """usual: ascending; empty where one window alone has the measure, which then says nothing."""
+    if not usual:
+        return _Standing(0.0, 1.0)
+    as_large = len(usual) - bisect_left(usual, value.value * (1 - 1e-9))
+    return _Standing(value.value / max(usual[-1], value.least), (as_large + 1) / (len(usual) + 1))
+
+
+def _breadth(standing: Sequence[_Standing]) -> float:
+    return -sum(math.log(one.share) for one in standing) / len(standing) if standing else 0.0
+
+
+def _without(ordered: Sequence[float], value: float) -> Sequence[float]:
+    place = bisect_left(ordered, value)
+    return [*ordered[:place], *ordered[place + 1 :]]
 
 
 def _left_out(windows: Sequence[Profile], folds: int) -> Iterator[tuple[Profile, Profile]]:
@@ -165,23 +211,11 @@ def _left_out(windows: Sequence[Profile], folds: int) -> Iterator[tuple[Profile,
             yield window, others
 
 
-def _values(comparison: Comparison) -> Iterator[tuple[str, str, float]]:
+def _values(comparison: Comparison) -> Iterator[tuple[str, str, _Value]]:
     """Column, measure and the measure times the root of the effective number of rows."""
     for name, column in comparison.columns.items():
         n, m = column.rows
         size = n * m / (n + m) if n + m else 0.0
         for test, measured in column.tests.items():
-            # Below one row's weight nothing is usual: a column without a missing value has a median of 0.
-            yield name, test, max(abs(measured.value), 1 / max(m, 1)) * math.sqrt(size)
-
-
-def _scale(seen: Sequence[Mapping[str, Mapping[str, float]]], column: str, test: str, without: int = -1) -> float:
-    values = [own[column][test] for place, own in enumerate(seen) if place != without and test in own.get(column, {})]
-    return median(values) if values else math.inf
-
-
-def _scores(comparison: Comparison, scales: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, str, float]]:
-    for column, test, value in _values(comparison):
-        scale = scales.get(column, {}).get(test)
-        if scale:
-            yield column, test, value / scale
+            value, least = abs(measured.value), 1 / max(m, 1)
+            yield name, test, _Value((value if value >= least else 0.0) * math.sqrt(size), least * math.sqrt(size))

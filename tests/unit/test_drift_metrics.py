@@ -387,7 +387,7 @@ def test_a_calibrated_rule_finds_and_names_what_drifts():
 
 
 def test_too_few_windows_for_a_rate_are_refused_with_the_number_needed():
-    with pytest.raises(DriftError, match="needs 99 or more"):
+    with pytest.raises(DriftError, match="needs 199 or more"):
         calibrate([profile_of({"x": [1.0]})] * 30, rate=0.01)
 
 
