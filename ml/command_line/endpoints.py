@@ -110,3 +110,32 @@ def predict(
     from ml.commands import endpoints
 
     end(endpoints.predict(rows, env=env, output=output, endpoint=endpoint, content_type=content_type, accept=accept))
+
+
+@app.command(
+    epilog=epilog(
+        "ml rollback research-flight-delays --env local        # to the version before the one that serves",
+        "ml rollback research-flight-delays --list             # its versions",
+        "ml rollback research-flight-delays --to 3",
+    )
+)
+def rollback(
+    endpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENDPOINT", autocompletion=complete_endpoint, help="Endpoint, with or without the team."
+        ),
+    ],
+    env: Env = None,
+    output: Output = Format.TEXT,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="VERSION", help="A version's number, or its job; the one before without it."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="List the endpoint's versions, and change nothing.")] = False,
+    wait: Wait = True,
+) -> None:
+    """Bring an earlier version of an endpoint back, wait until it answers, and see that it is as it was."""
+    from ml.commands import rollback as command
+
+    end(command.rollback(endpoint, env=env, output=output, to=to, show=show, wait=wait))

@@ -1,22 +1,35 @@
 """What `ml deploy` says about a deployment that it has asked for, and what it ends with."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from ml.audit import append
 from ml.commands.output import Format, print_json, say, table
 from ml.environment import Environment
 from ml.errors import ExitCode
+from ml.spec.rollout import MAIN
 from ml.targets.sagemaker import endpoints
 from ml.targets.sagemaker.alarms import AlarmState, Watch
 from ml.targets.sagemaker.comparison import Difference
-from ml.targets.sagemaker.endpoints import Asked, EndpointState, Target
+from ml.targets.sagemaker.endpoints import Asked, EndpointState
 from platform_contract import PlatformContract
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What was asked for, in words. job: what is to serve, as which variant. doing: what is being done to it."""
+
+    team: str
+    endpoint: str
+    job: str
+    variant: str = MAIN
+    doing: str = "Deploying"
 
 
 def finish(
     environment: Environment,
     contract: PlatformContract,
-    target: Target,
+    wanted: Wanted,
     asked: Asked,
     output: Format,
     *,
@@ -25,33 +38,33 @@ def finish(
     """Wait for the end, if that is wanted, and compare what the endpoint is with what was asked for."""
     sagemaker = environment.clients.client("sagemaker")
     say(
-        f"{'Deploying' if asked.changed else 'Serving already:'} {target.job} at {target.endpoint}"
+        f"{wanted.doing if asked.changed else 'Serving already:'} {wanted.job} at {wanted.endpoint}"
         f"{' …' if asked.changed else '.'}"
     )
     if asked.dropped:
         say(f"· {' and '.join(asked.dropped)} will answer no longer")
     if not wait:
-        state = endpoints.describe(sagemaker, target.endpoint)
+        state = endpoints.describe(sagemaker, wanted.endpoint)
         if output is Format.JSON:
-            print_json({**state.document(), "serves": target.job in state.jobs})
+            print_json({**state.document(), "serves": wanted.job in state.jobs})
         else:
             print(f"{state.name} is {state.status}.")
         return ExitCode.OK
-    watch = Watch(environment, target.endpoint, asked.alarms)
+    watch = Watch(environment, wanted.endpoint, asked.alarms)
     try:
-        state = endpoints.wait(sagemaker, target.endpoint, lambda status: say(f"· {status}"), watch.look)
+        state = endpoints.wait(sagemaker, wanted.endpoint, lambda status: say(f"· {status}"), watch.look)
     except KeyboardInterrupt:
-        say(f"\nNo longer waiting; the deployment goes on: ml status {target.endpoint} --env {environment.name}")
+        say(f"\nNo longer waiting; the deployment goes on: ml status {wanted.endpoint} --env {environment.name}")
         return ExitCode.INTERRUPTED
     differing = endpoints.compare(sagemaker, asked.desired)
     rang = list(watch.rang.values()) if state.config != asked.desired.config else []
     code = _code(state, differing, rang)
     if state.config != asked.desired.config:
-        _tell(environment, contract, target, asked, state, rang)
+        _tell(environment, contract, wanted, asked, state, rang)
     if output is Format.JSON:
-        print_json(_document(target, state, differing, rang))
+        print_json(_document(wanted, state, differing, rang))
     else:
-        _print(environment, target, state, differing, rang, code)
+        _print(environment, wanted, state, differing, rang, code)
     return code
 
 
@@ -62,11 +75,11 @@ def _code(state: EndpointState, differing: list[Difference], rang: list[AlarmSta
 
 
 def _document(
-    target: Target, state: EndpointState, differing: list[Difference], rang: list[AlarmState]
+    wanted: Wanted, state: EndpointState, differing: list[Difference], rang: list[AlarmState]
 ) -> dict[str, Any]:
     return {
         **state.document(),
-        "serves": target.job in state.jobs,
+        "serves": wanted.job in state.jobs,
         "rolled_back_by": [one.document() for one in rang],
         "differences": [one.document() for one in differing],
     }
@@ -74,20 +87,20 @@ def _document(
 
 def _print(
     environment: Environment,
-    target: Target,
+    wanted: Wanted,
     state: EndpointState,
     differing: list[Difference],
     rang: list[AlarmState],
     code: ExitCode,
 ) -> None:
     if code is ExitCode.OK:
-        where = "" if target.variant == "main" else f" as {target.variant}"
-        print(f"{state.name} is in service with {target.job}{where}.")
+        where = "" if wanted.variant == MAIN else f" as {wanted.variant}"
+        print(f"{state.name} is in service with {wanted.job}{where}.")
         print(f"Ask it: ml predict --endpoint {state.name} ROWS.csv --env {environment.name}")
         return
     for one in rang:
-        print(f"{target.job} was taken back by the alarm {one.name}: {one.reason}")
-    serves = target.job in state.jobs
+        print(f"{wanted.job} was taken back by the alarm {one.name}: {one.reason}")
+    serves = wanted.job in state.jobs
     print(f"{state.name} is {state.status}{'' if serves else ' with what it served before'}: {_jobs(state)}.")
     for line in (state.reason or "").strip().splitlines()[-15:]:
         print(f"  {line}")
@@ -104,17 +117,18 @@ def _jobs(state: EndpointState) -> str:
 def _tell(
     environment: Environment,
     contract: PlatformContract,
-    target: Target,
+    wanted: Wanted,
     asked: Asked,
     state: EndpointState,
     rang: list[AlarmState],
 ) -> None:
     """Write into the audit log that what was deployed does not serve: `ml rollback` leaves it out."""
     details = {
+        "job": wanted.job,
         "config": state.config,
         "instead_of": asked.desired.config,
         "by": "alarm" if rang else "SageMaker",
         "alarms": [one.document() for one in rang],
         "reason": (state.reason or "")[:500],
     }
-    append(environment, contract, target.team, "rollback", target.endpoint, details)
+    append(environment, contract, wanted.team, "rollback", wanted.endpoint, details)

@@ -9,7 +9,7 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
-from ml.commands.deploying import finish
+from ml.commands.deploying import Wanted, finish
 from ml.commands.output import Format, prediction, print_json
 from ml.environment import (
     Environment,
@@ -92,7 +92,8 @@ def deploy(
         )
         refuse_what_cannot_be_masked(target)
         asked = endpoints.deploy(environment, contract, target)
-        return finish(environment, contract, target, asked, output, wait=wait)
+        words = Wanted(team=owner, endpoint=target.endpoint, job=source, variant=target.variant)
+        return finish(environment, contract, words, asked, output, wait=wait)
 
 
 def _registered(contract: PlatformContract, spec: JobSpec | None, job: str | None, model: str | None) -> str:
@@ -231,7 +232,7 @@ def _may_lack_the_team(error: Exception) -> bool:
     return isinstance(error, NotFoundError) or (isinstance(error, ClientError) and is_denied(error))
 
 
-def _find(sagemaker: Any, name: str) -> EndpointState:
+def find(sagemaker: Any, name: str) -> EndpointState:
     """An endpoint by its name with or without the team's. Raises NotFoundError with the nearest names."""
     try:
         return endpoints.describe(sagemaker, name)
@@ -251,7 +252,7 @@ def _full_name(sagemaker: Any, name: str) -> str:
 def endpoint_status(sagemaker: Any, name: str, output: Format) -> ExitCode | None:
     """Print an endpoint's state; None where there is no endpoint of that name."""
     try:
-        return _print_status(_find(sagemaker, name), output)
+        return _print_status(find(sagemaker, name), output)
     except (NotFoundError, ClientError) as error:
         if not _may_lack_the_team(error):
             raise
@@ -274,7 +275,7 @@ def status(name: str, *, env: str | None, output: Format) -> ExitCode:
     """Show one endpoint."""
     environment = open_environment(env)
     with readable_errors(environment):
-        return _print_status(_find(environment.clients.client("sagemaker"), name), output)
+        return _print_status(find(environment.clients.client("sagemaker"), name), output)
 
 
 def delete(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCode:
@@ -282,7 +283,7 @@ def delete(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCod
     environment = open_environment(env)
     with readable_errors(environment):
         sagemaker = environment.clients.client("sagemaker")
-        state = _find(sagemaker, name)
+        state = find(sagemaker, name)
         team = owning_team(state.name, team_names(environment))
         if team is None:
             raise MlError(

@@ -13,6 +13,7 @@ from ml.garbage.compare import Action, Item
 from ml.garbage.things import JOB_KINDS, UPLOAD, Thing
 from ml.ledger import Closing, EntryKey, Ledger
 from ml.registry.aliases import AliasHistory
+from ml.targets.sagemaker import alarms
 from ml.targets.sagemaker.variants import is_missing
 from platform_contract import PlatformContract
 
@@ -87,6 +88,8 @@ class Sweep:
         except ClientError as error:
             if not is_missing(error):
                 raise
+        if thing.kind == "endpoint":
+            alarms.remove(self._environment, thing.name)
 
     def _remove_upload(self, thing: Thing) -> None:
         s3 = self._environment.clients.client("s3")
@@ -152,7 +155,7 @@ class Sweep:
     def _outcome(self, intent: Line) -> str:
         """What became of an intent, as far as the cloud can tell."""
         kind = str(intent.details.get("kind", ""))
-        if intent.action == "deploy":
+        if intent.action in ("deploy", "rollback"):
             endpoint = self._look("endpoint", intent.subject)
             serves = endpoint is not None and endpoint.get("EndpointConfigName") == intent.details.get("config")
             return "done" if serves else "not done"

@@ -245,7 +245,8 @@ class Cloud:
                 yield Thing(kind=UPLOAD, name=f"{folder}/{digest}", arn=uri, created=newest[digest], size=size)
 
     def _variants(self, config: str) -> list[Mapping[str, Any]]:
-        return self._described("describe_endpoint_config", EndpointConfigName=config).get("ProductionVariants", [])
+        found = self._described("describe_endpoint_config", EndpointConfigName=config)
+        return [*found.get("ProductionVariants", []), *found.get("ShadowProductionVariants", [])]
 
     def _described(self, operation: str, **request: Any) -> dict[str, Any]:
         try:

@@ -100,6 +100,16 @@ class Ledger:
                 phases.setdefault(found[0], set()).add(found[1])
         return [key for key, present in phases.items() if CLOSED not in present]
 
+    def made_of(self, kind: str, name: str) -> Mapping[str, Any]:
+        """The details of the newest entry of one thing, open or closed; empty where it has none."""
+        found = [EntryKey.read(stored.key) for stored in self._store.listing(f"{kind}/{name}/")]
+        keys = [one[0] for one in found if one is not None and one[0].name == name and one[1] == OPENED]
+        if not keys:
+            return {}
+        newest = max(keys, key=lambda one: one.id)
+        document: dict[str, Any] = json.loads(self._store.get(newest.object(OPENED)))
+        return document.get("details") or {}
+
     def names(self, kind: str) -> set[str]:
         """The names of all things of a kind that have an entry, open or closed."""
         found = (EntryKey.read(stored.key) for stored in self._store.listing(f"{kind}/"))

@@ -15,7 +15,7 @@ from ml.targets.sagemaker.jobs import JobState
 
 pytestmark = pytest.mark.unit
 
-COMMANDS = ("validate", "plan", "train", "deploy", "predict", "status", "logs", "stop", "models", "gc")
+COMMANDS = ("validate", "plan", "train", "deploy", "predict", "status", "logs", "stop", "models", "gc", "rollback")
 HEAVY = ("mlflow", "sagemaker", "pandas", "numpy", "sklearn", "boto3", "rich", "moto", "pulumi")
 
 

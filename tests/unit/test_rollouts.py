@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from ml.commands.deploying import finish
+from ml.commands.deploying import Wanted, finish
 from ml.commands.output import Format
 from ml.errors import ExitCode, MlError
 from ml.spec.model import Deployment as DeploymentSpec
@@ -134,6 +134,11 @@ def fleet(cloudwatch: MemoryAlarms) -> Fleet:
 def environment(fleet: Fleet) -> Any:
     services = {"sagemaker": fleet, "ecr": MemoryRegistry(), "logs": MemoryLogs(), "cloudwatch": fleet.cloudwatch}
     return environment_of(services)
+
+
+def finished(fleet: Fleet, made: Any, asked: Any) -> ExitCode:
+    wanted = Wanted(team="research", endpoint=NAME, job=made.job, variant=made.variant)
+    return finish(environment(fleet), contract(), wanted, asked, Format.TEXT, wait=True)
 
 
 def instances(count: int) -> EndpointInstance:
@@ -378,7 +383,7 @@ def test_a_version_that_an_alarm_takes_back_ends_with_its_own_code_and_names_the
     fleet.rings = f"{NAME}/errors"
     bad = target(job="research-bad-20261121-101500-00ff", **guarded)
     asked = endpoints.deploy(environment(fleet), contract(), bad)
-    code = finish(environment(fleet), contract(), bad, asked, Format.TEXT, wait=True)
+    code = finished(fleet, bad, asked)
     assert code is ExitCode.ROLLED_BACK == 9
     said = capsys.readouterr().out
     assert f"was taken back by the alarm {NAME}/errors: Threshold Crossed: 50 > 1" in said
@@ -394,7 +399,7 @@ def test_a_version_that_is_taken_back_without_a_word_is_no_success(
     second = target(job="research-trial-2")
     asked = endpoints.deploy(environment(fleet), contract(), second)
     fleet.endpoints[NAME]["EndpointConfigName"] = first
-    code = finish(environment(fleet), contract(), second, asked, Format.TEXT, wait=True)
+    code = finished(fleet, second, asked)
     assert code is ExitCode.JOB_FAILED
     assert "It is not as it was to be:" in capsys.readouterr().out
 

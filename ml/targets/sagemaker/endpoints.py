@@ -155,14 +155,20 @@ def wait(
         pause.sleep()
 
 
-def describe(sagemaker: Any, name: str) -> EndpointState:
-    """The state of an endpoint. Raises NotFoundError with the nearest names."""
+def describe_raw(sagemaker: Any, name: str) -> dict[str, Any]:
+    """DescribeEndpoint's answer. Raises NotFoundError with the nearest names."""
     answer = _describe(sagemaker, name)
     if answer is None:
         names = [entry["EndpointName"] for entry in sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
         close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
         has = f"Near: {', '.join(close)}." if close else f"There is {', '.join(names)}." if names else "There is none."
         raise NotFoundError(f"There is no endpoint {name!r}. {has}")
+    return answer
+
+
+def describe(sagemaker: Any, name: str) -> EndpointState:
+    """The state of an endpoint. Raises NotFoundError with the nearest names."""
+    answer = describe_raw(sagemaker, name)
     config = answer["EndpointConfigName"]
     return EndpointState(
         name=answer["EndpointName"],

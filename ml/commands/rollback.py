@@ -1,0 +1,55 @@
+"""`ml rollback`: an earlier version of an endpoint serves again."""
+
+from ml.audit import AuditLog
+from ml.commands.deploying import Wanted, finish
+from ml.commands.endpoints import find
+from ml.commands.output import Format, print_json, table
+from ml.environment import open_environment, owning_team, readable_errors, team_names
+from ml.errors import ExitCode, MlError
+from ml.targets.sagemaker.endpoints import EndpointState
+from ml.targets.sagemaker.history import Version, chosen, serving, versions
+from ml.targets.sagemaker.restoring import restore
+
+
+def rollback(name: str, *, env: str | None, output: Format, to: str | None, show: bool, wait: bool) -> ExitCode:
+    """Bring a version back, or with `show` list them."""
+    environment = open_environment(env)
+    with readable_errors(environment):
+        state = find(environment.clients.client("sagemaker"), name)
+        team = owning_team(state.name, team_names(environment))
+        if team is None:
+            raise MlError(f"{state.name} is no team's: its name begins with none of theirs, and no log tells of it.")
+        contract = environment.for_team(team)
+        known = versions(AuditLog(environment, contract, team).lines(), state.name)
+        if show:
+            return _show(state, known, output)
+        version = chosen(known, state.config, state.name, to)
+        asked = restore(environment, contract, team, state.name, version)
+        wanted = Wanted(
+            team=team,
+            endpoint=state.name,
+            job=version.job,
+            variant=version.variant,
+            doing=f"Bringing back version {version.number},",
+        )
+        return finish(environment, contract, wanted, asked, output, wait=wait)
+
+
+def _show(state: EndpointState, known: list[Version], output: Format) -> ExitCode:
+    now = serving(known, state.config)
+    if output is Format.JSON:
+        serves = now.number if now else None
+        print_json({"endpoint": state.name, "serves": serves, "versions": [one.document() for one in known]})
+        return ExitCode.OK
+    header = ("VERSION", "WHEN (UTC)", "WHO", "JOB", "AS", "")
+    rows = [(one.number, one.at[:19].replace("T", " "), one.by, one.job, one.variant, _word(one, now)) for one in known]
+    print(table(header, rows) if known else f"The audit log knows no deployment of {state.name}.")
+    if known and now is None:
+        print(f"{state.name} serves {state.config}, which is none of them.")
+    return ExitCode.OK
+
+
+def _word(version: Version, now: Version | None) -> str:
+    if version == now:
+        return "serves"
+    return f"taken back by {version.taken_back}" if version.taken_back else ""

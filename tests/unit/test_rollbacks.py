@@ -1,0 +1,176 @@
+"""`ml rollback`: which version is the one before, what it needs, and that the log tells of it."""
+
+import re
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ml.audit import AuditLog
+from ml.commands.deploying import Wanted, finish
+from ml.commands.output import Format
+from ml.errors import ExitCode, MlError, NotFoundError
+from ml.ledger import Ledger
+from ml.targets.sagemaker import endpoints
+from ml.targets.sagemaker.history import Version, chosen, versions
+from ml.targets.sagemaker.restoring import restore
+from tests.unit.memory_images import MemoryLogs, MemoryRegistry
+from tests.unit.memory_s3 import MemoryS3
+from tests.unit.memory_s3 import environment as environment_of
+from tests.unit.ml_contract import contract
+from tests.unit.test_ml_endpoints import target
+from tests.unit.test_rollouts import ERRORS, NAME, Fleet, MemoryAlarms, instances, rollout
+
+pytestmark = pytest.mark.unit
+JOBS = [f"research-trial-2026112{day}-101500-00ff" for day in range(5)]
+
+
+class Files(MemoryS3):
+    """Every model's file is there, but those in `gone`."""
+
+    gone: frozenset[str] = frozenset()
+
+    def head_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
+        if Key in self.gone:
+            raise ClientError({"Error": {"Code": "404", "Message": f"no {Bucket}/{Key}"}}, "HeadObject")
+
+
+class Restorable(Fleet):
+    """Configurations and models can be deleted, and a configuration's creation answers with its ARN."""
+
+    def create_endpoint_config(self, **call: Any) -> Any:
+        super().create_endpoint_config(**call)
+        return {"EndpointConfigArn": f"arn:aws:sagemaker:::endpoint-config/{call['EndpointConfigName']}"}
+
+
+class Platform:
+    def __init__(self) -> None:
+        self.fleet = Restorable(MemoryAlarms())
+        self.files = Files()
+        services = {
+            "sagemaker": self.fleet,
+            "ecr": MemoryRegistry(),
+            "logs": MemoryLogs(),
+            "cloudwatch": self.fleet.cloudwatch,
+            "s3": self.files,
+        }
+        self.environment = environment_of(services)
+
+    def deploy(self, job: str, **changes: Any) -> str:
+        made = target(job=job, **changes)
+        asked = endpoints.deploy(self.environment, contract(), made)
+        wanted = Wanted(team="research", endpoint=NAME, job=job, variant=made.variant)
+        finish(self.environment, contract(), wanted, asked, Format.TEXT, wait=True)
+        return self.serves
+
+    @property
+    def serves(self) -> str:
+        return self.fleet.endpoints[NAME]["EndpointConfigName"]
+
+    def known(self) -> list[Version]:
+        return versions(AuditLog(self.environment, contract(), "research").lines(), NAME)
+
+    def back(self, to: str | None = None) -> ExitCode:
+        version = chosen(self.known(), self.serves, NAME, to)
+        asked = restore(self.environment, contract(), "research", NAME, version)
+        wanted = Wanted(team="research", endpoint=NAME, job=version.job)
+        return finish(self.environment, contract(), wanted, asked, Format.TEXT, wait=True)
+
+
+@pytest.fixture
+def platform() -> Platform:
+    return Platform()
+
+
+def test_the_version_before_comes_back_and_the_one_before_that(platform: Platform) -> None:
+    first, second, _ = (platform.deploy(job) for job in JOBS[:3])
+    assert platform.back() is ExitCode.OK
+    assert platform.serves == second
+    assert platform.back() is ExitCode.OK
+    assert platform.serves == first
+    with pytest.raises(NotFoundError, match="no version before 1"):
+        platform.back()
+    assert [one.job for one in platform.known()] == JOBS[:3]
+
+
+def test_any_version_comes_back_by_its_number_or_its_job(platform: Platform) -> None:
+    configs = [platform.deploy(job) for job in JOBS[:3]]
+    platform.back("1")
+    assert platform.serves == configs[0]
+    platform.back(JOBS[2])
+    assert platform.serves == configs[2]
+    with pytest.raises(MlError, match="serves version 3 already"):
+        platform.back("3")
+    with pytest.raises(NotFoundError, match="has no version '9'; it has 1 to 3"):
+        platform.back("9")
+
+
+def test_a_version_that_an_alarm_took_back_is_passed_over(platform: Platform) -> None:
+    guarded = {"instance": instances(2), "rollout": rollout(strategy="canary"), "rollback_on": ERRORS}
+    first = platform.deploy(JOBS[0], **guarded)
+    second = platform.deploy(JOBS[1], **guarded)
+    platform.fleet.rings = f"{NAME}/errors"
+    assert platform.deploy(JOBS[2], **guarded) == second
+    platform.fleet.rings = None
+    platform.deploy(JOBS[3], **guarded)
+    assert platform.known()[2].taken_back == f"{NAME}/errors"
+    platform.back()
+    assert platform.serves == second
+    platform.back()
+    assert platform.serves == first
+
+
+def test_the_log_tells_of_a_rollback_as_of_a_deployment(platform: Platform) -> None:
+    first, second = (platform.deploy(job) for job in JOBS[:2])
+    platform.back()
+    lines = AuditLog(platform.environment, contract(), "research").lines()
+    done, intent = (line for line in lines if line.action == "rollback")
+    assert (intent.phase, done.phase) == ("intent", "done")
+    said = {"to": 1, "config": first, "replaces": second, "job": JOBS[0]}
+    assert {name: done.details[name] for name in said} == said
+
+
+def test_a_configuration_that_is_gone_is_made_again_from_the_ledger(platform: Platform) -> None:
+    first, _ = (platform.deploy(job) for job in JOBS[:2])
+    was = platform.fleet.configs.pop(first)
+    assert platform.back() is ExitCode.OK
+    assert platform.fleet.configs[first] == was
+    entries = Ledger(platform.environment, contract(), "research").of("endpoint-config", first)
+    assert len(entries) == 2
+
+
+def test_a_version_whose_model_or_its_file_is_gone_is_refused_and_nothing_changes(platform: Platform) -> None:
+    platform.deploy(JOBS[0])
+    second = platform.deploy(JOBS[1])
+    platform.files.gone = frozenset({"model.tar.gz"})
+    with pytest.raises(MlError, match=r"the file of its model is gone \(s3://artifacts/model.tar.gz\)"):
+        platform.back()
+    platform.files.gone = frozenset()
+    for name in [name for name in platform.fleet.models if name.startswith(JOBS[0])]:
+        del platform.fleet.models[name]
+    with pytest.raises(MlError, match=f"Version 1 cannot come back: the model {JOBS[0]}-"):
+        platform.back()
+    assert platform.serves == second
+    assert not any(line.action == "rollback" for line in AuditLog(platform.environment, contract(), "research").lines())
+
+
+def test_machines_stay_as_many_as_run_when_a_version_comes_back(platform: Platform) -> None:
+    for job in JOBS[:2]:
+        platform.deploy(job, instance=instances(2))
+    platform.fleet._run(NAME, "main", 5)  # pyright: ignore[reportPrivateUsage]
+    assert platform.back() is ExitCode.OK
+    assert platform.fleet.endpoints[NAME]["ProductionVariants"][0]["DesiredInstanceCount"] == 5
+
+
+def test_the_end_of_an_ab_test_is_a_rollback(platform: Platform) -> None:
+    alone = platform.deploy(JOBS[0])
+    platform.deploy(JOBS[1], variant="challenger", weight=20.0)
+    assert platform.back() is ExitCode.OK
+    assert platform.serves == alone
+
+
+def test_a_configuration_that_the_log_does_not_know_needs_a_word(platform: Platform) -> None:
+    platform.deploy(JOBS[0])
+    platform.fleet.endpoints[NAME]["EndpointConfigName"] = "by-hand"
+    with pytest.raises(MlError, match=re.escape("which the audit log does not know: say which version is meant")):
+        platform.back()
