@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
+from local.aws_server.sagemaker.endpoint_metrics import interval_of
 from tests.local.sagemaker_server import BUCKET, ROLE, SageMakerServer, alive, eventually
 
 pytestmark = pytest.mark.local
@@ -156,7 +157,12 @@ def test_the_containers_error_reaches_the_caller_as_a_model_error(server: SageMa
 
 
 def test_invocations_are_counted_in_cloudwatch(server: SageMakerServer) -> None:
-    create(server, "counted", "blue")
+    variant = {"VariantName": "All", "ModelName": "blue", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    often = {"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": 10}
+    server.sagemaker.create_endpoint_config(
+        EndpointConfigName="counted", ProductionVariants=[variant], MetricsConfig=often
+    )
+    create(server, "counted", "counted")
     server.settled("counted")
     for _ in range(5):
         server.invoke("counted")
@@ -164,22 +170,43 @@ def test_invocations_are_counted_in_cloudwatch(server: SageMakerServer) -> None:
         server.invoke("counted", "bad")
     cloudwatch = server.client("cloudwatch")
 
-    def total(metric: str) -> float:
+    def total(metric: str, statistic: str = "Sum", **more: str) -> float:
+        dimensions = {"EndpointName": "counted", "VariantName": "All"} | more
         points = cloudwatch.get_metric_statistics(
             Namespace="AWS/SageMaker",
             MetricName=metric,
-            Dimensions=[{"Name": "EndpointName", "Value": "counted"}, {"Name": "VariantName", "Value": "All"}],
+            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
             StartTime=time.time() - 600,
             EndTime=time.time() + 600,
             Period=3600,
-            Statistics=["Sum"],
+            **({"ExtendedStatistics": [statistic]} if statistic.startswith("p") else {"Statistics": [statistic]}),
         )["Datapoints"]
-        return sum(point["Sum"] for point in points)
+        return sum(
+            point[statistic] if statistic in point else point["ExtendedStatistics"][statistic] for point in points
+        )
 
     eventually(lambda: total("Invocations"), lambda count: count == 6)
     assert total("Invocation4XXErrors") == 1
     assert total("Invocation5XXErrors") == 0
-    assert total("ModelLatency") > 0
+    assert total("InvocationsPerInstance") == 6
+    assert total("ModelLatency", "p99") >= total("ModelLatency", "p50") > 0
+    assert total("Invocations", EndpointConfigName="counted") == 6
+    listed = cloudwatch.list_metrics(MetricName="Invocations", Dimensions=[{"Name": "InstanceId"}])["Metrics"]
+    (instance,) = [each["Value"] for metric in listed for each in metric["Dimensions"] if each["Name"] == "InstanceId"]
+    assert total("Invocations", InstanceId=instance) == 6
+
+
+def test_metrics_come_each_minute_unless_enhanced_metrics_are_on(server: SageMakerServer) -> None:
+    assert interval_of({}) == 60
+    assert interval_of({"MetricsConfig": {"MetricPublishFrequencyInSeconds": 10}}) == 60
+    assert interval_of({"MetricsConfig": {"EnableEnhancedMetrics": True}}) == 60
+    assert interval_of({"MetricsConfig": {"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": 30}}) == 30
+    with pytest.raises(ClientError, match="MetricPublishFrequencyInSeconds must be one of"):
+        server.sagemaker.create_endpoint_config(
+            EndpointConfigName="odd",
+            ProductionVariants=[{"VariantName": "All", "ModelName": "blue", "InstanceType": "ml.m5.large"}],
+            MetricsConfig={"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": 15},
+        )
 
 
 def test_a_deleted_endpoint_leaves_no_process(server: SageMakerServer) -> None:

@@ -110,7 +110,8 @@ class DataCapture:
     def _complain(self, destination: Destination, lost: int, error: ServiceError) -> None:
         text = f"{lost} captured request(s) could not be written to {destination.uri}: {error.code}: {error}"
         logger.warning("data capture of endpoint %s: %s", destination.endpoint, text)
-        self._metrics.note(Source(destination.region, destination.endpoint, destination.variant), METRIC, lost)
+        source = Source(region=destination.region, endpoint=destination.endpoint, variant=destination.variant)
+        self._metrics.note(source, METRIC, lost)
         group = f"/aws/sagemaker/Endpoints/{destination.endpoint}"
         stream = LogStream(self._plane, destination.region, group, f"{destination.variant}/data-capture")
         with contextlib.suppress(ServiceError):

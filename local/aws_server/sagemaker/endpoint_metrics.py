@@ -4,131 +4,165 @@ Names, units and dimensions: https://docs.aws.amazon.com/sagemaker/latest/dg/mon
 comes for the variant, and for the variant under its endpoint configuration, so that an alarm can watch the new fleet of
 an update alone (https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html). What AWS has
 no metric for is in a namespace of this server's own.
+
+Values are put as they were, so that percentiles can be told of them; those with more than three significant digits are
+rounded to three, as a request takes 150 different ones.
 """
 
 import logging
 import threading
-from collections import defaultdict
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from local.aws_server.metric_data.operations import MOST_METRICS, MOST_VALUES
 from local.aws_server.operations import ServiceError
-from local.aws_server.sagemaker.plane import Plane, now
+from local.aws_server.sagemaker.plane import Plane
 
 logger = logging.getLogger(__name__)
 
 NAMESPACE = "AWS/SageMaker"
 OWN_NAMESPACE = "Groundwork/LocalSageMaker"
 """ShadowRequestsDropped and DataCaptureErrors, with the dimensions of a variant."""
-INTERVAL_S = 10.0
-"""SageMaker sends each 60 s, and each 10 s with enhanced metrics; the shorter one here."""
+OWN_INTERVAL_S = 10
+INTERVAL_S = 60
+"""How often SageMaker sends an endpoint's metrics, unless its configuration says otherwise."""
+INTERVALS_S = (10, 30, 60, 120, 180, 240, 300)
+TICK_S = 0.5
 MICROSECONDS = 1_000_000
 CLIENT_ERRORS, SERVER_ERRORS = range(400, 500), range(500, 600)
 
 
-@dataclass(frozen=True)
+def interval_of(config: Mapping[str, Any]) -> int:
+    """Seconds between two times that the invocation metrics of an endpoint configuration are sent.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_MetricsConfig.html
+    """
+    metrics = config.get("MetricsConfig") or {}
+    return int(metrics.get("MetricPublishFrequencyInSeconds") or INTERVAL_S) if is_enhanced(config) else INTERVAL_S
+
+
+def is_enhanced(config: Mapping[str, Any]) -> bool:
+    """Whether an endpoint configuration asks for metrics of each instance, and for its own interval."""
+    return bool((config.get("MetricsConfig") or {}).get("EnableEnhancedMetrics"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
-    """The variant that a metric is about, and the endpoint configuration that it has."""
+    """The variant that a metric is about, the endpoint configuration that it has, and how often it tells.
+
+    instance: its id, "" where the metric is about all of them.
+    """
 
     region: str
     endpoint: str
     variant: str
     config: str = ""
+    instance: str = ""
+    interval_s: int = INTERVAL_S
 
     def dimensions(self) -> list[dict[str, str]]:
         """As CloudWatch's."""
-        values = {"EndpointName": self.endpoint, "VariantName": self.variant, "EndpointConfigName": self.config}
+        values = {
+            "EndpointName": self.endpoint,
+            "VariantName": self.variant,
+            "EndpointConfigName": self.config,
+            "InstanceId": self.instance,
+        }
         return [{"Name": name, "Value": value} for name, value in values.items() if value]
 
+    def views(self) -> list["Source"]:
+        """The metrics that an observation counts for."""
+        whole = replace(self, config="", instance="")
+        of_config = [replace(whole, config=self.config)] if self.config else []
+        of_instance = [replace(whole, instance=self.instance)] if self.instance else []
+        return [whole, *of_config, *of_instance]
 
-@dataclass
-class Statistics:
-    """A StatisticSet."""
 
-    count: int = 0
-    total: float = 0.0
-    least: float = float("inf")
-    most: float = float("-inf")
-
-    def add(self, value: float) -> None:
-        """One more observation."""
-        self.count += 1
-        self.total += value
-        self.least, self.most = min(self.least, value), max(self.most, value)
-
-    def merge(self, other: "Statistics") -> None:
-        """Adds the observations of another set."""
-        self.count += other.count
-        self.total += other.total
-        self.least, self.most = min(self.least, other.least), max(self.most, other.most)
+Bucket = tuple[str, Source, str, int]
+"""Namespace, source, metric, and first second of the interval."""
 
 
 class EndpointMetrics:
-    """Adds invocations up, and sends the sums from a thread of its own."""
+    """Counts values by interval, and sends an interval's once it is over, from a thread of its own."""
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._lock = threading.Lock()
-        self._sums: dict[tuple[str, Source, str], Statistics] = defaultdict(Statistics)
+        self._counts: dict[Bucket, Counter[float]] = {}
 
     def start(self) -> None:
         """Starts to send."""
         threading.Thread(target=self._send_for_ever, name="endpoint-metrics", daemon=True).start()
 
-    def count(self, source: Source, *, status: int, model_s: float, overhead_s: float) -> None:
-        """One invocation: its status as the caller sees it, seconds in the container, seconds beside that."""
+    def count(self, source: Source, *, instances: int, status: int, model_s: float, overhead_s: float) -> None:
+        """One invocation: how many instances its variant has, its status as the caller sees it, seconds in the
+        container, seconds beside that."""
         values = {
             "Invocations": 1.0,
+            "InvocationsPerInstance": 1.0 / max(1, instances),
             "Invocation4XXErrors": float(status in CLIENT_ERRORS),
             "Invocation5XXErrors": float(status in SERVER_ERRORS),
-            "ModelLatency": model_s * MICROSECONDS,
             "OverheadLatency": overhead_s * MICROSECONDS,
         }
-        with self._lock:
-            for name, value in values.items():
-                self._sums[NAMESPACE, source, name].add(value)
+        if model_s:  # Where no instance had the request, no model took any time.
+            values["ModelLatency"] = model_s * MICROSECONDS
+        self._add(NAMESPACE, source, values)
 
     def note(self, source: Source, name: str, value: float = 1.0) -> None:
         """One observation of a metric of this server's own."""
-        with self._lock:
-            self._sums[OWN_NAMESPACE, replace(source, config=""), name].add(value)
+        self._add(OWN_NAMESPACE, replace(source, config="", instance="", interval_s=OWN_INTERVAL_S), {name: value})
 
-    def flush(self) -> None:
-        """Sends what has been added up."""
+    def _add(self, namespace: str, source: Source, values: Mapping[str, float]) -> None:
+        began = int(time.time() // source.interval_s) * source.interval_s
         with self._lock:
-            sums, self._sums = self._sums, defaultdict(Statistics)
-        by_place: dict[tuple[str, str], dict[tuple[Source, str], Statistics]] = defaultdict(dict)
-        for (namespace, source, name), statistics in sums.items():
-            place = by_place[source.region, namespace]
-            for seen_as in (replace(source, config=""),):
-                place.setdefault((seen_as, name), Statistics()).merge(statistics)
-        moment = now()
-        for (region, namespace), metrics in by_place.items():
-            data = [_datum(source, name, statistics, moment) for (source, name), statistics in metrics.items()]
-            try:
-                self._plane.call(
-                    "cloudwatch", "PutMetricData", {"Namespace": namespace, "MetricData": data}, region=region
-                )
-            except ServiceError as error:
-                logger.warning("endpoint metrics: %s", error)
+            for name, value in values.items():
+                self._counts.setdefault((namespace, source, name, began), Counter())[rounded(value)] += 1
+
+    def flush(self, *, until: float | None = None) -> None:
+        """Sends what has been counted in intervals that ended until then; all of it by default."""
+        with self._lock:
+            over = [bucket for bucket in self._counts if until is None or bucket[3] + bucket[1].interval_s <= until]
+            taken = {bucket: self._counts.pop(bucket) for bucket in over}
+        requests: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        seen: dict[Bucket, Counter[float]] = {}
+        for (namespace, source, name, began), counts in taken.items():
+            for view in source.views():
+                seen.setdefault((namespace, view, name, began), Counter()).update(counts)
+        for (namespace, source, name, began), counts in seen.items():
+            requests.setdefault((source.region, namespace), []).extend(_data(source, name, began, counts))
+        for (region, namespace), data in requests.items():
+            for first in range(0, len(data), MOST_METRICS):
+                params = {"Namespace": namespace, "MetricData": data[first : first + MOST_METRICS]}
+                try:
+                    self._plane.call("cloudwatch", "PutMetricData", params, region=region)
+                except ServiceError as error:
+                    logger.warning("endpoint metrics: %s", error)
 
     def _send_for_ever(self) -> None:
-        while not self._plane.stopping.wait(INTERVAL_S):
-            if self._sums:
-                self.flush()
+        while not self._plane.stopping.wait(TICK_S):
+            if self._counts:
+                self.flush(until=time.time())
 
 
-def _datum(source: Source, name: str, statistics: Statistics, moment: datetime) -> dict[str, Any]:
-    return {
-        "MetricName": name,
-        "Dimensions": source.dimensions(),
-        "Timestamp": moment,
-        "Unit": "Microseconds" if name.endswith("Latency") else "None",
-        "StatisticValues": {
-            "SampleCount": statistics.count,
-            "Sum": statistics.total,
-            "Minimum": statistics.least,
-            "Maximum": statistics.most,
-        },
-    }
+def rounded(value: float) -> float:
+    """To three significant digits."""
+    return float(f"{value:.3g}")
+
+
+def _data(source: Source, name: str, began: int, counts: Mapping[float, int]) -> Iterable[dict[str, Any]]:
+    pairs = sorted(counts.items())
+    for first in range(0, len(pairs), MOST_VALUES):
+        some = pairs[first : first + MOST_VALUES]
+        yield {
+            "MetricName": name,
+            "Dimensions": source.dimensions(),
+            "Timestamp": datetime.fromtimestamp(began, UTC),
+            "Unit": "Microseconds" if name.endswith("Latency") else "None",
+            "Values": [value for value, _ in some],
+            "Counts": [float(count) for _, count in some],
+            "StorageResolution": 1 if source.interval_s < INTERVAL_S else INTERVAL_S,
+        }

@@ -14,13 +14,17 @@ Choice = tuple[Fleet, Variant]
 
 @dataclass(frozen=True)
 class Answered:
-    """A request's way: the fleet and variant that had it, its reply or why there is none, seconds in the container."""
+    """A request's way: the fleet and variant that had it, its reply or why there is none, seconds in the container.
+
+    instance: the id of the instance that had it, "" where none had.
+    """
 
     fleet: Fleet
     variant: Variant
     reply: Reply | None
     problem: str = ""
     model_s: float = 0.0
+    instance: str = ""
 
     @property
     def status(self) -> int:
@@ -48,11 +52,11 @@ def exchange(choice: Choice, request: bytes, choose_again: Callable[[], Choice |
                     instance.suspect()
                 except BrokenAnswerError as error:
                     if second_try or error.timed_out:
-                        return Answered(fleet, variant, None, str(error), time.monotonic() - began)
+                        return Answered(fleet, variant, None, str(error), time.monotonic() - began, instance.identity)
                     second_try = True
                     instance.suspect()
                 else:
-                    return Answered(fleet, variant, reply, model_s=time.monotonic() - began)
+                    return Answered(fleet, variant, reply, model_s=time.monotonic() - began, instance=instance.identity)
         if instance is None:
             # An update may have replaced the fleet between the choice and now.
             following = choose_again() if fleet.retired or not variant.instances else None

@@ -4,7 +4,7 @@ import threading
 from weakref import WeakKeyDictionary
 
 from local.aws_server.sagemaker.data_capture import OCTETS, DataCapture, Exchange
-from local.aws_server.sagemaker.endpoint_metrics import EndpointMetrics, Source
+from local.aws_server.sagemaker.endpoint_metrics import EndpointMetrics, Source, interval_of, is_enhanced
 from local.aws_server.sagemaker.exchange import Answered
 from local.aws_server.sagemaker.fleet import Fleet, Variant
 from local.aws_server.sagemaker.plane import Plane
@@ -43,7 +43,8 @@ class Invocations:
             )
             self.capture.take(region, endpoint, variant, fleet, exchange)
         self.metrics.count(
-            _source(region, endpoint, fleet, variant),
+            _source(region, endpoint, fleet, variant, answered.instance),
+            instances=len(answered.variant.instances),
             status=answered.status,
             model_s=answered.model_s,
             overhead_s=max(0.0, total_s - answered.model_s),
@@ -68,5 +69,13 @@ class Invocations:
             return mirror
 
 
-def _source(region: str, endpoint: str, fleet: Fleet, variant: str) -> Source:
-    return Source(region, endpoint, variant, fleet.deployment.config["EndpointConfigName"])
+def _source(region: str, endpoint: str, fleet: Fleet, variant: str, instance: str = "") -> Source:
+    config = fleet.deployment.config
+    return Source(
+        region=region,
+        endpoint=endpoint,
+        variant=variant,
+        config=config["EndpointConfigName"],
+        instance=instance if is_enhanced(config) else "",
+        interval_s=interval_of(config),
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 from local.aws_server.operations import Call, Server, ServiceError, operation
 from local.aws_server.sagemaker import tags
+from local.aws_server.sagemaker.endpoint_metrics import INTERVAL_S, INTERVALS_S
 from local.aws_server.sagemaker.files import Bucket
 from local.aws_server.sagemaker.model_packages import containers_of
 from local.aws_server.sagemaker.paging import page
@@ -132,6 +133,9 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
     validate(call)
     request = copy.deepcopy(call.params)
     refuse_configuration(request)
+    frequency = (request.get("MetricsConfig") or {}).get("MetricPublishFrequencyInSeconds", INTERVAL_S)
+    if frequency not in INTERVALS_S:
+        raise ServiceError("ValidationException", f"MetricPublishFrequencyInSeconds must be one of {INTERVALS_S}.")
     shadows = request.get("ShadowProductionVariants") or []
     variants = [*request["ProductionVariants"], *shadows]
     if shadows and len(variants) != 2:
