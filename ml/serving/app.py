@@ -51,7 +51,14 @@ class App:
         if model.masker:
             mask_with(model.masker.text)
         if self.settings.capture_uri:
-            self.capture = Capture(self.settings.capture_uri, self.settings.capture_percent, model.masker)
+            self.capture = Capture(
+                self.settings.capture_uri,
+                self.settings.capture_percent,
+                model.masker,
+                self.metrics,
+                log_form=self.settings.log_form,
+                interval_s=self.settings.capture_interval_s,
+            )
         self.metrics.load_seconds.set(load_seconds)
         self.metrics.ready.set(1)
 

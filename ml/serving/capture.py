@@ -1,147 +1,159 @@
 """Captured requests and answers of a model with personal columns, as SageMaker's own data capture writes them to S3.
 
 SageMaker captures what arrives, before this process sees it, and can leave nothing out. So one with personal
-columns captures here: the same lines, at the same kind of place, with these columns masked. The form:
-https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html. Needs boto3.
+columns captures here: the same lines, at the same kind of place, with these columns masked
+(ml/serving/capture_lines.py). A process of its own masks and writes; a request is only put aside for it.
 """
 
 import json
 import logging
-import queue
 import random
+import subprocess
+import sys
 import threading
 import time
-import uuid
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections import deque
+from dataclasses import asdict
+from typing import Any, BinaryIO, cast
 
+from ml.serving.capture_lines import Exchange
+from ml.serving.capture_writer import CaptureSettings, send
 from ml.serving.forms import Form, Reply
 from ml.serving.logs import log
-from ml.serving.media import CSV, TENSORS
-from ml.serving.open_inference.request import shown
+from ml.serving.metrics import Metrics
 from ml.serving.personal import Masker
 
-MOST_WAITING = 10_000
-"""Exchanges between two files; beyond, they are left out: a request does not wait for S3."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exchange:
-    """One request and its answer.
-
-    inference_id: the client's own name of the request, empty where it gave none; what is learnt of the truth later is
-    joined by it.
-    """
-
-    form: Form
-    body: bytes
-    reply: Reply
-    inference_id: str
-    moment: datetime
+MOST_WAITING_BYTES = 64 << 20
+"""Of bodies put aside; beyond, exchanges are left out: a request does not wait for S3."""
+_PASS_ON_S = 0.25
+_BATCH = 50
+"""Exchanges a message: packing one must not hold up a request."""
 
 
 class Capture:
-    """Takes a share of the exchanges and writes them, from a thread of its own.
+    """Takes a share of the exchanges and has them written.
 
-    uri: S3 prefix of one variant of an endpoint. percent: share of the exchanges, 0 to 100. interval_s: time between
-    two files.
+    uri: S3 prefix of one variant of an endpoint. percent: share of the exchanges, 0 to 100. interval_s: longest time
+    between two files. log_form: of the writing process's log.
     """
 
-    def __init__(self, uri: str, percent: float, masker: Masker, *, interval_s: float = 30.0, s3: Any = None) -> None:
-        self._bucket, _, self._prefix = uri.removeprefix("s3://").rstrip("/").partition("/")
-        self._percent = percent
-        self._masker = masker
-        self._interval_s = interval_s
-        self._s3: Any = s3
-        self._left_out = 0
-        self._waiting: queue.Queue[Exchange | None] = queue.Queue(MOST_WAITING)
+    def __init__(
+        self,
+        uri: str,
+        percent: float,
+        masker: Masker,
+        metrics: Metrics,
+        *,
+        log_form: str = "json",
+        interval_s: float = 30.0,
+    ) -> None:
+        self._share = percent / 100
+        self._metrics = metrics
+        self._settings = CaptureSettings(
+            uri=uri,
+            interval_s=interval_s,
+            personal=tuple(masker.personal),
+            columns=tuple(masker.columns),
+            log_form=log_form,
+        )
+        self._waiting: deque[Exchange] = deque()
+        # Each is added to by one thread alone: what is taken and left out by the server's, what is passed on by ours.
+        self._taken_bytes = self._passed_bytes = 0
+        self._left_out = self._left_out_told = 0
+        self._sent = self._accounted = 0
+        self._closing = threading.Event()
+        self._writer: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
     def take(self, form: Form, body: bytes, reply: Reply, inference_id: str = "") -> None:
         """Note one exchange, where the sample falls on it. It costs no more than putting it aside."""
-        if random.random() * 100 >= self._percent:  # noqa: S311 - a sample, no secret
+        if random.random() >= self._share:  # noqa: S311 - a sample, no secret
             return
-        try:
-            self._waiting.put_nowait(
-                Exchange(form=form, body=body, reply=reply, inference_id=inference_id, moment=datetime.now(UTC))
-            )
-        except queue.Full:
+        size = len(body) + len(reply.body)
+        if self._taken_bytes - self._passed_bytes + size > MOST_WAITING_BYTES:
             self._left_out += 1
+            return
+        self._taken_bytes += size
+        asked, answered = form.content, reply.content
+        self._waiting.append(
+            Exchange(
+                form.observed,
+                (asked.media, asked.header, asked.json_length),
+                body,
+                reply.content_type,
+                (answered.media, answered.header, answered.json_length),
+                reply.body,
+                inference_id or reply.request_id,
+                time.time(),
+            )
+        )
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Write what is left."""
-        self._waiting.put(None)
+        """Have what is left written."""
+        self._closing.set()
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        stopping = False
-        while not stopping:
-            lines: list[str] = []
-            deadline = time.monotonic() + self._interval_s
-            while not stopping and len(lines) < MOST_WAITING:
-                try:
-                    taken = self._waiting.get(timeout=max(0.0, deadline - time.monotonic()))
-                except queue.Empty:
-                    break
-                if taken is None:
-                    stopping = True
-                else:
-                    lines.append(json.dumps(self._record(taken), ensure_ascii=False))
-            if lines:
-                self._write(lines)
+        while not self._closing.wait(_PASS_ON_S):
+            self._pass_on()
+        self._pass_on()
+        self._end()
 
-    def _record(self, taken: Exchange) -> dict[str, Any]:
-        metadata = {"eventId": str(uuid.uuid4()), "inferenceTime": f"{taken.moment:%Y-%m-%dT%H:%M:%SZ}"}
-        if taken.inference_id:
-            metadata["inferenceId"] = taken.inference_id
-        return {
-            "captureData": {
-                "endpointInput": {
-                    "observedContentType": taken.form.observed,
-                    "mode": "INPUT",
-                    "data": self._masker.body(taken.body, taken.form.content),
-                    "encoding": _encoding(taken.form.content.media),
-                },
-                "endpointOutput": {
-                    "observedContentType": taken.reply.content_type,
-                    "mode": "OUTPUT",
-                    "data": _answer(taken.reply),
-                    "encoding": _encoding(taken.reply.content.media),
-                },
-            },
-            "eventMetadata": metadata,
-            "eventVersion": "0",
-        }
+    def _pass_on(self) -> None:
+        """Hand what was put aside to the writing process, which is started where there is none."""
+        left_out = self._left_out - self._left_out_told
+        if left_out:
+            self._left_out_told += left_out
+            log(logging.WARNING, "captured data were left out", exchanges=left_out)
+            self._metrics.captures_lost.inc(left_out)
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            try:
+                send(self._input(), [tuple(each) for each in batch])
+                self._sent += len(batch)
+            except OSError as error:
+                self._tell_lost(len(batch), type(error).__name__)
+            self._passed_bytes += sum(len(each.body) + len(each.output) for each in batch)
 
-    def _write(self, lines: list[str]) -> None:
-        moment = datetime.now(UTC)
-        name = f"{moment:%M-%S}-{moment.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
-        key = "/".join(filter(None, [self._prefix, f"{moment:%Y/%m/%d/%H}", name]))
+    def _input(self) -> BinaryIO:
+        """The writing process's, which is started where there is none."""
+        if self._writer is None or self._writer.poll() is not None:
+            if self._writer is not None and self._reader is not None:
+                self._reader.join(_PASS_ON_S)
+                # What it had been given and had not reported.
+                self._tell_lost(self._sent - self._accounted, "the writing process has ended")
+            self._sent = self._accounted = 0
+            command = [sys.executable, "-m", "ml.serving.capture_writer"]
+            self._writer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._reader = threading.Thread(target=self._read, args=(self._writer,), name="capture-report", daemon=True)
+            self._reader.start()
+            send(cast("BinaryIO", self._writer.stdin), asdict(self._settings))
+        return cast("BinaryIO", self._writer.stdin)
+
+    def _tell_lost(self, count: int, reason: str) -> None:
+        if count:
+            log(logging.ERROR, "captured data were not written", lines=count, error=reason)
+            self._metrics.captures_lost.inc(count)
+
+    def _read(self, writer: "subprocess.Popen[bytes]") -> None:
+        assert writer.stdout is not None
+        for line in writer.stdout:
+            report: dict[str, Any] = json.loads(line)
+            written, lost = report.get("written", 0), report.get("lost", 0)
+            self._accounted += written + lost
+            self._metrics.captures_written.inc(written)
+            self._metrics.captures_lost.inc(lost)
+
+    def _end(self) -> None:
+        writer = self._writer
+        if writer is None or writer.stdin is None:
+            return
         try:
-            self._client().put_object(Bucket=self._bucket, Key=key, Body=("\n".join(lines) + "\n").encode())
-        except Exception as error:  # whatever S3 or the network has: predictions go on
-            log(logging.ERROR, "captured data were not written", lines=len(lines), error=type(error).__name__)
-        if self._left_out:
-            log(logging.WARNING, "captured data were left out", exchanges=self._left_out)
-            self._left_out = 0
-
-    def _client(self) -> Any:
-        if self._s3 is None:
-            import boto3
-
-            make: Any = boto3.client  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-            self._s3 = make("s3")
-        return self._s3
-
-
-def _answer(reply: Reply) -> str:
-    """An answer as text: of tensors their JSON, binary ones too."""
-    if reply.content.media == TENSORS:
-        return json.dumps(shown(reply.body, reply.content.json_length))
-    return reply.body.decode("utf-8", "replace")
-
-
-def _encoding(media: str) -> str:
-    return "CSV" if media == CSV else "JSON"
+            writer.stdin.close()
+            writer.wait(timeout=60)
+        except (OSError, subprocess.TimeoutExpired):
+            writer.kill()
+        if self._reader is not None:
+            self._reader.join(_PASS_ON_S)

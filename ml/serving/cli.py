@@ -63,6 +63,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         default=environment.get("SERVING_CAPTURE_PERCENT", "100"),
         help="share of them that is written (100)",
     )
+    add("--capture-interval", type=_positive, default=30.0, help="longest time between two files of them, s (30)")
     add("--log-format", choices=("json", "text"), help="form of the log on stderr (text on a terminal, else json)")
     return options
 
@@ -82,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ml.serving.logs import set_up
     from ml.serving.server import AddressError, serve
 
-    set_up(options.log_format or ("text" if sys.stderr.isatty() else "json"))
+    log_form = options.log_format or ("text" if sys.stderr.isatty() else "json")
+    set_up(log_form)
     settings = Settings(
         model_dir=options.model_dir,
         host=options.host,
@@ -95,8 +97,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         access_log=options.access_log,
         capture_uri=options.capture_uri,
         capture_percent=options.capture_percent,
+        capture_interval_s=options.capture_interval,
         model_name=options.model_name,
         model_version=options.model_version,
+        log_form=log_form,
     )
     try:
         code = uvloop.run(serve(settings))

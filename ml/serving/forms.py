@@ -12,12 +12,16 @@ from ml.serving.model import Answer, ServedModel
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer's body. content: what it is. content_type, headers: what the client is told of it."""
+    """An answer's body. content: what it is. content_type, headers: what the client is told of it.
+
+    request_id: the client's own, where the body gave one.
+    """
 
     body: bytes
     content: ContentType
     content_type: str
     headers: Headers = ()
+    request_id: str = ""
 
 
 class Form(Protocol):

@@ -33,6 +33,14 @@ class Metrics:
         self.in_flight = Gauge("serving_in_flight", "Requests being answered or waiting.", registry=self.registry)
         self.ready = Gauge("serving_ready", "1 while GET /ping answers 200, else 0.", registry=self.registry)
         self.load_seconds = Gauge("serving_model_load_seconds", "Time that loading took.", registry=self.registry)
+        self.captures_written = Counter(
+            "serving_captures_written", "Requests and answers that were captured to S3.", registry=self.registry
+        )
+        self.captures_lost = Counter(
+            "serving_captures_lost",
+            "Requests and answers that were to be captured and are in no file: S3 refused them, or they were too many.",
+            registry=self.registry,
+        )
         self._status: dict[int, Counter] = {}
 
     def count(self, status: int) -> None:

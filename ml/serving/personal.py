@@ -48,6 +48,16 @@ class Masker:
         self._lock = threading.Lock()
         self._held: dict[str, tuple[bytes, ContentType]] = {}
 
+    @property
+    def personal(self) -> frozenset[str]:
+        """The personal columns."""
+        return self._personal
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns, where the model says them."""
+        return tuple(self._columns)
+
     def __bool__(self) -> bool:
         """Whether there is anything to mask."""
         return bool(self._personal)

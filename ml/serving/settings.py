@@ -13,8 +13,9 @@ class Settings:
     body. drain_delay_s: time between readiness dropping and the first connection being refused, for load balancers that
     take a while to notice. drain_timeout_s: longest wait for requests in flight when stopping. access_log: a log line a
     request instead of one a failed request. capture_uri: S3 prefix that requests and answers are captured to, with
-    personal columns masked; None for no capture. capture_percent: share of them, 0 to 100. model_name, model_version:
-    as the Open Inference Protocol knows the model; None for no version.
+    personal columns masked; None for no capture. capture_percent: share of them, 0 to 100.
+    capture_interval_s: longest time between two files of them. model_name, model_version:
+    as the Open Inference Protocol knows the model; None for no version. log_form: `json` or `text`.
     """
 
     model_dir: Path
@@ -28,5 +29,7 @@ class Settings:
     access_log: bool = False
     capture_uri: str | None = None
     capture_percent: float = 100.0
+    capture_interval_s: float = 30.0
     model_name: str = "model"
     model_version: str | None = None
+    log_form: str = "json"

@@ -8,12 +8,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+
+
+def until(holds: Callable[[], bool], explain: Callable[[], str]) -> None:
+    """Waits for a minute at most; explain: what is shown where it does not come to hold."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.05)
 
 
 class Server:

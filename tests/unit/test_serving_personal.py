@@ -1,17 +1,19 @@
 """Personal columns in the inference server: what is masked in bodies, in log lines, and in what is captured."""
 
+import io
 import json
 import logging
+import queue
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ml.serving.capture import Capture
-from ml.serving.forms import Invocation, Reply
+from ml.serving.capture_writer import CaptureSettings, Writer
 from ml.serving.logs import JsonFormatter, TextFormatter, mask_with
-from ml.serving.media import CSV, JSON, JSON_LINES, ContentType, parse_content_type
+from ml.serving.media import CSV, JSON, JSON_LINES, TENSORS, ContentType, parse_content_type
 from ml.serving.personal import MASK, Masker, personal_columns
 
 pytestmark = pytest.mark.unit
@@ -112,10 +114,6 @@ def test_the_note_beside_the_model_says_what_is_personal(tmp_path: Path) -> None
     assert not Masker(["name"], COLUMNS).is_personal(3)
 
 
-def answer(body: bytes) -> Reply:
-    return Reply(body, ContentType(JSON), JSON)
-
-
 class RecordingS3:
     def __init__(self) -> None:
         self.written: list[dict[str, Any]] = []
@@ -124,38 +122,74 @@ class RecordingS3:
         self.written.append(call)
 
 
-def test_what_is_captured_has_sagemakers_form_and_no_personal_value(masker: Masker) -> None:
+def exchange(body: bytes, output: bytes, inference_id: str = "") -> tuple[Any, ...]:
+    return ("text/csv", (CSV, None, None), body, JSON, (JSON, None, None), output, inference_id, 1_700_000_000.0)
+
+
+def written_by(s3: Any, *batches: list[tuple[Any, ...]]) -> list[dict[str, int]]:
+    """What a writer reports of the batches, the last of which is the end."""
+    report = io.StringIO()
+    settings = CaptureSettings(
+        uri="s3://b/teams/r/capture/e/main",
+        interval_s=30.0,
+        personal=("name", "age"),
+        columns=tuple(COLUMNS),
+        log_form="json",
+    )
+    waiting: queue.Queue[list[tuple[Any, ...]] | None] = queue.Queue()
+    for batch in batches:
+        waiting.put(batch)
+    waiting.put(None)
+    Writer(settings, report, s3=s3).run(waiting)
+    return [json.loads(line) for line in report.getvalue().splitlines()]
+
+
+def test_what_is_captured_has_sagemakers_form_and_no_personal_value() -> None:
     s3 = RecordingS3()
-    capture = Capture("s3://b/teams/r/capture/e/main", 100, masker, s3=s3)
-    form = Invocation("text/csv", ContentType(CSV), JSON)
-    capture.take(form, b"name,age,income\nAda,36,5\n", answer(b'{"predictions": [1]}'), "order-7")
-    capture.close()
+    taken = exchange(b"name,age,income\nAda,36,5\n", b'{"predictions": [1]}', "order-7")
+    assert written_by(s3, [taken], [(*taken[:6], "", taken[7])]) == [{"written": 2}]
     (written,) = s3.written
     assert written["Bucket"] == "b"
     assert written["Key"].startswith("teams/r/capture/e/main/2")
     assert written["Key"].endswith(".jsonl")
-    (line,) = written["Body"].decode().splitlines()
-    document = json.loads(line)
-    assert document["captureData"]["endpointInput"] == {
+    first, second = map(json.loads, written["Body"].decode().splitlines())
+    assert first["captureData"]["endpointInput"] == {
         "observedContentType": "text/csv",
         "mode": "INPUT",
         "data": f"name,age,income\n{MASK},{MASK},5\n",
         "encoding": "CSV",
     }
-    assert document["captureData"]["endpointOutput"]["data"] == '{"predictions": [1]}'
-    assert set(document["eventMetadata"]) == {"eventId", "inferenceTime", "inferenceId"}
-    assert document["eventMetadata"]["inferenceId"] == "order-7"
+    assert first["captureData"]["endpointOutput"]["data"] == '{"predictions": [1]}'
+    assert first["eventMetadata"]["inferenceId"] == "order-7"
+    assert first["eventMetadata"]["inferenceTime"] == "2023-11-14T22:13:20Z"
+    assert set(second["eventMetadata"]) == {"eventId", "inferenceTime"}
 
 
-def test_a_share_of_nothing_is_captured_and_s3s_refusal_stops_no_prediction(masker: Masker) -> None:
+def test_captured_tensors_are_masked_json_whatever_they_came_as() -> None:
+    head = json.dumps(
+        {
+            "inputs": [
+                {"name": "name", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 7}},
+                {"name": "income", "datatype": "FP32", "shape": [1], "parameters": {"binary_data_size": 4}},
+            ]
+        }
+    ).encode()
+    body = head + struct.pack("<I", 3) + b"Ada" + struct.pack("<f", 5)
+    answered = b'{"outputs": [{"name": "output-1", "datatype": "INT64", "shape": [1, 1], "data": [1]}]}'
+    s3 = RecordingS3()
+    octets = "application/octet-stream"
+    taken = (octets, (TENSORS, None, len(head)), body, JSON, (TENSORS, None, None), answered, "", 1_700_000_000.0)
+    written_by(s3, [taken])
+    line = json.loads(s3.written[0]["Body"])["captureData"]
+    asked = json.loads(line["endpointInput"]["data"])["inputs"]
+    assert [(each["name"], each["data"]) for each in asked] == [("name", [MASK]), ("income", [5.0])]
+    assert line["endpointInput"]["encoding"] == "JSON"
+    assert json.loads(line["endpointOutput"]["data"])["outputs"][0]["data"] == [1]
+
+
+def test_what_s3_refuses_is_counted_as_lost() -> None:
     class Refusing:
         def put_object(self, **_: Any) -> None:
             raise OSError("no")
 
-    form = Invocation("text/csv", ContentType(CSV), JSON)
-    capture = Capture("s3://b/p", 1e-9, masker, s3=RecordingS3())
-    capture.take(form, b"name\nAda\n", answer(b"[]"))
-    capture.close()
-    refused = Capture("s3://b/p", 100, masker, s3=Refusing())
-    refused.take(form, b"name\nAda\n", answer(b"[]"))
-    refused.close()
+    assert written_by(Refusing(), [exchange(b"name\nAda\n", b"[]")] * 3) == [{"lost": 3}]

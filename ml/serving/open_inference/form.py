@@ -33,9 +33,9 @@ class Inference:
         output, length = encode_response(request, tensors, self.model_name, self.version, self.request_id)
         content = ContentType(TENSORS, json_length=length)
         if length is None:
-            return answer, Reply(output, content, JSON)
+            return answer, Reply(output, content, JSON, request_id=request.id or "")
         headers: Headers = ((LENGTH_HEADER, str(length).encode()),)
-        return answer, Reply(output, content, OCTETS, headers)
+        return answer, Reply(output, content, OCTETS, headers, request.id or "")
 
 
 def inference(headers: dict[bytes, bytes], name: str, version: str | None, request_id: str) -> Inference:
