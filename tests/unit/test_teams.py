@@ -16,8 +16,8 @@ from operations.teams.report import as_document, as_text
 from operations.teams.settings_file import SettingsFile, Wish
 from operations.teams.steps import Step, foreseen
 from operations.teams.update import Planned
-from policies.values import UNKNOWN_TEXT
 from operations.teams.work import team_of
+from policies.values import UNKNOWN_TEXT
 from tests.unit.recording import Recording, Registration, record
 from tests.unit.shipped import ROOT, settings_of
 
