@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
+from operations.costing.bill import Bill, bill_of
 from operations.engine_steps import name_of
-from operations.review.accelerators import ceiling, has_accelerator
 from operations.review.model import Cost, CostLine, CostSide, cents
 from operations.review.stream import Step
 from policies.values import UNKNOWN_TEXTS
-from prices import IDLE, Catalogue, Resource, Usage, estimate
+from prices import IDLE, Catalogue, Resource, Usage
 
 GOING = frozenset({"delete", "forget"})
 
@@ -41,8 +41,9 @@ def cost_of(
     """
     prices = catalogue or Catalogue.load()
     now, then = recorded(state), planned(steps)
-    before, before_items, _ = _side(now, region, prices, usage)
-    after, after_items, unknown = _side(then, region, prices, usage)
+    bills = [bill_of(resources, usage, region, prices) for resources in (now, then)]
+    before, after = map(_side, bills)
+    before_items, after_items = map(_items, bills)
     zero = Decimal(0)
     lines = [
         CostLine(
@@ -58,24 +59,30 @@ def cost_of(
         after=after,
         difference=after.idle - (before.idle if now else zero),
         lines=tuple(sorted(changed, key=lambda line: (-abs(line.after - line.before), line.item))),
-        unknown=unknown,
+        unknown=_unknown(bills[1]),
         region=region,
     )
 
 
-def _side(
-    resources: Sequence[Resource], region: str, prices: Catalogue, usage: Usage
-) -> tuple[CostSide, dict[str, Decimal], tuple[str, ...]]:
-    told = estimate(resources, usage, region, prices)
-    most = ceiling(resources, region, prices)
+def _side(bill: Bill) -> CostSide:
+    return CostSide(
+        platform=cents(bill.platform),
+        accelerators_idle=cents(bill.accelerators),
+        accelerators_limit=cents(bill.most.usd),
+    )
+
+
+def _items(bill: Bill) -> dict[str, Decimal]:
     items: dict[str, Decimal] = {}
-    for line in told.lines:
+    for line in bill.told.lines:
         items[line.price.item] = items.get(line.price.item, Decimal(0)) + line.usd
-    idle = sum((usd for item, usd in items.items() if has_accelerator(item)), Decimal(0))
-    side = CostSide(platform=cents(told.usd - idle), accelerators_idle=cents(idle), accelerators_limit=cents(most.usd))
+    return items
+
+
+def _unknown(bill: Bill) -> tuple[str, ...]:
+    """What has no price, by its kind: resources go by names that the report tells elsewhere."""
     # A node group that has a price at its smallest size is told once, without it too.
-    unknown = {f"{each.type}: {each.reason}" for each in told.unknown} | set(most.unknown)
-    return side, items, tuple(sorted(unknown))
+    return tuple(sorted({*(f"{each.type}: {each.reason}" for each in bill.told.unknown), *bill.most.unknown}))
 
 
 def _resource(type_: str, urn: str, inputs: Any) -> Resource:
