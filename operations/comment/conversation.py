@@ -1,8 +1,9 @@
 """What a forge must be able to do, and what can go wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from local.errors import LocalStackError
 
@@ -17,6 +18,44 @@ class CommentGoneError(Exception):
 
 class ConflictError(Exception):
     """The forge could not take the change, because somebody else was at it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusals:
+    """A forge's errors in the words of this package.
+
+    forge: its name. title: what a person calls the pull request. error: what its client raises. read: HTTP status and
+    message of such an error. hints: what helps, by status.
+    """
+
+    forge: str
+    title: str
+    error: type[Exception]
+    read: Callable[[Any], tuple[int, str]]
+    hints: Mapping[int, str]
+
+    @contextmanager
+    def told(self, *, about_one: bool = False) -> Generator[None]:
+        """Around a call. about_one: it is about one comment, which may be gone.
+
+        Raises ForgeError, CommentGoneError and ConflictError.
+        """
+        import requests
+
+        try:
+            yield
+        except self.error as error:
+            status, message = self.read(error)
+            if status == 404 and about_one:
+                raise CommentGoneError from error
+            if status == 409:
+                raise ConflictError from error
+            said = f" ({message})" if message else ""
+            raise ForgeError(
+                f"{self.forge} answered {status} for {self.title}{said}.", hint=self.hints.get(status, "")
+            ) from error
+        except requests.RequestException as error:
+            raise ForgeError(f"{self.forge} could not be reached for {self.title}: {type(error).__name__}.") from error
 
 
 @dataclass(frozen=True)

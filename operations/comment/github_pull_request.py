@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from operations.comment.conversation import Comment, CommentGoneError, ConflictError, ForgeError
+from operations.comment.conversation import Comment, CommentGoneError, Refusals
 
 if TYPE_CHECKING:
+    from github import GithubException
     from github.IssueComment import IssueComment
 
 LIMIT = 65_536
@@ -19,9 +21,11 @@ MOST_WAIT_S = 300.0
 METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
 """What is asked again after a 5xx or a rate limit. A create that went through all the same leaves two comments, and
 post() takes one of them away."""
-
-P = ParamSpec("P")
-R = TypeVar("R")
+HINTS = {
+    401: "The token is not valid (any more).",
+    403: "The job needs `permissions: pull-requests: write`; a fork's pull request never has it.",
+    404: "Is that the pull request, and may the token see the repository?",
+}
 
 
 class GitHubPullRequest:
@@ -49,28 +53,29 @@ class GitHubPullRequest:
         self.title = f"{repository}#{number}"
         self._issue = self._github.get_repo(repository).get_issue(number)
         self._comments: dict[int, IssueComment] = {}
+        self._refusals = Refusals(
+            forge="GitHub", title=self.title, error=github.GithubException, read=_status_and_message, hints=HINTS
+        )
 
     def comments(self) -> Sequence[Comment]:
-        return self._asked(self._list)()
+        with self._refusals.told():
+            self._comments = {comment.id: comment for comment in self._issue.get_comments()}
+            return [
+                Comment(id=number, body=comment.body or "", mine=self._is_mine(comment), url=comment.html_url)
+                for number, comment in self._comments.items()
+            ]
 
     def create(self, body: str) -> None:
-        self._asked(self._issue.create_comment)(body)
+        with self._refusals.told():
+            self._issue.create_comment(body)
 
     def update(self, comment: Comment, body: str) -> None:
-        self._asked(self._comments[comment.id].edit)(body)
+        with self._refusals.told(about_one=True):
+            self._comments[comment.id].edit(body)
 
     def delete(self, comment: Comment) -> None:
-        try:
-            self._asked(self._comments[comment.id].delete)()
-        except CommentGoneError:
-            return
-
-    def _list(self) -> list[Comment]:
-        self._comments = {comment.id: comment for comment in self._issue.get_comments()}
-        return [
-            Comment(id=number, body=comment.body or "", mine=self._is_mine(comment), url=comment.html_url)
-            for number, comment in self._comments.items()
-        ]
+        with contextlib.suppress(CommentGoneError), self._refusals.told(about_one=True):
+            self._comments[comment.id].delete()
 
     def _is_mine(self, comment: IssueComment) -> bool:
         login = self._login
@@ -88,33 +93,6 @@ class GitHubPullRequest:
                 return ""
             raise
 
-    def _asked(self, ask: Callable[P, R]) -> Callable[P, R]:
-        """A call with GitHub's errors in the words of this package."""
-        import github
-        import requests
 
-        @functools.wraps(ask)
-        def asking(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return ask(*args, **kwargs)
-            except github.UnknownObjectException as error:
-                if ask.__name__ in ("edit", "delete"):
-                    raise CommentGoneError from error
-                raise self._failure(404, "not found") from error
-            except github.GithubException as error:
-                if error.status == 409:
-                    raise ConflictError from error
-                raise self._failure(error.status, error.message or "") from error
-            except requests.RequestException as error:
-                raise ForgeError(f"GitHub could not be reached for {self.title}: {type(error).__name__}.") from error
-
-        return asking
-
-    def _failure(self, status: int, message: str) -> ForgeError:
-        hints = {
-            401: "The token is not valid (any more).",
-            403: "The job needs `permissions: pull-requests: write`; a fork's pull request never has it.",
-            404: "Is that the pull request, and may the token see the repository?",
-        }
-        said = f" ({message})" if message else ""
-        return ForgeError(f"GitHub answered {status} for {self.title}{said}.", hint=hints.get(status, ""))
+def _status_and_message(error: GithubException) -> tuple[int, str]:
+    return error.status, "not found" if error.status == 404 else error.message or ""
