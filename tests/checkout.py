@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+
+from operations.rehearsal.sources import Source, write
 
 SOURCE = Path(__file__).parents[1]
 MINUTES = 60
@@ -85,19 +86,7 @@ def newcomers_environment() -> dict[str, str]:
 
 def fresh_checkout(folder: Path) -> Checkout:
     """A new repository in `folder` with one commit: the files that git holds or would take up here."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=SOURCE,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if not (SOURCE / name).exists():
-            continue
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(SOURCE / name, target)
+    write(SOURCE, Source(None, "this checkout"), folder)
     checkout = Checkout(folder)
     checkout.must("git", "init", "--quiet")
     checkout.must("git", "add", "--all")

@@ -38,7 +38,7 @@ class Checkout:
 
 def source(repository: Path, ref: str) -> Source:
     """The commit of a ref. Raises LocalStackError where there is none."""
-    found = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    found = git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if found.returncode:
         raise LocalStackError(
             f"This clone has no commit {ref!r}.", hint="Fetch it first (git fetch origin …), or name another."
@@ -49,9 +49,9 @@ def source(repository: Path, ref: str) -> Source:
 
 def default_base(repository: Path) -> Source:
     """Where the history of HEAD and that of the origin's default branch part. Raises LocalStackError."""
-    named = _git(repository, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD").stdout.decode().strip()
+    named = git(repository, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD").stdout.decode().strip()
     for branch in filter(None, (named, "origin/main", "main")):
-        parted = _git(repository, "merge-base", "HEAD", branch)
+        parted = git(repository, "merge-base", "HEAD", branch)
         if parted.returncode == 0:
             commit = parted.stdout.decode().strip()
             return Source(commit, f"{commit[:10]}, where {branch} was left")
@@ -63,8 +63,8 @@ def default_base(repository: Path) -> Source:
 
 def working_tree(repository: Path) -> Source:
     """The files as they are, with what is not committed yet."""
-    changed = _git(repository, "status", "--porcelain").stdout.decode().splitlines()
-    at = _git(repository, "rev-parse", "--short=10", "HEAD").stdout.decode().strip()
+    changed = git(repository, "status", "--porcelain").stdout.decode().splitlines()
+    at = git(repository, "rev-parse", "--short=10", "HEAD").stdout.decode().strip()
     return Source(None, f"{WORKING_TREE} ({at}{f' and {len(changed)} changed files' if changed else ''})")
 
 
@@ -73,7 +73,7 @@ def write(repository: Path, wanted: Source, folder: Path) -> int:
     folder.mkdir(parents=True)
     if wanted.commit is None:
         return _copy(repository, folder)
-    archive = _git(repository, "archive", "--format=tar", wanted.commit)
+    archive = git(repository, "archive", "--format=tar", wanted.commit)
     if archive.returncode:
         raise LocalStackError(f"`git archive {wanted.shown}` failed: {archive.stderr.decode().strip()}")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
@@ -95,7 +95,7 @@ def share_environment(folder: Path) -> None:
 
 
 def _copy(repository: Path, folder: Path) -> int:
-    listed = _git(repository, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    listed = git(repository, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
     if listed.returncode:
         raise LocalStackError(f"`git ls-files` failed: {listed.stderr.decode().strip()}")
     names = [name for name in listed.stdout.decode().split("\0") if name and (repository / name).is_file()]
@@ -106,8 +106,9 @@ def _copy(repository: Path, folder: Path) -> int:
     return len(names)
 
 
-def _git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    quiet = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+def git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Runs git in a repository, whatever it answers."""
+    quiet = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}  # a private origin asks nobody for a password
     return subprocess.run(
         ["git", *arguments], cwd=repository, env=quiet, stdin=subprocess.DEVNULL, capture_output=True, check=False
     )

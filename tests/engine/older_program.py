@@ -1,14 +1,10 @@
 """The platform's program as an earlier commit has it, to be brought up before this one's."""
 
-import io
-import os
 import re
-import subprocess
-import sys
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from operations.rehearsal.sources import Source, git, share_environment, write
 from tests.checkout import SOURCE
 
 LIST = Path(__file__).with_name("upgrade_from.txt")
@@ -39,7 +35,7 @@ def starts() -> list[Start]:
         match = _LINE.fullmatch(line.strip())
         assert match, f"{LIST.name}:{number} is not: COMMIT (40 hex digits) ENVIRONMENT WHY"
         named.append(Start(**match.groupdict()))
-    release = _git("describe", "--tags", "--abbrev=0", f"--match={RELEASE}", "HEAD^")
+    release = git(SOURCE, "describe", "--tags", "--abbrev=0", f"--match={RELEASE}", "HEAD^")
     if release.returncode == 0:
         named.insert(0, Start(release.stdout.decode().strip(), "local", "the last release"))
     return named
@@ -50,23 +46,12 @@ def extract(commit: str, folder: Path) -> None:
 
     Raises MissingCommitError.
     """
-    if _git("cat-file", "-e", f"{commit}^{{commit}}").returncode:
-        fetched = _git("fetch", "--quiet", "--depth", "1", "origin", commit)
+    if git(SOURCE, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
+        fetched = git(SOURCE, "fetch", "--quiet", "--depth", "1", "origin", commit)
         if fetched.returncode:
             reason = fetched.stderr.decode().strip().splitlines() or ["no message"]
             raise MissingCommitError(
                 f"this clone has no commit {commit}, and `git fetch --depth 1 origin {commit}` says: {reason[-1]}"
             )
-    archive = _git("archive", "--format=tar", commit)
-    if archive.returncode:
-        raise MissingCommitError(f"`git archive {commit}` says: {archive.stderr.decode().strip()}")
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
-    (folder / ".venv").symlink_to(sys.prefix, target_is_directory=True)
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    quiet = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}  # a private origin asks nobody for a password
-    return subprocess.run(
-        ["git", *arguments], cwd=SOURCE, env=quiet, stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
+    write(SOURCE, Source(commit, commit), folder)
+    share_environment(folder)
