@@ -194,7 +194,7 @@ def _recorded(operated: OperatedEnvironment) -> list[Resource]:
     from operations.engine_run import stack_engine
     from operations.review.costs import recorded
 
-    resources = recorded(stack_engine(operated).state().get("resources") or [])
+    resources = recorded(stack_engine(operated).resources())
     if not resources:
         raise LocalStackError(
             f"Nothing of {operated.name!r} is there yet.", hint=f"What it would cost: groundwork cost {operated.name}"

@@ -143,8 +143,7 @@ def _tag(difference: Difference) -> str:
 def _written(engine: StackEngine) -> dict[str, datetime]:
     """When the engine last wrote each resource, by URN."""
     times: dict[str, datetime] = {}
-    resources: list[dict[str, Any]] = engine.state().get("resources") or []
-    for resource in resources:
+    for resource in engine.resources():
         try:
             time = datetime.fromisoformat(str(resource.get("modified")))
         except ValueError:

@@ -61,20 +61,38 @@ class StackEngine:
                 process.terminate()
                 process.wait()
 
+    def document(self) -> dict[str, Any]:
+        """What is recorded of the stack, its state under `deployment`, secrets encrypted. Raises LocalStackError."""
+        return json.loads(self._done("stack", "export"))
+
+    def put(self, document: Mapping[str, Any]) -> None:
+        """Puts a document in the place of the stack's; the engine checks and locks. Raises LocalStackError."""
+        self._done("stack", "import", stdin=json.dumps(document))
+
     def state(self) -> dict[str, Any]:
         """The stack's state as it is recorded, secrets encrypted. Raises LocalStackError."""
-        done = self.quiet("stack", "export")
-        if done.returncode:
-            raise LocalStackError(f"`pulumi stack export --stack {self.stack}` failed: {done.stderr.strip()}")
-        return json.loads(done.stdout)["deployment"]
+        return self.document()["deployment"]
 
-    def quiet(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command on the stack that shows nothing and asks nobody; what it printed is in the answer."""
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources of the state, in the engine's order. Raises LocalStackError."""
+        return self.state().get("resources") or []
+
+    def _done(self, *command: str, stdin: str = "") -> str:
+        done = self.quiet(*command, stdin=stdin)
+        if done.returncode:
+            raise LocalStackError(f"`pulumi {' '.join(command)} --stack {self.stack}` failed: {done.stderr.strip()}")
+        return done.stdout
+
+    def quiet(self, *command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs a command on the stack that shows nothing and asks nobody; what it printed is in the answer.
+
+        stdin: what the command reads.
+        """
         return subprocess.run(
             [str(self.program), *command, "--stack", self.stack, "--non-interactive"],
             cwd=self.folder,
             env=dict(self.variables),
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,

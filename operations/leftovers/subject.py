@@ -63,7 +63,7 @@ def recorded(engine: StackEngine) -> list[dict[str, Any]]:
     None where there is no stack.
     """
     try:
-        resources = cast(list[dict[str, Any]], engine.state().get("resources") or [])
+        resources = engine.resources()
     except LocalStackError as error:
         if NO_STACK not in str(error):
             raise

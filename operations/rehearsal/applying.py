@@ -32,8 +32,7 @@ def would_change(engine: StackEngine, log: Path, tell: Tell) -> list[str]:
 
 def resources(engine: StackEngine) -> set[str]:
     """URNs of what the stack holds. Raises LocalStackError."""
-    found: list[dict[str, Any]] = engine.state().get("resources") or []
-    return {str(each["urn"]) for each in found}
+    return {str(each["urn"]) for each in engine.resources()}
 
 
 def applied(phase: Phase, preview: Preview, before: Collection[str]) -> Applied:

@@ -12,7 +12,7 @@ from operations.locks import reading, require_unlocked, store_for
 from operations.resuming.finder import Clients, Place
 from operations.resuming.finding import POLL_S
 from operations.resuming.plugins import await_orphans
-from operations.resuming.settle import Settlement, exported, settle
+from operations.resuming.settle import Settlement, settle
 from operations.state_store import checkpoint
 
 VISIBLE_S = 30.0
@@ -48,7 +48,7 @@ def state_of(environment: OperatedEnvironment, engine: StackEngine) -> dict[str,
     """The stack's state as it is recorded; empty where there is no stack. Raises LocalStackError."""
     store = store_for(environment)
     if store is None:
-        return exported(engine)["deployment"]
+        return engine.state()
     with reading(environment):
         try:
             return checkpoint(store, environment.name, environment.project.name) or {}

@@ -8,7 +8,6 @@ killed at any point, the whole is done again.
 """
 
 import json
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +55,7 @@ def settle(
     visible_s: how long AWS may take to list what it has made. strict: what cannot be looked for is an error, and not
     left for later. extend: changes the state before anything else, in memory.
     """
-    document = exported(engine)
+    document = engine.document()
     seen = json.dumps(document)
     state: State = document["deployment"]
     extend(state)
@@ -74,22 +73,22 @@ def settle(
     # What nothing is known of is struck off here and made again by `up`; what was found stays until it has been read.
     state["pending_operations"] = [each for each in pending if each["resource"]["urn"] in read]
     tell("writing what was found into the state")
-    if json.dumps(exported(engine)) != seen:
+    if json.dumps(engine.document()) != seen:
         # Looking may have taken long, and nothing held the stack meanwhile.
         raise LocalStackError(
             f"Somebody else has changed the state of {engine.stack} while this command looked for what was made.",
             hint="Nothing was changed here. Run the same command again.",
         )
-    imported(engine, document)
+    engine.put(document)
     if read:
         refresh(engine, read, tell)
-    document = exported(engine)
+    document = engine.document()
     after: State = document["deployment"]
     left: list[State] = after.get("resources") or []
     strangers = foreign(left, adopted, place)
     after["resources"] = [each for each in left if each["urn"] not in strangers]
     after.pop("pending_operations", None)
-    imported(engine, document)
+    engine.put(document)
     if strangers:
         raise LocalStackError(
             "There is something of the same name that is not this environment's: "
@@ -161,29 +160,6 @@ def foreign(resources: Sequence[State], adopted: Sequence[str], place: Place) ->
         if tags and tags.get(ENVIRONMENT_TAG) != place.environment:
             found[str(each["urn"])] = f"{each['id']} with {ENVIRONMENT_TAG}={tags.get(ENVIRONMENT_TAG, '(none)')}"
     return found
-
-
-def exported(engine: StackEngine) -> dict[str, Any]:
-    """The stack's whole document, secrets encrypted. Raises LocalStackError."""
-    done = engine.quiet("stack", "export")
-    if done.returncode:
-        raise LocalStackError(f"`pulumi stack export --stack {engine.stack}` failed: {done.stderr.strip()}")
-    return json.loads(done.stdout)
-
-
-def imported(engine: StackEngine, document: Mapping[str, Any]) -> None:
-    """Puts a document in the place of the stack's; the engine checks and locks. Raises LocalStackError."""
-    done = subprocess.run(
-        [str(engine.program), "stack", "import", "--stack", engine.stack, "--non-interactive"],
-        cwd=engine.folder,
-        env=dict(engine.variables),
-        input=json.dumps(document),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise LocalStackError(f"`pulumi stack import --stack {engine.stack}` failed: {done.stderr.strip()}")
 
 
 def refresh(engine: StackEngine, urns: Sequence[str], tell: Tell) -> None:

@@ -2,10 +2,10 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -68,9 +68,9 @@ def seen(
 ) -> Seen:
     """All that is to be known about a previewed environment. What cannot be seen becomes a note."""
     more = list(notes)
-    state: list[Mapping[str, Any]] = []
+    state: Sequence[Mapping[str, Any]] = ()
     try:
-        state = cast(list[Mapping[str, Any]], engine.state().get("resources") or [])
+        state = engine.resources()
     except LocalStackError as error:
         more.append(f"The state could not be read: what depends on what and the cost before are not known. {error}")
     found: list[Running] | None = []

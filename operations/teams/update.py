@@ -7,7 +7,7 @@ the URN that a preview of the whole has given them (https://www.pulumi.com/docs/
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from local.errors import LocalStackError
 from operations.engine_run import StackEngine
@@ -71,7 +71,7 @@ class Update:
         whole = foreseen(self.team, self.engine.events("preview", *file), tell)
         mine = [step for step in whole.steps if step.whose is not Whose.OTHERS]
         pending = tuple(step for step in whole.steps if step.whose is Whose.OTHERS and not step.component)
-        state = cast(list[dict[str, Any]], self.engine.state().get("resources") or [])
+        state = self.engine.resources()
         if not mine:
             return Planned(team=self.team, steps=(), pending=pending, untouched=len(state))
         self._refuse(violations(self.team, mine, removing=self.removing, recount=self.recount))

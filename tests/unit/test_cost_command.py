@@ -52,9 +52,9 @@ class Engine:
         if self._failure:
             raise LocalStackError(self._failure)
 
-    def state(self) -> dict[str, Any]:
+    def resources(self) -> list[dict[str, Any]]:
         self.asked.append("state")
-        return {"resources": self._resources}
+        return self._resources
 
 
 @pytest.fixture

@@ -33,8 +33,8 @@ class Engine:
         self.asked.append((command, *options))
         yield from self._events
 
-    def state(self) -> dict[str, Any]:
-        return self._state
+    def resources(self) -> list[dict[str, Any]]:
+        return self._state.get("resources") or []
 
     def show(self, command: str, *options: str) -> None:
         self.asked.append((command, *options))

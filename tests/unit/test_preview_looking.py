@@ -34,10 +34,10 @@ class Engine:
         if self._failure:
             raise LocalStackError(self._failure)
 
-    def state(self) -> dict[str, Any]:
+    def resources(self) -> list[dict[str, Any]]:
         if self._resources is None:
             raise LocalStackError("`pulumi stack export --stack dev` failed: no access")
-        return {"resources": self._resources}
+        return self._resources
 
 
 def engine(*events: dict[str, Any], **more: Any) -> StackEngine:
