@@ -5,13 +5,21 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
 
 from local.acquire.acquire import find
 from local.acquire.tools import PULUMI
 from local.language_host.install import ensure
 from local.providers.install import install_plugins
+from operations import engine_run, environments
+from operations.engine_run import StackEngine
+from operations.environments import OperatedEnvironment
 
 
 @dataclass
@@ -20,6 +28,8 @@ class Project:
 
     folder: Path
     engine: Path
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Beside those of this process, such as where an AWS server of the test's own is."""
 
     def write(self, program: str, **files: str) -> None:
         (self.folder / "__main__.py").write_text(program)
@@ -36,6 +46,7 @@ class Project:
             "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **self.variables,
         }
 
     def command(self, *arguments: str) -> list[str]:
@@ -57,13 +68,13 @@ class Project:
             assert self.run("config", "set", name, value).returncode == 0
 
 
-def new_project(folder: Path) -> Project:
+def new_project(folder: Path, variables: Mapping[str, str] | None = None) -> Project:
     """A project with an empty stack `test`, its own state and our provider plugins; all under `folder`."""
     found = find(PULUMI, ("path",))
     assert found is not None, "the Pulumi engine is not there yet: `make local` brings it"
     engines, project = folder / "engine", folder / "project"
     for each in (engines, project, folder / "state"):
-        each.mkdir()
+        each.mkdir(parents=True)
     engine = engines / "pulumi"
     try:
         os.link(found.program("pulumi"), engine)
@@ -74,7 +85,7 @@ def new_project(folder: Path) -> Project:
     (project / "Pulumi.yaml").write_text(
         f"name: probe\nruntime:\n  name: python\n  options:\n    virtualenv: {sys.prefix}\n"
     )
-    made = Project(project, engine)
+    made = Project(project, engine, variables or {})
     assert made.run("stack", "init", "test").returncode == 0
     return made
 
@@ -84,3 +95,34 @@ def must(project: Project, *arguments: str) -> str:
     result = project.run(*arguments)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
+
+
+def environment_of(project: Project, checkout: Path) -> OperatedEnvironment:
+    """The project's stack as groundwork.yaml would have it. checkout: where its settings file is."""
+    return OperatedEnvironment(
+        name="test",
+        profile="groundwork-local",
+        account_id="123456789012",
+        region="us-east-1",
+        backend=project.environment()["PULUMI_BACKEND_URL"],
+        secrets_provider=None,
+        checkout=checkout,
+        project=environments.Project("probe", "environments"),
+    )
+
+
+def lead(project: Project, environment: Any, patch: pytest.MonkeyPatch, *users: ModuleType) -> None:
+    """Leads every `groundwork` command about `test` to the project's stack, with the local AWS profile.
+
+    environment: what a command is to read of groundwork.yaml. users: modules that hold the functions which find these
+    by names of their own.
+    """
+    engine = StackEngine(program=project.engine, folder=project.folder, stack="test", variables=project.environment())
+    found = {
+        "stack_engine": lambda _: engine,
+        "environment": lambda _: environment,
+        "boto_session": lambda _: boto3.Session(profile_name="groundwork-local"),
+    }
+    for module in (engine_run, environments, *users):
+        for name in found.keys() & vars(module).keys():
+            patch.setattr(module, name, found[name])

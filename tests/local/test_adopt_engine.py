@@ -5,16 +5,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 
 from local.cli import Format
 from local.errors import LocalStackError
-from operations import adopt_command, engine_run, environments
+from operations import adopt_command
 from operations.adoption.kinds import KINDS
-from operations.engine_run import StackEngine
 from tests.local.aws_server_process import AwsServerProcess
-from tests.local.engine_project import Project, must, new_project
+from tests.local.engine_project import Project, lead, must, new_project
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,15 +59,9 @@ aws.cloudwatch.LogGroup(
 @pytest.fixture
 def project(server: AwsServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A stack with nothing in it, that `groundwork adopt test` is led to."""
-    home = tmp_path / "engine-home"
-    home.mkdir()
-    made = new_project(home)
+    made = new_project(tmp_path / "engine-home")
     made.write(PROGRAM)
-    engine = StackEngine(program=made.engine, folder=made.folder, stack="test", variables=made.environment())
-    operated = SimpleNamespace(name="test", region="us-east-1", checkout=tmp_path)
-    monkeypatch.setattr(engine_run, "stack_engine", lambda _: engine)
-    monkeypatch.setattr(environments, "environment", lambda _: operated)
-    monkeypatch.setattr(environments, "boto_session", lambda _: boto3.Session(profile_name="groundwork-local"))
+    lead(made, SimpleNamespace(name="test", region="us-east-1", checkout=tmp_path), monkeypatch)
     return made
 
 

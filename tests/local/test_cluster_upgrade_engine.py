@@ -1,8 +1,7 @@
 """A cluster's Kubernetes version through the genuine engine: one at a time, and everything else after it."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,22 +83,11 @@ ManagedNodePool(
 OLD, NEXT, SKIPPED = "1.34", "1.35", "1.36"
 
 
-@dataclass
-class AwsProject(Project):
-    """A project whose AWS provider finds a server of the test's own."""
-
-    aws: Mapping[str, str]
-
-    def environment(self) -> dict[str, str]:
-        return {**super().environment(), **self.aws}
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, AwsServer]]:
     """A cluster of an older version, with add-ons and a managed pool."""
     with AwsServer(tmp_path_factory.mktemp("aws")) as server:
-        made = new_project(tmp_path_factory.mktemp("project"))
-        project = AwsProject(made.folder, made.engine, server.environment)
+        project = new_project(tmp_path_factory.mktemp("project"), server.environment)
         project.write(PROGRAM % {"root": str(ROOT)})
         project.config({"version": OLD, "addons": json.dumps({"kube-proxy": f"v{OLD}.1-eksbuild.1"})})
         must(project, "up", "--yes", "--skip-preview")

@@ -5,14 +5,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 
 from local.cli import Format
-from operations import drift_commands, engine_run, environments
-from operations.engine_run import StackEngine
+from operations import drift_commands
 from tests.local.aws_server_process import AwsServerProcess
-from tests.local.engine_project import Project, must, new_project
+from tests.local.engine_project import Project, lead, must, new_project
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
 FIRST, SECOND = "horse-staple", "battery-correct"
@@ -58,15 +56,10 @@ if pulumi.Config().get_bool("more"):
 @pytest.fixture
 def project(server: AwsServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A stack that is up, and that `groundwork drift test` is led to."""
-    home = tmp_path / "engine-home"
-    home.mkdir()
-    made = new_project(home)
+    made = new_project(tmp_path / "engine-home")
     made.write(PROGRAM)
     must(made, "up", "--yes", "--skip-preview")
-    engine = StackEngine(program=made.engine, folder=made.folder, stack="test", variables=made.environment())
-    monkeypatch.setattr(engine_run, "stack_engine", lambda _: engine)
-    monkeypatch.setattr(environments, "environment", lambda _: SimpleNamespace(name="test", region="us-east-1"))
-    monkeypatch.setattr(environments, "boto_session", lambda _: boto3.Session(profile_name="groundwork-local"))
+    lead(made, SimpleNamespace(name="test", region="us-east-1"), monkeypatch)
     return made
 
 

@@ -64,9 +64,7 @@ pulumi.export("cluster", {{"arn": cluster.arn, "role": cluster.node_role_name, "
 
 @pytest.fixture
 def project(server: AwsServerProcess, tmp_path: Path) -> Project:
-    home = tmp_path / "engine-home"
-    home.mkdir()
-    made = new_project(home)
+    made = new_project(tmp_path / "engine-home")
     made.write(PROGRAM)
     made.config({"pulumi:disable-default-providers": '["aws", "kubernetes"]'})
     return made

@@ -43,9 +43,7 @@ pulumi.export("url", grafana.url)
 
 
 def test_a_managed_grafana_comes_up_changes_and_leaves_nothing(server: AwsServerProcess, tmp_path: Path) -> None:
-    home = tmp_path / "engine-home"
-    home.mkdir()
-    project = new_project(home)
+    project = new_project(tmp_path / "engine-home")
     project.write(PROGRAM)
     project.config({"signIn": "AWS_SSO", "admins": ADMINS})
     must(project, "up", "--yes", "--skip-preview")

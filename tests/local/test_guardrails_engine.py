@@ -68,9 +68,7 @@ LATER = {"usd": "750", "management": "true", "lock": "30", "upstreams": "k8s,qua
 
 
 def test_guardrails_come_up_change_in_place_and_leave_nothing(server: AwsServerProcess, tmp_path: Path) -> None:
-    home = tmp_path / "engine-home"
-    home.mkdir()
-    project = new_project(home)
+    project = new_project(tmp_path / "engine-home")
     project.write(PROGRAM)
     project.config(FIRST)
     must(project, "up", "--yes", "--skip-preview")

@@ -109,9 +109,7 @@ LATER = {
 
 
 def test_monitoring_comes_up_changes_in_place_and_leaves_nothing(server: AwsServerProcess, tmp_path: Path) -> None:
-    home = tmp_path / "engine-home"
-    home.mkdir()
-    project = new_project(home)
+    project = new_project(tmp_path / "engine-home")
     project.write(PROGRAM)
     project.config(FIRST)
     must(project, "up", "--yes", "--skip-preview")

@@ -2,14 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local.providers.harness import AwsServer
-from tests.local.engine_project import Project, new_project
+from tests.local.engine_project import Project, must, new_project
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 QUIET = ("same", "refresh")
@@ -80,29 +79,12 @@ pool("cluster", "p5.48xlarge", 32, efa=True, labels=labels, disk_gib=int(setting
 """
 
 
-@dataclass
-class AwsProject(Project):
-    """A project whose AWS provider finds a server of the test's own."""
-
-    aws: Mapping[str, str]
-
-    def environment(self) -> dict[str, str]:
-        return {**super().environment(), **self.aws}
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, AwsServer]]:
     with AwsServer(tmp_path_factory.mktemp("aws")) as server:
-        made = new_project(tmp_path_factory.mktemp("project"))
-        project = AwsProject(made.folder, made.engine, server.environment)
+        project = new_project(tmp_path_factory.mktemp("project"), server.environment)
         project.write(PROGRAM % {"root": str(ROOT)})
         yield project, server
-
-
-def must(project: Project, *arguments: str) -> str:
-    done = project.run(*arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def planned(project: Project, *options: str) -> dict[str, str]:

@@ -5,18 +5,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import jsonschema
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from local.environment import POLICY_PACK
-from operations import engine_run, environments
 from operations.cli import app
-from operations.engine_run import StackEngine
 from tests.local.aws_server_process import AwsServerProcess
-from tests.local.engine_project import Project, must, new_project
+from tests.local.engine_project import Project, lead, must, new_project
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
@@ -58,16 +55,11 @@ if config.get_bool("broken"):
 @pytest.fixture
 def project(server: AwsServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A stack that is up, and that `groundwork preview test` is led to."""
-    home = tmp_path / "engine-home"
-    home.mkdir()
-    made = new_project(home)
+    made = new_project(tmp_path / "engine-home")
     made.write(PROGRAM)
     must(made, "up", "--yes", "--skip-preview")
-    engine = StackEngine(program=made.engine, folder=made.folder, stack="test", variables=made.environment())
-    monkeypatch.setattr(engine_run, "stack_engine", lambda _: engine)
     operated = SimpleNamespace(name="test", region="us-east-1", account_id="", is_local=True, folder=made.folder)
-    monkeypatch.setattr(environments, "environment", lambda _: operated)
-    monkeypatch.setattr(environments, "boto_session", lambda _: boto3.Session(profile_name="groundwork-local"))
+    lead(made, operated, monkeypatch)
     return made
 
 

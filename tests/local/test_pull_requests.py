@@ -6,16 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from typer.testing import CliRunner
 
-from operations import engine_run, environments
 from operations.cli import app
-from operations.engine_run import StackEngine
 from operations.review.markdown import LIMITS, size
 from tests.local.aws_server_process import AwsServerProcess
-from tests.local.engine_project import Project, must, new_project
+from tests.local.engine_project import Project, lead, must, new_project
 from tests.local.pull_requests import ACCOUNT, PLANTED, PROGRAM, PULL_REQUESTS, SETTINGS, PullRequest
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
@@ -28,23 +25,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("pull-requests")
     server = AwsServerProcess(folder)
     server.start()
-    home = folder / "engine-home"
-    home.mkdir()
     try:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in server.environment.items():
                 if name.startswith("AWS_"):
                     patch.setenv(name, value)
             patch.setenv("AWS_ENDPOINT_URL", server.url)
-            made = new_project(home)
+            made = new_project(folder / "engine-home")
             made.config(SETTINGS)
             made.write(PROGRAM)
             must(made, "up", "--yes", "--skip-preview")
-            engine = StackEngine(program=made.engine, folder=made.folder, stack="test", variables=made.environment())
-            patch.setattr(engine_run, "stack_engine", lambda _: engine)
             operated = SimpleNamespace(name="test", region="us-east-1", account_id="", is_local=True)
-            patch.setattr(environments, "environment", lambda _: operated)
-            patch.setattr(environments, "boto_session", lambda _: boto3.Session(profile_name="groundwork-local"))
+            lead(made, operated, patch)
             yield made
     finally:
         server.ensure_stopped()

@@ -41,9 +41,7 @@ ArtifactStore(
 def test_a_record_outlives_an_administrator_and_not_the_destroy_of_its_environment(
     server: AwsServerProcess, tmp_path: Path
 ) -> None:
-    home = tmp_path / "engine-home"
-    home.mkdir()
-    project = new_project(home)
+    project = new_project(tmp_path / "engine-home")
     project.write(PROGRAM)
     must(project, "up", "--yes", "--skip-preview")
     s3 = server.client("s3")

@@ -65,9 +65,7 @@ SpendGuard(
 
 
 def test_the_guard_comes_up_looks_changes_in_place_and_leaves_nothing(server: AwsServerProcess, tmp_path: Path) -> None:
-    home = tmp_path / "engine-home"
-    home.mkdir()
-    project = new_project(home)
+    project = new_project(tmp_path / "engine-home")
     project.write(PROGRAM)
     project.config({"minutes": "5"})
     must(project, "up", "--yes", "--skip-preview")

@@ -6,19 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from operations.engine_run import StackEngine
-from operations.environments import OperatedEnvironment
-from operations.environments import Project as ProjectOfCheckout
 from operations.leftovers import subject
 from operations.leftovers.finding import Fate, Finding
 from operations.team_commands import app
 from operations.teams import run
 from operations.teams.work import TeamWork
 from tests.local.aws_server_process import AwsServerProcess
-from tests.local.engine_project import Project, must, new_project
+from tests.local.engine_project import Project, environment_of, lead, must, new_project
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(900)]
 PROGRAM = """
@@ -73,27 +69,12 @@ config:
 @pytest.fixture
 def project(server: AwsServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A stack with two teams that is up, and that `groundwork team … test` is led to."""
-    home = tmp_path / "engine-home"
-    home.mkdir()
-    made = new_project(home)
+    made = new_project(tmp_path / "engine-home")
     made.write(PROGRAM)
     file = settings(made)
     file.write_text(f"{file.read_text().rstrip()}{SETTINGS}")
     must(made, "up", "--yes", "--skip-preview")
-    engine = StackEngine(program=made.engine, folder=made.folder, stack="test", variables=made.environment())
-    env = OperatedEnvironment(
-        name="test",
-        profile="groundwork-local",
-        account_id="123456789012",
-        region="us-east-1",
-        backend=made.environment()["PULUMI_BACKEND_URL"],
-        secrets_provider=None,
-        checkout=made.folder,
-        project=ProjectOfCheckout("probe", "environments"),
-    )
-    monkeypatch.setattr(run, "stack_engine", lambda _: engine)
-    monkeypatch.setattr(run, "environment", lambda _: env)
-    monkeypatch.setattr(subject, "boto_session", lambda _: boto3.Session(profile_name="groundwork-local"))
+    lead(made, environment_of(made, made.folder), monkeypatch, run, subject)
     return made
 
 

@@ -7,22 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from local.cli import Format
 from local.errors import LocalStackError
 from local.kubernetes import crds
 from local.kubernetes.api import ApiClient, ApiError
-from operations import engine_run, environments, leftovers_command
-from operations.engine_run import StackEngine
-from operations.environments import OperatedEnvironment
+from operations import leftovers_command
 from operations.leftovers import subject
 from operations.teardown.in_cluster import Clearing
 from operations.teardown_command import Teardown
 from tests.local.aws_server_process import AwsServerProcess
 from tests.local.control_plane import running_control_plane
-from tests.local.engine_project import Project, must, new_project
+from tests.local.engine_project import Project, environment_of, lead, must, new_project
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
 
@@ -49,28 +46,13 @@ LOG_GROUP = "/aws/eks/groundwork-test/cluster"
 
 @pytest.fixture
 def project(server: AwsServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A stack that is up: a protected key, a bucket that holds something, and a parameter."""
-    home = tmp_path / "engine-home"
-    home.mkdir()
-    made = new_project(home)
+    """A stack that is up: a protected key, a bucket that holds something, a network and a parameter."""
+    made = new_project(tmp_path / "engine-home")
     made.write(PROGRAM)
     must(made, "up", "--yes", "--skip-preview")
     server.client("s3").put_object(Bucket="groundwork-test-lake", Key="rows.csv", Body=b"1,2")
     protect(tmp_path, True)
-    engine = StackEngine(program=made.engine, folder=made.folder, stack="test", variables=made.environment())
-    env = OperatedEnvironment(
-        name="test",
-        region="us-east-1",
-        checkout=tmp_path,
-        account_id="123456789012",
-        profile="groundwork-local",
-        backend=made.environment()["PULUMI_BACKEND_URL"],
-        secrets_provider=None,
-        project=environments.Project("probe", "environments"),
-    )
-    monkeypatch.setattr(engine_run, "stack_engine", lambda _: engine)
-    monkeypatch.setattr(environments, "environment", lambda _: env)
-    monkeypatch.setattr(subject, "boto_session", lambda _: boto3.Session(profile_name="groundwork-local"))
+    lead(made, environment_of(made, tmp_path), monkeypatch, subject)
     return made
 
 

@@ -1,8 +1,7 @@
 """What the genuine engine says of a change is understood: what it loses, and what only has another name."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -40,21 +39,10 @@ else:
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 
 
-@dataclass
-class AwsProject(Project):
-    """A project whose AWS provider finds a server of the test's own."""
-
-    aws: Mapping[str, str]
-
-    def environment(self) -> dict[str, str]:
-        return {**super().environment(), **self.aws}
-
-
 @pytest.fixture
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     with AwsServer(tmp_path_factory.mktemp("aws")) as server:
-        made = new_project(tmp_path_factory.mktemp("project"))
-        project = AwsProject(made.folder, made.engine, server.environment)
+        project = new_project(tmp_path_factory.mktemp("project"), server.environment)
         project.write(PROGRAM)
         project.config({"trust": TRUST})
         must(project, "up", "--yes", "--skip-preview")
