@@ -182,6 +182,27 @@ def test_a_nat_gateway_gives_its_address_back(server: AwsServerProcess, vpc: str
     assert ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"] == []
 
 
+def test_an_interface_keeps_its_subnet_and_its_groups_and_that_of_an_ended_machine_does_not(
+    server: AwsServerProcess, vpc: str
+):
+    ec2 = server.client("ec2")
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.3.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(VpcId=vpc, GroupName="jobs", Description="of jobs")["GroupId"]
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    machine = ec2.run_instances(
+        ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet, SecurityGroupIds=[group], InstanceType="t3.micro"
+    )["Instances"][0]["InstanceId"]
+    ec2.terminate_instances(InstanceIds=[machine])
+    made = ec2.create_network_interface(SubnetId=subnet, Groups=[group])["NetworkInterface"]["NetworkInterfaceId"]
+    with pytest.raises(ClientError, match=f"DependencyViolation.*The subnet '{subnet}' has dependencies"):
+        ec2.delete_subnet(SubnetId=subnet)
+    with pytest.raises(ClientError, match=f"DependencyViolation.*resource {group} has a dependent object"):
+        ec2.delete_security_group(GroupId=group)
+    ec2.delete_network_interface(NetworkInterfaceId=made)
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_security_group(GroupId=group)
+
+
 def test_a_security_group_rule_keeps_its_description_and_its_new_source(server: AwsServerProcess, vpc: str) -> None:
     ec2 = server.client("ec2")
     group = ec2.create_security_group(GroupName="group", Description="d", VpcId=vpc)["GroupId"]

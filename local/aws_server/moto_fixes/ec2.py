@@ -1,4 +1,5 @@
-"""EC2: deleted endpoints and NAT gateways go, with what they held; two operations obey all of their members.
+"""EC2: deleted endpoints and NAT gateways go, with what they held; interfaces keep their subnet and their groups; two
+operations obey all of their members.
 
 AWS shows a deleted NAT gateway for an hour; here it is gone at once, so that an empty account looks empty.
 """
@@ -92,6 +93,33 @@ def delete_nat_gateway(call: Call) -> dict[str, Any]:
                 address.eni = address.instance = address.association_id = None
         backend.enis.pop(interface, None)
     return {"NatGatewayId": name}
+
+
+@operation("ec2", "DeleteSubnet")
+def delete_subnet(call: Call) -> dict[str, Any]:
+    """moto deletes one that is in use
+    (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSubnet.html)."""
+    name = call.params["SubnetId"]
+    if any(interface.subnet.id == name for interface in _interfaces(call)):
+        raise ServiceError("DependencyViolation", f"The subnet '{name}' has dependencies and cannot be deleted.")
+    return call.forward()
+
+
+@operation("ec2", "DeleteSecurityGroup")
+def delete_security_group(call: Call) -> dict[str, Any]:
+    """moto deletes one that is in use
+    (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html)."""
+    name = call.params.get("GroupId")
+    if name and any(name == group.id for interface in _interfaces(call) for group in interface.group_set):
+        raise ServiceError("DependencyViolation", f"resource {name} has a dependent object")
+    return call.forward()
+
+
+def _interfaces(call: Call) -> list[Any]:
+    """All that are in use, or could be: moto keeps those of machines that have ended."""
+    with call.server.changing("ec2"):
+        found = list(_backend(call).enis.values())
+    return [each for each in found if each.instance is None or each.instance.state != "terminated"]
 
 
 @operation("ec2", "ModifySecurityGroupRules")
