@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from local.progress import Progress
     from operations.engine_run import StackEngine
     from operations.leftovers.subject import Subject
+    from operations.teardown.interfaces import Interface
 
 REFUSED = 1
 UNREACHABLE = {"PULUMI_K8S_DELETE_UNREACHABLE": "true"}
@@ -137,12 +138,12 @@ class Teardown:
             raise LocalStackError(f"Whether jobs or endpoints run cannot be told: {error}") from None
         if not found:
             return
-        shown = ", ".join(f"{one.kind} {one.name}" for one in found[:NAMED])
+        shown = ", ".join(f"{one.kind} {one.name} ({one.why})" for one in found[:NAMED])
         shown += f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
         if not self._stop_jobs:
             raise LocalStackError(
-                f"Teams have jobs or endpoints running: {shown}.",
-                hint="Nothing was changed. Ask their teams; --stop-jobs stops the jobs and deletes the endpoints.",
+                f"Jobs or endpoints are running: {shown}.",
+                hint="Nothing was changed. Ask whose they are; --stop-jobs stops the jobs and deletes the endpoints.",
             )
         self._progress.say(f"Stopped first: {shown}")
 
@@ -213,6 +214,7 @@ class Teardown:
         from dataclasses import replace
 
         from operations.teardown import protected
+        from operations.teardown.interfaces import stopped, told, wait
 
         state, engine = self._subject.state, self._engine
         if not state:
@@ -227,7 +229,31 @@ class Teardown:
             staying = protected.kept_with(state, kept)
             protected.protect(engine, [each for each in staying if not each.get("protect")])
             options = ["--exclude-protected"]
-        engine.show("destroy", *options)
+        if found := [each for each in self._in_the_way() if each.is_strange]:
+            many = "a network interface is" if len(found) == 1 else f"{len(found)} network interfaces are"
+            self._progress.say(f"In the stack's network {many} not the stack's; it goes only without:\n{told(found)}")
+        try:
+            engine.show("destroy", *options)
+        except LocalStackError:
+            if not (found := self._in_the_way()):
+                raise
+            if not all(each.passing for each in found):
+                raise stopped(found) from None
+            with self._progress.step("Network interfaces of others") as step:
+                wait(self._in_the_way, step.now)
+                step.done("AWS has taken them away")
+            engine.show("destroy", *options)
+
+    def _in_the_way(self) -> list[Interface]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from operations.leftovers.subject import recorded
+        from operations.teardown.interfaces import in_the_way
+
+        try:
+            return in_the_way(recorded(self._engine), self._subject.clients)
+        except (BotoCoreError, ClientError):
+            return []  # who may not look hears what the engine could not delete
 
     def _show(self, report: Any, output: Format) -> None:
         from operations.leftovers.lists import as_document, as_text

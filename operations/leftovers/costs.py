@@ -93,16 +93,14 @@ def endpoint(item: Item, clients: Clients) -> Iterator[tuple[str, float]]:
 
 def training_job(item: Item, clients: Clients) -> Iterator[tuple[str, float]]:
     """Its machines, if it ran for a whole month."""
-    job = clients("sagemaker").describe_training_job(TrainingJobName=item["TrainingJobName"])
-    resources = job["ResourceConfig"]
+    resources = item["ResourceConfig"]
     if "InstanceType" in resources:
         yield f"sagemaker:{resources['InstanceType']}", HOURS_A_MONTH * resources.get("InstanceCount", 1)
 
 
 def processing_job(item: Item, clients: Clients) -> Iterator[tuple[str, float]]:
     """Its machines, if it ran for a whole month."""
-    job = clients("sagemaker").describe_processing_job(ProcessingJobName=item["ProcessingJobName"])
-    resources = job["ProcessingResources"]["ClusterConfig"]
+    resources = item["ProcessingResources"]["ClusterConfig"]
     yield f"sagemaker:{resources['InstanceType']}", HOURS_A_MONTH * resources["InstanceCount"]
 
 

@@ -42,7 +42,8 @@ class Kind:
     word: in the singular. service, lists, arguments: the call that lists them, page by page where boto3 has pages.
     items: JMESPath to the resources in a page. A resource that is a plain string becomes {"id": …}.
     details: a call for each resource whose answer is laid over it.
-    id, name: JMESPath to what AWS deletes it by, and to what people and patterns know it by. vpc: to its VPC.
+    id, name: JMESPath to what AWS deletes it by, and to what people and patterns know it by. vpc: to its VPC, or to
+    one of its subnets.
     tags: JMESPath to its tags, or a call that asks for them. named: only what may be the environment's by its name is
     asked for its tags, because an account has many others.
     absent: code of the error with which AWS says that there are no tags.

@@ -29,8 +29,8 @@ class Scope:
 
     others: names of the other environments that are known. teams: names of its own teams.
     shared_teams: those of them whose name a team of another environment has, perhaps in the same account.
-    vpcs: VPCs that are the environment's own. spared: names and ids of what keeps the stack's state, and of what the
-    settings take from somebody else. existing_cluster: name of the cluster where that is one of them.
+    places: VPCs and subnets that are the environment's own. spared: names and ids of what keeps the stack's state, and
+    of what the settings take from somebody else. existing_cluster: name of the cluster where that is one of them.
     """
 
     environment: str
@@ -39,7 +39,7 @@ class Scope:
     others: Sequence[str] = ()
     teams: Sequence[str] = ()
     shared_teams: Sequence[str] = ()
-    vpcs: frozenset[str] = field(default_factory=frozenset[str])
+    places: frozenset[str] = field(default_factory=frozenset[str])
     spared: frozenset[str] = field(default_factory=frozenset[str])
     existing_cluster: str = ""
 
@@ -53,7 +53,7 @@ class Scope:
         """The cluster that teams work on, which may be somebody else's: only what is the environment's may be ended."""
         return self.existing_cluster or self.prefix
 
-    def why(self, name: str, tags: Mapping[str, str], vpc: str = "") -> str:
+    def why(self, name: str, tags: Mapping[str, str], place: str = "") -> str:
         """How a resource is known to be the environment's, in words; empty where it is not.
 
         A tag that says another environment outweighs every name. What keeps the stack's state is never its own.
@@ -68,8 +68,8 @@ class Scope:
                 return f"tag {key}={tags[key]}" if tags[key] == self.prefix else ""
         if tags.get(f"{CLUSTER_KEY}{self.prefix}") == "owned":
             return f"tag {CLUSTER_KEY}{self.prefix}"
-        if vpc and vpc in self.vpcs:
-            return f"lies in {vpc}"
+        if place and place in self.places:
+            return f"lies in {place}"
         if self._named(name):
             return "its name"
         if (team := self.team_of_log_group(name)) is not None:

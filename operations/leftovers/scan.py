@@ -25,6 +25,8 @@ KINDS: tuple[Kind, ...] = (*WORK, *CLUSTER, *NETWORK, *DATA)
 AT_ONCE = 8
 HELD = "the stack still holds it"
 GUARDED = "protected in the stack"
+PLACES = ("cluster", "VPC", "subnet")
+"""Kinds that others lie in: where one stays, so may these."""
 GONE = ("NotFound", "NoSuch", "ResourceNotFound", "NotExist")
 
 
@@ -81,7 +83,7 @@ def scan(
     kept = retention or Retention()
     findings: list[Finding] = []
     unseen: dict[str, str] = {}
-    scope = replace(scope, vpcs=_vpcs(clients, scope))
+    scope = replace(scope, places=_places(clients, scope))
 
     def one(kind: Kind) -> list[Finding] | str:
         tell(kind.word)
@@ -106,11 +108,11 @@ def scan(
 
 def _with_what_is_kept(findings: list[Finding]) -> list[Finding]:
     """What belongs to a cluster or a VPC that stays is no leftover."""
-    kept = {finding.id for finding in findings if finding.fate is Fate.RETAINED and finding.kind in ("cluster", "VPC")}
+    kept = {finding.id for finding in findings if finding.fate is Fate.RETAINED and finding.kind in PLACES}
     if not kept:
         return findings
     clusters = {f"={name}" for name in kept} | {f"{CLUSTER_KEY}{name}" for name in kept}
-    places = {f"lies in {vpc}" for vpc in kept}
+    places = {f"lies in {place}" for place in kept}
     return [
         replace(finding, fate=Fate.RETAINED, note="belongs to what is kept")
         if finding.fate is Fate.LEFTOVER and (finding.why in places or finding.why.endswith(tuple(clusters)))
@@ -200,15 +202,17 @@ def _pages(operation: Callable[..., dict[str, Any]], given: Mapping[str, Any]) -
         yield answer
 
 
-def _vpcs(clients: Clients, scope: Scope) -> frozenset[str]:
-    """The VPCs that are the environment's by their tags; what lies in them is its own, whoever made it."""
-    kind = next(kind for kind in NETWORK if kind.word == "VPC")
+def _places(clients: Clients, scope: Scope) -> frozenset[str]:
+    """The VPCs that are the environment's by their tags, and their subnets; what lies there is its own, whoever made
+    it."""
+    vpc, subnet = (next(kind for kind in NETWORK if kind.word == word) for word in ("VPC", "subnet"))
     try:
-        found = list(items(kind, clients, scope.account_id))
+        found = items(vpc, clients, scope.account_id)
+        own = {each["VpcId"] for each in found if scope.why("", as_mapping(each.get("Tags")))} - scope.spared
+        inside = {each["SubnetId"] for each in items(subnet, clients, scope.account_id) if each["VpcId"] in own}
     except (ClientError, BotoCoreError):
         return frozenset()
-    own = [vpc["VpcId"] for vpc in found if scope.why("", as_mapping(vpc.get("Tags")))]
-    return frozenset(own) - scope.spared
+    return frozenset(own | inside)
 
 
 def _tags(kind: Kind, client: Any, item: Item) -> dict[str, str]:

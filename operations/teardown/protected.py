@@ -1,13 +1,13 @@
 """What a stack keeps: resources that the engine protects, a cluster that EKS protects, and what is not empty."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import LocalStackError
 from operations.engine_run import StackEngine
-from operations.engine_steps import name_of
+from operations.engine_steps import dependencies, name_of
 from operations.leftovers.kind import Call, Clients
 from operations.leftovers.removal import BY_WORD
 
@@ -73,18 +73,11 @@ def kept_with(state: State, kept: State) -> list[dict[str, Any]]:
     while size != len(staying):
         size = len(staying)
         for urn in tuple(staying):
-            staying.update(dependency for dependency in _dependencies(by_urn[urn]) if dependency in by_urn)
+            needed = dependencies(by_urn[urn]) | {str(by_urn[urn].get("parent") or "")}
+            staying |= needed & by_urn.keys()
         ids = {str(by_urn[urn].get("id") or "") for urn in staying} - {""}
         staying.update(urn for urn, each in by_urn.items() if _guarded(each) in ids)
     return [each for urn, each in by_urn.items() if urn in staying]
-
-
-def _dependencies(resource: dict[str, Any]) -> Iterator[str]:
-    yield from resource.get("dependencies") or ()
-    by_property: dict[str, list[str] | None] = resource.get("propertyDependencies") or {}
-    for urns in by_property.values():
-        yield from urns or ()
-    yield str(resource.get("parent") or "")
 
 
 def _guarded(resource: dict[str, Any]) -> str:

@@ -39,6 +39,8 @@ aws.s3.BucketVersioning(
     versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
     opts=opts,
 )
+vpc = aws.ec2.Vpc("network", cidr_block="10.0.0.0/16", opts=opts)
+aws.ec2.Subnet("private", vpc_id=vpc.id, cidr_block="10.0.1.0/24", opts=opts)
 aws.ssm.Parameter("contract", name="/groundwork/test/contract", type="String", value="{}", opts=opts)
 """
 LOG_GROUP = "/aws/eks/groundwork-test/cluster"
@@ -77,6 +79,22 @@ def test_what_is_protected_or_not_empty_is_kept_and_said_and_the_rest_goes_and_t
     with pytest.raises(LocalStackError, match="1 resource is protected from a destroy: Key ") as no:
         teardown()
     assert "protection.protect: false in Pulumi.test.yaml" in str(no.value)
+
+    ec2 = server.client("ec2")
+    (subnet,) = ec2.describe_subnets(Filters=[{"Name": "cidr-block", "Values": ["10.0.1.0/24"]}])["Subnets"]
+    theirs = ec2.create_network_interface(
+        SubnetId=subnet["SubnetId"],
+        Description="of a notebook",
+        TagSpecifications=[
+            {"ResourceType": "network-interface", "Tags": [{"Key": "groundwork:team", "Value": "research"}]}
+        ],
+    )["NetworkInterface"]["NetworkInterfaceId"]
+    with pytest.raises(LocalStackError, match="A network interface that is not the stack's kept its network") as no:
+        teardown(keep_protected=True)
+    assert f"{theirs} in {subnet['SubnetId']}: of a notebook; groundwork:team=research; " in str(no.value)
+    assert f"aws ec2 delete-network-interface --network-interface-id {theirs}" in str(no.value)
+    ec2.delete_network_interface(NetworkInterfaceId=theirs)
+    capfd.readouterr()
 
     assert teardown(keep_protected=True) == 0
     said = capfd.readouterr()

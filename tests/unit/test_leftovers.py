@@ -19,7 +19,7 @@ from operations.leftovers.finding import Fate, Finding, Report
 from operations.leftovers.kind import Call, Kind
 from operations.leftovers.lists import as_document, as_text
 from operations.leftovers.ownership import Scope
-from operations.leftovers.scan import KINDS, Retention, as_mapping
+from operations.leftovers.scan import KINDS, Retention, as_mapping, scan
 from operations.leftovers.subject import DEFAULTS, scope_of
 from operations.leftovers.tagged import kind_of
 
@@ -30,7 +30,7 @@ DEV = Scope(
     account_id="123456789012",
     others=("dev-eu", "prod"),
     teams=("research", "research-late"),
-    vpcs=frozenset({"vpc-1"}),
+    places=frozenset({"vpc-1", "subnet-1"}),
 )
 
 
@@ -227,3 +227,37 @@ def model(service: str) -> dict[str, Any]:
 
 def operation(service: str, name: str) -> Any:
     return model(service)[name]
+
+
+class Account:
+    """EC2 and SageMaker of an account with one network of the environment's and two jobs without a tag."""
+
+    def can_paginate(self, operation: str) -> bool:
+        return False
+
+    def describe_vpcs(self) -> dict[str, Any]:
+        tags = [{"Key": "groundwork:environment", "Value": "dev"}]
+        return {"Vpcs": [{"VpcId": "vpc-1", "Tags": tags}, {"VpcId": "vpc-2"}]}
+
+    def describe_subnets(self) -> dict[str, Any]:
+        return {"Subnets": [{"SubnetId": f"subnet-{each}", "VpcId": f"vpc-{each}"} for each in (1, 2)]}
+
+    def list_training_jobs(self, StatusEquals: str) -> dict[str, Any]:  # noqa: N803
+        jobs = [{"TrainingJobName": f"probe-{each}", "TrainingJobArn": "arn"} for each in (1, 2)]
+        return {"TrainingJobSummaries": jobs}
+
+    def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:  # noqa: N803
+        subnets = [TrainingJobName.replace("probe", "subnet")]
+        return {"ResourceConfig": {"InstanceType": "ml.m5.large"}, "VpcConfig": {"Subnets": subnets}}
+
+    def list_tags(self, ResourceArn: str) -> dict[str, Any]:  # noqa: N803
+        return {"Tags": []}
+
+
+def test_a_strangers_job_in_the_environments_subnets_keeps_it_and_is_told():
+    jobs = [kind for kind in KINDS if kind.word == "training job"]
+    report = scan(lambda service: Account(), replace(DEV, places=frozenset()), kinds=jobs, net=False)
+    assert report.unseen == {}
+    [job] = report.findings
+    assert (job.name, job.why, job.fate) == ("probe-1", "lies in subnet-1", Fate.LEFTOVER)
+    assert job.usd_month is not None

@@ -17,6 +17,7 @@ from operations.leftovers.ownership import Scope
 from operations.leftovers.scan import Retention
 from operations.leftovers.subject import Subject
 from operations.teardown import in_cluster, protected
+from operations.teardown.interfaces import in_the_way, stopped, wait
 from operations.teardown_command import Teardown
 from tests.unit.recording import record
 from tests.unit.shipped import settings_of
@@ -172,3 +173,72 @@ def test_somebody_elses_cluster_is_not_cleared_even_if_it_bears_the_environments
 ):
     clearing(monkeypatch, resource("kubernetes:core/v1:Namespace", "research"), existing="groundwork-dev")
     assert "is somebody else's" in capsys.readouterr().out
+
+
+def interface(id_: str, description: str = "", **more: Any) -> dict[str, Any]:
+    return {"NetworkInterfaceId": id_, "SubnetId": "subnet-1", "Description": description, **more}
+
+
+class Interfaces:
+    """EC2 with these interfaces in each place that is asked about."""
+
+    def __init__(self, *there: dict[str, Any]):
+        self.there, self.asked = there, list[str]()
+
+    def get_paginator(self, operation: str) -> "Interfaces":
+        assert operation == "describe_network_interfaces"
+        return self
+
+    def paginate(self, Filters: list[dict[str, Any]]) -> list[dict[str, Any]]:  # noqa: N803
+        self.asked += [f"{each['Name']}={','.join(each['Values'])}" for each in Filters]
+        return [{"NetworkInterfaces": self.there}]
+
+
+def test_what_keeps_a_network_is_named_with_whose_it_is_and_how_it_is_ended():
+    state = [
+        resource("aws:ec2/vpc:Vpc", "vpc-1"),
+        resource("aws:ec2/securityGroup:SecurityGroup", "sg-1"),
+        resource("aws:ec2/natGateway:NatGateway", "nat-0a1b2c3d"),
+        resource("aws:ec2/instance:Instance", "i-ours"),
+    ]
+    ec2 = Interfaces(
+        interface("eni-nat", "Interface for NAT Gateway nat-0a1b2c3d", RequesterManaged=True),
+        interface("eni-ours", Attachment={"InstanceId": "i-ours"}),
+        interface("eni-job", "made for a job", RequesterManaged=True, RequesterId="123456789012:sagemaker"),
+        interface("eni-theirs", Attachment={"InstanceId": "i-theirs"}),
+        interface("eni-left", TagSet=[{"Key": "groundwork:team", "Value": "research"}]),
+        interface("eni-balancer", "ELB app/k8s-1", Attachment={"InstanceOwnerId": "amazon-elb"}),
+    )
+    found = in_the_way(state, lambda service: ec2)
+    assert ec2.asked == ["vpc-id=vpc-1", "group-id=sg-1"]
+    assert [each.id for each in found] == ["eni-job", "eni-theirs", "eni-left", "eni-balancer"]
+    assert [each.is_strange for each in found] == [True, False, True, False]
+    told = str(stopped(found))
+    assert told.startswith("4 network interfaces that are not the stack's kept its network from going:")
+    assert (
+        "eni-job in subnet-1: made for a job; asked for by 123456789012:sagemaker; "
+        "end what it is for: AWS takes it away some minutes later"
+    ) in told
+    assert "of the machine i-theirs; nobody's by its tags; aws ec2 terminate-instances --instance-ids i-theirs" in told
+    assert "eni-left in subnet-1: no description; groundwork:team=research; aws ec2 delete-network-interface" in told
+
+
+def test_a_stack_without_a_network_has_nothing_in_its_way():
+    assert in_the_way([resource("aws:s3/bucket:Bucket", "b")], lambda service: None) == []
+
+
+def test_an_interface_that_aws_takes_away_is_waited_for_and_named_where_it_stays():
+    state, ec2 = [resource("aws:ec2/vpc:Vpc", "vpc-1")], Interfaces(interface("eni-job", RequesterManaged=True))
+    said: list[str] = []
+
+    def look() -> list[Any]:
+        found = in_the_way(state, lambda service: ec2)
+        if len(said) == 2:
+            ec2.there = ()
+        return found
+
+    wait(look, said.append, patience_s=60, pause_s=0)
+    assert said == ["waiting for AWS to take 1 away: eni-job"] * 3
+    ec2.there = (interface("eni-job", RequesterManaged=True),)
+    with pytest.raises(LocalStackError, match="eni-job"):
+        wait(lambda: in_the_way(state, lambda service: ec2), said.append, patience_s=0, pause_s=0)
