@@ -30,10 +30,17 @@ PATIENCE_S = 180.0
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 MODEL_SERVER = """
-import itertools, json, os, sys, time
+import itertools, json, os, resource, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 numbers = itertools.count(1)
+leaked = []
+
+def or_die(handle):
+    def handling(self):
+        try: handle(self)
+        except MemoryError: os._exit(137)
+    return handling
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -49,7 +56,8 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, {})
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if body == "die": os._exit(9)
+        if body == "die" or body == "die-in-" + os.environ.get("TAG", ""): os._exit(9)
+        leaked.append(b"x" * (int(os.environ.get("LEAK_MB", "0")) << 20))
         if body == "bad": return self.answer(400, {"error": "bad input"})
         if body.startswith("sleep"): time.sleep(float(body[5:]))
         if body.startswith("hold "):
@@ -63,6 +71,10 @@ class Handler(BaseHTTPRequestHandler):
                           "type": self.headers["Content-Type"],
                           "custom": self.headers.get("X-Amzn-SageMaker-Custom-Attributes")})
 
+if "MEMORY_MB" in os.environ:
+    # No memory left ends a real server, too: the first thread that gets none takes the process with it.
+    resource.setrlimit(resource.RLIMIT_DATA, (int(os.environ["MEMORY_MB"]) << 20,) * 2)
+    Handler.handle_one_request = or_die(Handler.handle_one_request)
 if os.environ.get("CRASH") or os.path.exists(os.environ.get("CRASH_IF", "")):
     raise SystemExit("the model cannot be loaded")
 time.sleep(float(os.environ.get("DELAY", "0")))
@@ -249,6 +261,22 @@ class SageMakerServer:
         """The model server's answer."""
         answer = self.runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType="text/csv", **members)
         return json.loads(answer["Body"].read()) | {"variant": answer["InvokedProductionVariant"]}
+
+
+def metric_total(
+    server: SageMakerServer, metric: str, endpoint: str, variant: str, namespace: str = "AWS/SageMaker"
+) -> float:
+    """The sum of an endpoint's metric in the last minutes."""
+    points = server.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=metric,
+        Dimensions=[{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
+        StartTime=time.time() - 600,
+        EndTime=time.time() + 600,
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return sum(point["Sum"] for point in points)
 
 
 def eventually(ask: Callable[[], Any], condition: Callable[[Any], bool], patience_s: float = PATIENCE_S) -> Any:

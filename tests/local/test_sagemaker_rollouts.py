@@ -1,6 +1,5 @@
 """Updates of endpoints with a DeploymentConfig, asked for with boto3, under load."""
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -335,14 +334,3 @@ def test_a_server_that_is_killed_while_it_rolls_back_ends_with_the_old_fleet(
     assert "PendingDeploymentSummary" not in endpoint
     assert server.invoke("halfway")["tag"] == "blue"
     assert not list(Path(server.state, "sagemaker", "endpoints", "halfway", "2").glob("*"))
-
-
-def test_killed_processes_are_replaced_under_load_and_no_request_fails(server: SageMakerServer, create: Create) -> None:
-    create("killed", "blue-2")
-    with Load(server, "killed", callers=4) as load:
-        for _ in range(5):
-            load.wait_for(10)
-            os.kill(server.invoke("killed")["pid"], signal.SIGKILL)
-        load.wait_for(20)
-    assert not load.failures
-    assert server.settled("killed")["EndpointStatus"] == "InService"
