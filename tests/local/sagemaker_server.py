@@ -26,6 +26,8 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
+EACH_10_S = {"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": 10}
+"""An endpoint configuration's MetricsConfig with which metrics come soonest."""
 PATIENCE_S = 180.0
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 

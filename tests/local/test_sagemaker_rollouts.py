@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.sagemaker_load import Load
-from tests.local.sagemaker_server import SageMakerServer, alive, eventually
+from tests.local.sagemaker_server import EACH_10_S, SageMakerServer, alive, eventually
 
 pytestmark = pytest.mark.local
 
@@ -214,6 +214,7 @@ def test_a_rolling_update_that_trips_brings_the_old_instances_back(server: SageM
     assert {server.invoke("returns")["tag"] for _ in range(10)} == {"blue"}
 
 
+@pytest.mark.full
 def test_where_the_rollback_fails_too_both_fleets_serve_until_the_next_update(
     server: SageMakerServer, create: Create
 ) -> None:
@@ -298,6 +299,7 @@ def test_a_server_that_is_killed_while_a_canary_bakes_begins_the_update_anew(
     assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "blue-2")
 
 
+@pytest.mark.full
 def test_a_server_that_is_killed_while_it_rolls_back_ends_with_the_old_fleet(
     server: SageMakerServer, create: Create
 ) -> None:
@@ -334,3 +336,48 @@ def test_a_server_that_is_killed_while_it_rolls_back_ends_with_the_old_fleet(
     assert "PendingDeploymentSummary" not in endpoint
     assert server.invoke("halfway")["tag"] == "blue"
     assert not list(Path(server.state, "sagemaker", "endpoints", "halfway", "2").glob("*"))
+
+
+def watched(server: SageMakerServer, config: str, model: str, threshold: float) -> str:
+    """A configuration of four instances with enhanced metrics, and an alarm on its own share of errors."""
+    server.config(
+        config,
+        {"VariantName": "main", "ModelName": model, "InitialInstanceCount": 4},
+        MetricsConfig=EACH_10_S,
+    )
+    dimensions = {"EndpointName": "judged", "VariantName": "main", "EndpointConfigName": config}
+    server.client("cloudwatch").put_metric_alarm(
+        AlarmName=config,
+        Namespace="AWS/SageMaker",
+        MetricName="Invocation5XXErrors",
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        Statistic="Average",
+        Period=10,
+        EvaluationPeriods=1,
+        Threshold=threshold,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+    return config
+
+
+@pytest.mark.full
+def test_metrics_alone_roll_half_failing_back_and_let_one_in_a_hundred_pass(
+    server: SageMakerServer, create: Create
+) -> None:
+    server.model("half", TAG="half", FAIL_EVERY="2")
+    server.model("hundredth", TAG="hundredth", FAIL_EVERY="100")
+    create("judged", "blue-4")
+    with Load(server, "judged") as load:
+        alarms = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": watched(server, "half-4", "half", 0.05)}]}}
+        update(server, "judged", "half-4", canary(LONG_S) | alarms)
+        endpoint = server.settled("judged")
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "blue-4")
+    assert "[half-4]" in endpoint["FailureReason"]
+    assert 0 < load.failures.total() <= load.total / 8 + 1
+    with Load(server, "judged") as load:
+        alarms["AutoRollbackConfiguration"]["Alarms"][0]["AlarmName"] = watched(server, "100th-4", "hundredth", 0.05)
+        update(server, "judged", "100th-4", canary(25) | alarms)
+        endpoint = server.settled("judged")
+        eventually(load.failures.total, bool)
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "100th-4")

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.sagemaker_load import Load
-from tests.local.sagemaker_server import SageMakerServer, alive, eventually, metric_total
+from tests.local.sagemaker_server import EACH_10_S, SageMakerServer, alive, eventually, metric_total
 
 pytestmark = pytest.mark.local
 
@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SageMakerServer
 
 def serve(server: SageMakerServer, name: str, instances: int = 1, **environment: str) -> None:
     variant = {"VariantName": "main", "ModelName": server.model(name, TAG=name, **environment)}
-    server.config(name, {**variant, "InitialInstanceCount": instances})
+    server.config(name, {**variant, "InitialInstanceCount": instances}, MetricsConfig=EACH_10_S)
     server.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     assert server.settled(name)["EndpointStatus"] == "InService"
 
@@ -76,6 +76,7 @@ def answered(server: SageMakerServer, name: str) -> bool:
     return True
 
 
+@pytest.mark.full
 def test_the_share_of_errors_that_a_model_has_is_what_callers_see_and_metrics_say(server: SageMakerServer) -> None:
     serve(server, "one", FAIL_EVERY="100")
     serve(server, "half", FAIL_EVERY="2")

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.sagemaker_load import Load
-from tests.local.sagemaker_server import BUCKET, SageMakerServer, eventually, metric_total
+from tests.local.sagemaker_server import BUCKET, EACH_10_S, SageMakerServer, eventually, metric_total
 
 pytestmark = pytest.mark.local
 
@@ -35,6 +35,7 @@ def shadowed(server: SageMakerServer, name: str, weight: float = 1, **environmen
                 "InitialVariantWeight": weight,
             }
         ],
+        MetricsConfig=EACH_10_S,
         DataCaptureConfig={
             "InitialSamplingPercentage": 100,
             "DestinationS3Uri": f"s3://{BUCKET}/captured",
