@@ -204,6 +204,7 @@ RECORD_KINDS = {
     "action": "sagemaker:action",
     "endpoint-config": "sagemaker:endpoint-config",
     "endpoint": "sagemaker:endpoint",
+    "inference-experiment": "sagemaker:inference-experiment",
     "mlflow-tracking-server": "sagemaker:mlflow-tracking-server",
     "mlflow-app": "sagemaker:mlflow-app",
 }

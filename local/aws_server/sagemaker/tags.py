@@ -11,7 +11,7 @@ KIND = "sagemaker:tags"
 OWN = (
     *("training-job", "processing-job", "model", "model-package", "model-package-group"),
     *("artifact", "context", "action"),
-    *("endpoint-config", "endpoint", "mlflow-tracking-server", "mlflow-app"),
+    *("endpoint-config", "endpoint", "inference-experiment", "mlflow-tracking-server", "mlflow-app"),
 )
 MOST_TAGS = 50
 
