@@ -122,10 +122,10 @@ class Fleet:
                 instance.retire(now=now)
 
     def drain(self, timeout_s: float) -> None:
-        """Waits until no request is in flight."""
+        """Waits until no caller's request is in flight; nobody waits for an answer of a shadow."""
         with self._changed:
             self._changed.wait_for(
-                lambda: not any(each.in_flight for variant in self.everything for each in variant.instances),
+                lambda: not any(each.in_flight for variant in self.variants for each in variant.instances),
                 timeout_s,
             )
 
