@@ -78,6 +78,11 @@ RESOURCES: Mapping[str, Callable[[Call], list[str]]] = {
     "CreateProcessingJob": _named("processing-job", "ProcessingJobName"),
     "StopProcessingJob": _named("processing-job", "ProcessingJobName"),
     "DeleteProcessingJob": _named("processing-job", "ProcessingJobName"),
+    "CreateInferenceExperiment": _named("inference-experiment", "Name"),
+    "UpdateInferenceExperiment": _named("inference-experiment", "Name"),
+    "StartInferenceExperiment": _named("inference-experiment", "Name"),
+    "StopInferenceExperiment": _named("inference-experiment", "Name"),
+    "DeleteInferenceExperiment": _named("inference-experiment", "Name"),
     "AddTags": _tagged,
     "DeleteTags": _tagged,
 }
