@@ -27,8 +27,8 @@ EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.STOPPED: "the job was stopped",
     ExitCode.TIMED_OUT: "the job ran out of its time (max_runtime, or what max_cost pays for)",
     ExitCode.NOT_FOUND: "there is no such job, model or endpoint",
-    ExitCode.IN_PROGRESS: "`ml status NAME`: not finished yet",
-    ExitCode.REFUSED: "`ml promote`: a gate refuses the version",
+    ExitCode.IN_PROGRESS: "`ml status NAME`, `ml experiment`: not finished yet",
+    ExitCode.REFUSED: "`ml promote`: a gate refuses the version; `ml experiment`: the challenger is not to take over",
     ExitCode.ROLLED_BACK: "`ml deploy`: an alarm took the new version back; what served before serves",
     ExitCode.INTERRUPTED: "interrupted while waiting; what was submitted goes on",
 }

@@ -44,7 +44,11 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was found of one metric. main, challenger: their values; main_count, challenger_count: of observations."""
+    """What was found of one metric.
+
+    main, challenger: their values; main_count, challenger_count: of observations. exact: whether the interval holds
+    for any number of observations, or asymptotically.
+    """
 
     metric: Metric
     main: float
@@ -52,6 +56,7 @@ class Finding:
     main_count: int
     challenger_count: int
     interval: Interval
+    exact: bool = False
 
     @property
     def decision(self) -> Decision:

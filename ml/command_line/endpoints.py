@@ -105,11 +105,30 @@ def predict(
     accept: Annotated[
         str, typer.Option("--accept", metavar="TYPE", help="MIME type to ask the endpoint for.")
     ] = "application/json",
+    inference_id: Annotated[
+        str | None,
+        typer.Option(
+            "--inference-id",
+            metavar="ID",
+            help="Id that the request is captured with, for `ml lineage` and for truth; without it a new one, which "
+            "-o json shows.",
+        ),
+    ] = None,
 ) -> None:
     """Ask an endpoint about rows; prints one prediction a row."""
     from ml.commands import endpoints
 
-    end(endpoints.predict(rows, env=env, output=output, endpoint=endpoint, content_type=content_type, accept=accept))
+    end(
+        endpoints.predict(
+            rows,
+            env=env,
+            output=output,
+            endpoint=endpoint,
+            content_type=content_type,
+            accept=accept,
+            inference_id=inference_id,
+        )
+    )
 
 
 @app.command(

@@ -1,7 +1,9 @@
 """`ml deploy`, `ml predict`, and what `status` and `stop` say about endpoints."""
 
 import json
+import re
 import sys
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -164,10 +166,21 @@ def _trained(sagemaker: Any, job: str | None, stem: str) -> tuple[str, str]:
     return state.name, state.model_data
 
 
+INFERENCE_ID = re.compile(r"[!-~][ -~]{0,63}")
+"""What InvokeEndpoint takes (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html)."""
+
+
 def predict(
-    rows: str, *, env: str | None, output: Format, endpoint: str, content_type: str | None, accept: str
+    rows: str,
+    *,
+    env: str | None,
+    output: Format,
+    endpoint: str,
+    content_type: str | None,
+    accept: str,
+    inference_id: str | None = None,
 ) -> ExitCode:
-    """Ask an endpoint about the rows of a file, or of stdin."""
+    """Ask an endpoint about the rows of a file, or of stdin. inference_id: of the request; made up where None."""
     name = rows
     if rows == "-":
         body = sys.stdin.buffer.read()
@@ -177,33 +190,46 @@ def predict(
             raise SpecError(f"{rows}: no such file")
         name, body = path.name, path.read_bytes()
     parts = requests_in(body, name, content_type)
+    ids = _inference_ids(inference_id, len(parts))
     environment = open_environment(env)
     answers: list[bytes] = []
+    requests: list[dict[str, str]] = []
     with readable_errors(environment):
         full_name = endpoint
-        for part in parts:
+        for part, known_as in zip(parts, ids, strict=True):
+            request = {"ContentType": part.content_type, "Accept": accept, "Body": part.body, "InferenceId": known_as}
             try:
-                answer = _invoke(environment.clients, full_name, part.content_type, accept, part.body)
+                answer, variant = _invoke(environment.clients, full_name, request)
             except (NotFoundError, ClientError) as error:
                 if not _may_lack_the_team(error):
                     raise
                 full_name = _full_name(environment.clients.client("sagemaker"), endpoint)
-                answer = _invoke(environment.clients, full_name, part.content_type, accept, part.body)
+                answer, variant = _invoke(environment.clients, full_name, request)
             answers.append(answer)
+            requests.append({"inference_id": known_as, "variant": variant})
     predictions = table_of(answers)
     if output is Format.JSON:
-        print_json({"endpoint": full_name, "predictions": predictions})
+        print_json({"endpoint": full_name, "predictions": predictions, "requests": requests})
     else:
         for row in predictions:
             print(prediction(row))
     return ExitCode.OK
 
 
-def _invoke(clients: Any, endpoint: str, content_type: str, accept: str, body: bytes) -> bytes:
+def _inference_ids(given: str | None, count: int) -> list[str]:
+    """An id a request: by it `ml lineage` and truth find what was captured. Raises SpecError."""
+    if given is None:
+        return [str(uuid.uuid4()) for _ in range(count)]
+    ids = [given, *(f"{given}-{number}" for number in range(2, count + 1))]
+    if not INFERENCE_ID.fullmatch(ids[-1]):
+        raise SpecError(f"--inference-id {given!r}: SageMaker takes 1 to 64 printable characters, no blank first")
+    return ids
+
+
+def _invoke(clients: Any, endpoint: str, request: dict[str, Any]) -> tuple[bytes, str]:
+    """The answer's body, and the variant that gave it."""
     try:
-        answer = clients.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=endpoint, ContentType=content_type, Accept=accept, Body=body
-        )
+        answer = clients.client("sagemaker-runtime").invoke_endpoint(EndpointName=endpoint, **request)
     except ClientError as error:
         if is_denied(error):
             raise
@@ -213,7 +239,7 @@ def _invoke(clients: Any, endpoint: str, content_type: str, accept: str, body: b
         if code == "ModelError":
             raise MlError(f"{endpoint} refused the rows: {_original_message(error) or message}") from error
         raise MlError(f"{endpoint} did not answer: {message}") from error
-    return answer["Body"].read()
+    return answer["Body"].read(), answer.get("InvokedProductionVariant", "")
 
 
 def _original_message(error: ClientError) -> str:

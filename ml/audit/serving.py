@@ -1,0 +1,64 @@
+"""Which configuration an endpoint had at a time, from the audit log's lines about it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ml.audit.chain import DONE, Line
+
+_CHANGES = ("deploy", "rollback")
+_ENDS = (*_CHANGES, "delete")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A configuration and its time.
+
+    since: when SageMaker accepted it; the endpoint went on with what it had before until the new one was ready.
+    until: when the next one was accepted, or the endpoint deleted; None where it is the last. line: the audit line that
+    tells of it. made_by: the line of the deployment that made the configuration, which a rollback only returned to.
+    """
+
+    config: str
+    since: datetime
+    until: datetime | None
+    line: Line
+    made_by: Line
+
+
+def timeline(lines: Iterable[Line], endpoint: str) -> list[Served]:
+    """The configurations that an endpoint had, oldest first. lines: of the team's log, in any order."""
+    about = (line for line in lines if line.subject == endpoint and line.phase == DONE and line.action in _ENDS)
+    told = sorted(about, key=lambda line: line.number)
+    found: list[Served] = []
+    made: dict[str, Line] = {}
+    for place, line in enumerate(told):
+        config = line.details.get("config")
+        if line.action not in _CHANGES or not config:
+            continue
+        if line.action == "deploy":
+            made[str(config)] = line
+        after = told[place + 1] if place + 1 < len(told) else None
+        found.append(
+            Served(
+                config=str(config),
+                since=moment(line),
+                until=moment(after) if after else None,
+                line=line,
+                made_by=made.get(str(config), line),
+            )
+        )
+    return found
+
+
+def serving_at(served: Sequence[Served], time: datetime) -> Served | None:
+    """What had been accepted last at a time; None before the first, and where the endpoint had been deleted."""
+    return next(
+        (one for one in reversed(served) if one.since <= time and (one.until is None or time < one.until)), None
+    )
+
+
+def moment(line: Line) -> datetime:
+    """When a line was written, by its writer's clock."""
+    time = datetime.fromisoformat(line.at)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
