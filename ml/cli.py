@@ -15,6 +15,7 @@ from ml.command_line import images as images  # isort: skip
 from ml.command_line import data as data  # isort: skip
 from ml.command_line import registry as registry  # isort: skip
 from ml.command_line import audit as audit  # isort: skip
+from ml.command_line import lineage as lineage  # isort: skip
 from ml.command_line import gc as gc  # isort: skip
 from ml.command_line import project as project  # isort: skip
 from ml.command_line.root import app

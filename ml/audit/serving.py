@@ -1,6 +1,6 @@
 """Which configuration an endpoint had at a time, from the audit log's lines about it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -28,8 +28,9 @@ class Served:
 
 def timeline(lines: Iterable[Line], endpoint: str) -> list[Served]:
     """The configurations that an endpoint had, oldest first. lines: of the team's log, in any order."""
-    about = (line for line in lines if line.subject == endpoint and line.phase == DONE and line.action in _ENDS)
-    told = sorted(about, key=lambda line: line.number)
+    about = {line.number: line for line in lines if line.subject == endpoint}
+    told = [_asked(about, about[number]) for number in sorted(about) if about[number].phase == DONE]
+    told = [line for line in told if line is not None and line.action in _ENDS]
     found: list[Served] = []
     made: dict[str, Line] = {}
     for place, line in enumerate(told):
@@ -49,6 +50,14 @@ def timeline(lines: Iterable[Line], endpoint: str) -> list[Served]:
             )
         )
     return found
+
+
+def _asked(about: Mapping[int, Line], line: Line) -> Line | None:
+    """The line itself, but where it settles that a change was made whose writer died: then the intent, which says what
+    it was. None where a line settles anything else."""
+    if line.action != "settle":
+        return line
+    return about.get(int(line.details.get("intent") or 0)) if line.details.get("outcome") == "done" else None
 
 
 def serving_at(served: Sequence[Served], time: datetime) -> Served | None:

@@ -1,6 +1,7 @@
 """The captured requests of an endpoint between two times, one after the other, from however many files."""
 
 import heapq
+import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,10 +60,18 @@ class Captures:
     They come in the order in which their files were written: a request may come after one that is some minutes younger.
 
     s3: a client. uri: see captures_uri. start, end: with a time zone. variants: names; None for all that are there.
+    containing: a text that a line has to have to be looked at at all, such as an id that is searched for.
     """
 
     def __init__(
-        self, s3: Any, uri: str, *, start: datetime, end: datetime, variants: Sequence[str] | None = None
+        self,
+        s3: Any,
+        uri: str,
+        *,
+        start: datetime,
+        end: datetime,
+        variants: Sequence[str] | None = None,
+        containing: str = "",
     ) -> None:
         assert start.tzinfo is not None, "start needs a time zone"
         assert end.tzinfo is not None, "end needs a time zone"
@@ -71,6 +80,7 @@ class Captures:
         self._bucket, self._prefix = _place(uri)
         self._start, self._end = start.astimezone(UTC), end.astimezone(UTC)
         self._variants = variants
+        self._needle = json.dumps(containing)[1:-1].encode()
         self.files = 0
         """Files read by the newest iteration."""
         self.unreadable = 0
@@ -84,7 +94,7 @@ class Captures:
         for file, lines in self._fetched(files):
             self.files += 1
             for line in lines:
-                if not line.strip():
+                if not line.strip() or self._needle not in line:
                     continue
                 try:
                     request = parse_line(line, file.variant)
