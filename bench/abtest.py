@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.report import Goal, Report
+from ml.abtest import periods
 from ml.abtest.binary import BETS
 from ml.abtest.numeric import FEWEST, squared_boundary
 
 ALPHA = 0.05
 POWER = 0.8
+MINUTES, A_MINUTE = 1_000, 20
+"""Of a test by sums: how long it lasts, and requests a minute."""
 BLOCK = 100
 """Tests that are simulated at a time."""
 _Z_ALPHA, _Z_POWER = 1.959964, 0.841621
@@ -92,6 +95,11 @@ def run(tests: int, observations: int = 20_000) -> Report:
                 f"{found.fixed:,.0f}" if case.differ else "",
             ]
         )
+    for name, share in ((f"sums of {A_MINUTE} a minute", 0.5), (f"sums of {A_MINUTE} a minute, split 90:10", 0.1)):
+        found = simulate_periods(share, tests=tests, minutes=MINUTES, seed=round(100 * share))
+        detail[name] = found.__dict__
+        worst, naive = max(worst, found.decided), max(naive, found.naive)
+        rows.append([name, f"{found.decided:.1%}", f"{found.naive:.1%}", f"{found.once:.1%}", "", ""])
     # Two standard errors of a rate that is measured with so many tests.
     doubt = 2 * math.sqrt(ALPHA * (1 - ALPHA) / tests)
     return Report(
@@ -146,6 +154,44 @@ def simulate(case: Case, *, tests: int, observations: int, seed: int) -> Rates:
         once=once / tests,
         fixed=_fixed_size(case, generator),
     )
+
+
+def simulate_periods(share: float, *, tests: int, minutes: int, seed: int) -> Rates:
+    """Simulate log-normal latencies of which only sums by minute are known.
+
+    The variants do not differ, and one looks each minute.
+    """
+    generator = np.random.default_rng(seed)
+    shape = (tests, minutes)
+    counts = [generator.poisson(A_MINUTE * part, shape) + 1 for part in (1 - share, share)]
+    means = [_lognormal_sums(generator, count) / count for count in counts]
+    weights = counts[0] * counts[1] / (counts[0] + counts[1])
+    differences = means[1] - means[0]
+    weight = np.cumsum(weights, axis=1)
+    estimate = np.cumsum(weights * differences, axis=1) / weight
+    moments = [np.cumsum(weights**2 * differences**power, axis=1) for power in (0, 1, 2)]
+    squares = moments[2] - 2 * estimate * moments[1] + estimate**2 * moments[0]
+    seen = np.arange(1, minutes + 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = estimate**2 / (squares / weight**2 * seen / (seen - 1))
+    enough = seen >= periods.FEWEST
+    boundary = np.array([squared_boundary(count, ALPHA, periods.NARROWEST_AT) for count in range(1, minutes + 1)])
+    significant, ordinary = enough & (distance > boundary), enough & (distance > _Z_ALPHA**2)
+    return Rates(
+        decided=float(significant.any(axis=1).mean()),
+        after=math.nan,
+        naive=float(ordinary.any(axis=1).mean()),
+        once=float(ordinary[:, -1].mean()),
+        fixed=math.nan,
+    )
+
+
+def _lognormal_sums(generator: np.random.Generator, counts: NDArray[np.int64]) -> Array:
+    sums = np.zeros(counts.shape)
+    for place in range(int(counts.max())):
+        more = counts > place
+        sums[more] += generator.lognormal(0.0, 1.0, int(more.sum()))
+    return sums
 
 
 def log_capital_of_none(differences: Array) -> Array:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from ml.abtest.interval import Interval
 from ml.abtest.numeric import squared_boundary
 
-FEWEST = 30
-"""Periods before the first interval."""
+FEWEST = 60
+"""Periods before the first interval: with 30, of two log-normal latencies a minute of the challenger's and 18 of
+main's, 5.6% of the tests were wrong at a level of 5%."""
 NARROWEST_AT = 200
 """Periods at which the interval is narrowest."""
 

@@ -157,7 +157,7 @@ def _row(finding: Finding, role: str) -> tuple[str, ...]:
     says = finding.decision.value
     if role == "guard":
         says = "harmed" if finding.harmed else "not harmed"
-    known = math.isfinite(interval.low)
+    known = math.isfinite(interval.low) and finding.main_count and finding.challenger_count
     low, high = f"{interval.low:+.4g}", f"{interval.high:+.4g}"
     return (
         role,
@@ -165,7 +165,7 @@ def _row(finding: Finding, role: str) -> tuple[str, ...]:
         f"{finding.main:.4g}{unit} of {finding.main_count:,}" if finding.main_count else "none",
         f"{finding.challenger:.4g}{unit} of {finding.challenger_count:,}" if finding.challenger_count else "none",
         f"{interval.estimate:+.4g}{unit}" if math.isfinite(interval.estimate) else "",
-        f"{1 - metric.alpha:.4g}: {low} to {high}" if known else "too few observations",
+        f"{100 * (1 - metric.alpha):.4g} %: {low} to {high}" if known else "too few observations",
         says,
     )
 

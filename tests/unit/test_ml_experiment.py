@@ -290,16 +290,16 @@ def test_errors_and_latency_come_from_cloudwatchs_whole_and_settled_minutes() ->
     base = {"invocations": 100, "client_errors": 1, "latency": 5_000_000, "answers": 100}
     metrics = Metrics({"main": base, "challenger": {**base, "server_errors": 9, "latency": 6_000_000}})
     start = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
-    periods = read_sums(metrics, ENDPOINT, start=start, now=start + timedelta(hours=1))
+    periods = read_sums(metrics, ENDPOINT, start=start, now=start + timedelta(hours=2))
     assert metrics.asked["start"] == start + timedelta(seconds=30)
-    assert metrics.asked["end"] == start + timedelta(minutes=57, seconds=30)
+    assert metrics.asked["end"] == start + timedelta(hours=1, minutes=57, seconds=30)
     assert list(periods) == sorted(periods)
     periods = since_challenger(periods)
-    assert len(periods) == 56
+    assert len(periods) == 116
     tally = Tally(Metric(name="errors", higher_is_better=False, alpha=0.05), ratio=1.0, most=100_000)
     add_errors(periods, tally)
     found = tally.finding
-    assert (found.main, found.challenger, found.main_count) == pytest.approx((0.01, 0.1, 5_600))
+    assert (found.main, found.challenger, found.main_count) == pytest.approx((0.01, 0.1, 11_600))
     assert (found.decision.value, found.exact) == ("worse", True)
     slow = latency_finding(periods, Metric(name="latency", higher_is_better=False, alpha=0.05))
     assert (slow.main, slow.challenger, slow.decision.value) == (50.0, 60.0, "worse")
