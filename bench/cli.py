@@ -12,7 +12,8 @@ from bench.report import Report, as_text, machine_line
 
 _EXAMPLES = """\
 examples:
-  make bench                              serving, preview, job, startup, report (preview to startup need `make local`)
+  make bench                              serving, serving-overhead, preview, job, startup, report (preview to startup
+                                          need `make local`)
   python -m bench serving --rounds 3
   python -m bench setup --cold 3          a fresh checkout's `make local`, three times with empty caches
   python -m bench scale --sizes 2         `pulumi up` and preview, 8 pools and 10 teams, then 40 and 100 (3: 64 and 500)
@@ -24,6 +25,7 @@ examples:
 
 exit codes: 0 all goals met · 1 a goal missed · 2 something could not be measured
 """
+_ALL = ("serving", "serving-overhead", "preview", "job", "startup", "report")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,25 +40,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         "bench",
         nargs="?",
         default="all",
-        choices=("serving", "preview", "job", "startup", "report", "setup", "scale", "rehearsal", "abtest", "all"),
+        choices=(
+            "serving",
+            "serving-overhead",
+            "preview",
+            "job",
+            "startup",
+            "report",
+            "setup",
+            "scale",
+            "rehearsal",
+            "abtest",
+            "all",
+        ),
     )
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.add_argument(
         "--rounds",
         type=int,
-        help="interleaved rounds (serving 5, preview 20, job 10, startup 20, report 5, setup 3, scale 3, rehearsal 1); "
+        help="interleaved rounds (serving 5, serving-overhead 7, preview 20, job 10, startup 20, report 5, "
+        "setup 3, scale 3, rehearsal 1); "
         "abtest: simulated tests (1000)",
     )
     parser.add_argument("--cold", type=int, default=0, help="setup: runs with empty caches, ten minutes each (0)")
     parser.add_argument("--sizes", type=int, default=2, choices=(1, 2, 3), help="scale: how many sizes (2)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="serving: measured time a round (3)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="serving(-overhead): measured time a round (3)")
     options = parser.parse_args(argv)
     if options.rounds is not None and options.rounds < 1:
         parser.error("--rounds must be 1 or more")
     machine = this_machine()
     reports: list[Report] = []
     failures: list[str] = []
-    for name in ("serving", "preview", "job", "startup", "report") if options.bench == "all" else (options.bench,):
+    for name in (
+        ("serving", "serving-overhead", "preview", "job", "startup", "report")
+        if options.bench == "all"
+        else (options.bench,)
+    ):
         try:
             reports.append(_bench(name, options)())
         except BenchError as error:
@@ -80,12 +99,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _bench(name: str, options: argparse.Namespace) -> Callable[[], Report]:
-    from bench import abtest, job, preview, preview_report, rehearsal, scale, serving, setup, startup
+    from bench import abtest, job, preview, preview_report, rehearsal, scale, serving, serving_overhead, setup, startup
 
     rounds: int | None = options.rounds
 
     return {
         "serving": lambda: serving.run(rounds or 5, options.seconds),
+        "serving-overhead": lambda: serving_overhead.run(rounds or 7, options.seconds),
         "preview": lambda: preview.run(rounds or 20),
         "job": lambda: job.run(rounds or 10),
         "startup": lambda: startup.run(rounds or 20),

@@ -8,9 +8,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.environments import ROOT, BenchError, peer_python, say
@@ -30,7 +30,8 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """One server. body, content_type, path: the request. expected: bytes that each answer's body must hold."""
+    """One server. body, content_type, path: the request. expected: bytes that each answer's body must hold.
+    environment: beside what is the same for all."""
 
     name: str
     command: tuple[str, ...]
@@ -41,6 +42,7 @@ class Server:
     content_type: str = "text/csv"
     body: bytes = ROW
     expected: str = "[0]"
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 OURS = "Groundwork ml.serving, CSV"
@@ -100,7 +102,7 @@ def started(server: Server, log_file: Path) -> Iterator[float]:
         process = subprocess.Popen(
             server.command,
             cwd=server.folder,
-            env={**os.environ, **_ENVIRONMENT, "PATH": _path(server)},
+            env={**os.environ, **_ENVIRONMENT, **server.environment, "PATH": _path(server)},
             stdout=log,
             stderr=log,
             start_new_session=True,

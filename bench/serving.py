@@ -39,11 +39,12 @@ def run(rounds: int, seconds: float) -> Report:
             for connections in CONNECTIONS:
                 # Another order each round: what disturbs the machine for a while disturbs another server.
                 for server in compared[number % len(compared) :] + compared[: number % len(compared)]:
-                    results[server.name][connections].append(_load(server, connections, seconds, folder))
+                    results[server.name][connections].append(measured(server, connections, seconds, folder))
     return _report(compared, results, start_seconds, rounds, seconds)
 
 
-def _load(server: Server, connections: int, seconds: float, folder: Path) -> dict[str, Any]:
+def measured(server: Server, connections: int, seconds: float, folder: Path) -> dict[str, Any]:
+    """One run of the load generator, as its LoadResult. Raises BenchError where an answer was wrong."""
     body = folder / "body"
     body.write_bytes(server.body)
     done = subprocess.run(

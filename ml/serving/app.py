@@ -147,11 +147,9 @@ class App:
 
             answer, reply = await self.worker.run(work, len(body))
             status, rows = 200, answer.rows
-            self.metrics.model_seconds.observe(answer.seconds)
-            self.metrics.rows.inc(rows)
             extra = ((b"x-request-id", request_id.encode()), *reply.headers)
             await self._send(send, 200, reply.body, reply.content_type.encode(), extra)
-            self.metrics.seconds.observe(time.perf_counter() - begin)
+            self.metrics.predicted(rows, answer.seconds, time.perf_counter() - begin)
             if self.capture is not None:
                 self.capture.take(form, body, reply, header(headers, _INFERENCE_ID))
         except RequestError as error:

@@ -1,0 +1,172 @@
+"""What validation, masking, capture of every request and metrics cost the inference server."""
+
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.environments import ROOT, say
+from bench.models import save_iris
+from bench.report import Goal, Report
+from bench.servers import Server, started
+from bench.serving import measured
+from local.supervisor.ports import free_port
+
+CONNECTIONS = (1, 10)
+MOST_COST = 0.10
+ROW = b"5.1,3.5,1.4,0.2\n"
+ON = "with validation, masking, capture of all, metrics"
+OFF = "without"
+
+
+class _Bucket(BaseHTTPRequestHandler):
+    """Takes files as S3 does, and counts their lines."""
+
+    protocol_version = "HTTP/1.1"
+    lines = 0
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        _Bucket.lines += body.count(b"captureData")
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def _bucket() -> Iterator[dict[str, str]]:
+    """The environment that has a server capture to a stand-in for S3."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Bucket) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{serving.server_port}",
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+            "SERVING_CAPTURE_URI": "s3://bench/capture/e/main",
+        }
+        serving.shutdown()
+
+
+def run(rounds: int, seconds: float) -> Report:
+    """Measure both in turn, `rounds` times, for `seconds` each at each concurrency. Raises BenchError."""
+    with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as name, ExitStack() as running:
+        folder = Path(name)
+        say("training the model …")
+        plain, _ = save_iris(folder)
+        personal = folder / "personal"
+        shutil.copytree(plain, personal)
+        (personal / "groundwork-data.json").write_text(json.dumps({"personal": ["sepal length (cm)"]}))
+        environment = running.enter_context(_bucket())
+        both = [_server(ON, "ml.serving", personal, environment), _server(OFF, "bench.bare_server", plain, {})]
+        processes: dict[str, psutil.Process] = {}
+        for place, server in enumerate(both):
+            running.enter_context(started(server, folder / f"server-{place}.log"))
+            processes[server.name] = _listening(server.port)
+        results: dict[str, dict[int, list[dict[str, Any]]]] = {
+            server.name: {connections: [] for connections in CONNECTIONS} for server in both
+        }
+        for number in range(1, rounds + 1):
+            say(f"round {number} of {rounds} …")
+            for connections in CONNECTIONS:
+                for server in both if number % 2 else both[::-1]:
+                    before = _cpu_seconds(processes[server.name])
+                    result = measured(server, connections, seconds, folder)
+                    own, beside = (
+                        now - then for now, then in zip(_cpu_seconds(processes[server.name]), before, strict=True)
+                    )
+                    # The load generator's warm-up is in the processor time, not in the count: the share is the same.
+                    answered = result["requests"] * (seconds + 0.5) / seconds
+                    result |= {"own_us": 1e6 * own / answered, "beside_us": 1e6 * beside / answered}
+                    results[server.name][connections].append(result)
+    return _report(results, rounds, seconds)
+
+
+def _server(name: str, module: str, model: Path, environment: dict[str, str]) -> Server:
+    port = free_port()
+    return Server(
+        name=name,
+        command=(sys.executable, "-m", module, "--model-dir", str(model), "--port", str(port)),
+        folder=ROOT,
+        port=port,
+        ready_path="/ping",
+        body=ROW,
+        environment=environment,
+    )
+
+
+def _listening(port: int) -> psutil.Process:
+    return next(
+        child
+        for child in psutil.Process().children(recursive=True)
+        if any(each.laddr.port == port and each.status == psutil.CONN_LISTEN for each in child.net_connections())
+    )
+
+
+def _cpu_seconds(process: psutil.Process) -> tuple[float, float]:
+    """Processor time of the server, and of the process that writes beside it."""
+    own = process.cpu_times()
+    children = [child.cpu_times() for child in process.children()]
+    return own.user + own.system, sum(each.user + each.system for each in children)
+
+
+def _report(results: dict[str, dict[int, list[dict[str, Any]]]], rounds: int, seconds: float) -> Report:
+    def median(name: str, connections: int, field: str) -> float:
+        return statistics.median(result[field] for result in results[name][connections])
+
+    def ratio(connections: int, field: str) -> float:
+        """The median of the rounds' own ratios: what disturbs a round disturbs both of its sides."""
+        pairs = zip(results[ON][connections], results[OFF][connections], strict=True)
+        return statistics.median(on[field] / off[field] for on, off in pairs)
+
+    rows = [
+        [
+            name if connections == CONNECTIONS[0] else "",
+            str(connections),
+            f"{median(name, connections, 'requests_per_second'):,.0f}",
+            f"{median(name, connections, 'p50_ms'):.2f}",
+            f"{median(name, connections, 'p99_ms'):.2f}",
+            f"{median(name, connections, 'own_us'):.0f}",
+            f"{median(name, connections, 'beside_us'):.0f}",
+        ]
+        for name in (ON, OFF)
+        for connections in CONNECTIONS
+    ]
+    rate, p99 = ratio(10, "requests_per_second"), ratio(10, "p99_ms")
+    goals = [
+        Goal(
+            text=f"at concurrency 10, at most {MOST_COST:.0%} fewer requests a second",
+            measured=f"{1 - rate:.1%} fewer",
+            met=rate >= 1 - MOST_COST,
+        ),
+        Goal(
+            text=f"and a p99 that is at most {MOST_COST:.0%} longer",
+            measured=f"{p99 - 1:.1%} longer",
+            met=p99 <= 1 + MOST_COST,
+        ),
+    ]
+    return Report(
+        name="serving-overhead",
+        title="Inference server: the cost of validation, masking, capture and metrics (logistic regression, one row)",
+        columns=("", "concurrency", "requests/s", "p50 ms", "p99 ms", "own µs a request", "µs beside it"),
+        rows=rows,
+        goals=goals,
+        notes=[
+            f"medians of {rounds} interleaved rounds of {seconds:g} s; costs are medians of the rounds' own ratios",
+            f"{_Bucket.lines:,} captured lines came to the stand-in for S3; µs are processor time",
+        ],
+        detail={"rounds": results, "lines": _Bucket.lines},
+    )
