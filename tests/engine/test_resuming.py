@@ -180,7 +180,9 @@ def resources_in(copy: Path) -> int:
     return len(json.loads(copy.read_text())["checkpoint"]["latest"].get("resources") or [])
 
 
+# More than a hundred runs of `up`, each of which starts the program anew: half a minute a run beside other work.
 @pytest.mark.full
+@pytest.mark.timeout(3 * 3600)
 def test_an_up_that_is_killed_after_every_fifth_event_completes_with_nothing_made_twice(
     tmp_path_factory: pytest.TempPathFactory, said: Said
 ):
