@@ -2,7 +2,7 @@
 
 import signal
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from time import monotonic
 
@@ -14,6 +14,7 @@ TIER_BUDGET_MINUTES = {"unit": 4, "policy": 1, "e2e": 16, "local": 15, "ml": 12,
 """In running order. A newcomer's `make local` comes right after the quick tiers: with an empty cache it is what builds
 the engine and the API server that every later tier uses."""
 
+Said = Callable[[str], None]
 _seconds: dict[str, float] = defaultdict(float)
 
 
@@ -76,6 +77,17 @@ class Platform:
 
     checkout: Checkout
     first_output: str
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
+    """Prints a count where whoever runs the tests sees it."""
+
+    def say(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}")
+
+    return say
 
 
 @pytest.fixture(scope="session")

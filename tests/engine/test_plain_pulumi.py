@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.checkout import Checkout, newcomers_environment
-from tests.conftest import Platform
+from tests.conftest import Platform, Said
 from tests.engine.leftovers import api_server, aws_leftovers, kubernetes_leftovers
 from tests.killed_command import kill_after, tail
 
@@ -165,7 +165,7 @@ def test_aws_eks_update_kubeconfig_leads_the_genuine_client_to_the_cluster(check
 
 @pytest.mark.timeout(6000)
 def test_a_teardown_that_is_killed_again_and_again_leaves_nothing_of_ours_on_either_half(
-    checkout: Checkout, pytestconfig: pytest.Config
+    checkout: Checkout, pytestconfig: pytest.Config, said: Said
 ):
     teardown = [".venv/bin/groundwork", "teardown", "local", "--yes"]
     served = checkout.aws("sagemaker").list_endpoints()["Endpoints"]
@@ -180,7 +180,7 @@ def test_a_teardown_that_is_killed_again_and_again_leaves_nothing_of_ours_on_eit
         folder=checkout.folder,
         environment=newcomers_environment(),
     )
-    print(f"a teardown of {len(ended.steps)} steps survived {ended.kills} kills")
+    said(f"a teardown of {len(ended.steps)} steps survived {ended.kills} kills")
     assert ended.status == 0, tail(ended.said)
     assert ended.kills >= len(SOME_STEPS)
     # Whoever destroys is let into the cluster until the last object in it has gone.

@@ -10,12 +10,13 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Said
 from tests.engine.own_stack import OwnStack, Run, kill_engine, kill_group, new_stack, twins
 from tests.local.faulty_proxy import FaultyProxy
 
@@ -30,7 +31,6 @@ SHARE = 0.05
 """Of the calls: throttles and internal errors."""
 RUNS, REFUSED = 4, 5
 PATIENCE_S = 120.0
-Said = Callable[[str], None]
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +38,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
     made = new_stack(tmp_path_factory.mktemp("resuming") / "groundwork")
     yield made
     made.groundwork("local", "stop")
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Said:
-    """Prints a count where whoever runs the tests sees it."""
-
-    def say(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n{text}")
-
-    return say
 
 
 def killed(stack: OwnStack, distances: Iterator[int]) -> list[Run]:

@@ -15,6 +15,7 @@ import yaml
 from local.environment import POLICY_PACK, local_environment
 from local.paths import Paths
 from tests.checkout import PROFILE, SOURCE, Checkout, fresh_checkout
+from tests.conftest import Said
 from tests.engine.older_program import MissingCommitError, Start, extract, starts
 from tests.upgrades import announcements, losses, missing, moves, unannounced
 
@@ -162,7 +163,7 @@ def upgrade(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Upgrade]
 
 
 @pytest.mark.parametrize("upgrade", CASES, indirect=True)
-def test_an_upgrade_takes_nothing_away_that_the_changelog_does_not_name(upgrade: Upgrade):
+def test_an_upgrade_takes_nothing_away_that_the_changelog_does_not_name(upgrade: Upgrade, said: Said):
     before, now = upgrade.before, upgrade.now
     s3 = now.checkout.aws("s3")
     bucket = f"groundwork-{before.stack}-data-123456789012"
@@ -187,7 +188,7 @@ def test_an_upgrade_takes_nothing_away_that_the_changelog_does_not_name(upgrade:
     assert [step["urn"] for step in now.steps() if step["op"] != "same"] == []
     if now.stack == "local":
         _everything_runs_what_is_wanted_and_two_versions_at_once_are_refused(now)
-    print(f"upgraded {len(recorded)} resources to {len(kept)}; gone: {', '.join(map(str, lost)) or 'none'}")
+    said(f"upgraded {len(recorded)} resources to {len(kept)}; gone: {', '.join(map(str, lost)) or 'none'}")
 
 
 def _everything_runs_what_is_wanted_and_two_versions_at_once_are_refused(now: Program) -> None:

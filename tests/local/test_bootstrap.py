@@ -16,6 +16,7 @@ from operations.bootstrap.step import BootstrapError
 from operations.cli import app
 from operations.environments import account, boto_session, environment
 from operations.yaml_lines import with_keys
+from tests.conftest import Said
 from tests.local.aws_server_process import AwsServerProcess
 from tests.local.bootstrap_checkout import ACCOUNT, add_environment, entry, make_checkout, write_profile
 
@@ -125,7 +126,7 @@ def test_what_differs_is_repaired_and_what_others_added_stays(checkout: Path, se
     assert set(done(opened(checkout, "other")).values()) == {KEPT}
 
 
-def test_a_run_that_ends_after_any_change_is_finished_by_the_next(checkout: Path, server: AwsServerProcess):
+def test_a_run_that_ends_after_any_change_is_finished_by_the_next(checkout: Path, server: AwsServerProcess, said: Said):
     class Ended(BaseException):
         """The process is gone."""
 
@@ -151,7 +152,7 @@ def test_a_run_that_ends_after_any_change_is_finished_by_the_next(checkout: Path
         assert len(keys_of(server, name)) == 1
         if left[0] > 0:
             break
-    print(f"{survived} changes, and a run that ended after each was finished by the next")
+    said(f"{survived} changes, and a run that ended after each was finished by the next")
     assert survived >= 11
 
 

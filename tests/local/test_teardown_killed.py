@@ -15,6 +15,7 @@ import pytest
 from local.paths import Paths
 from local.providers.install import install_plugins
 from operations.engine import find_engine
+from tests.conftest import Said
 from tests.killed_command import kill_after, tail
 from tests.local.aws_server_process import AwsServerProcess
 from tests.local.bootstrap_checkout import add_environment, make_checkout, write_profile
@@ -170,14 +171,14 @@ def cut_off(checkout: Path, name: str) -> None:
 
 
 def test_a_teardown_that_is_killed_after_every_third_step_ends_empty_and_keeps_what_the_settings_retain(
-    server: AwsServerProcess, checkout: Path
+    server: AwsServerProcess, checkout: Path, said: Said
 ):
     assert len(resources(checkout)) == RESOURCES
     # It lies in the network, which could not go before it.
     cut_off(checkout, "subnet-loose")
     teardown = groundwork("teardown", "dev", "--yes", "--keep-protected", "--remove-leftovers", "-o", "json")
     ended = kill_after(teardown, itertools.repeat(3), folder=checkout, environment=os.environ)
-    print(f"a teardown of {len(ended.steps)} steps survived {ended.kills} kills")
+    said(f"a teardown of {len(ended.steps)} steps survived {ended.kills} kills")
     assert ended.status == 0, tail(ended.said)
     assert ended.kills >= SURVIVED, tail(ended.said)
 
