@@ -171,6 +171,13 @@ def submit_policy(
             ["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:ListMetrics"],
             because="CloudWatch's reads know no resources",
         ),
+        # `ml watch` tells what a window of requests was found to be.
+        unscoped(
+            "OwnMetrics",
+            ["cloudwatch:PutMetricData"],
+            because="PutMetricData knows no resources; the condition narrows it to the team's own namespace",
+            conditions={"StringEquals": {"cloudwatch:namespace": f"groundwork/{team}"}},
+        ),
         # `ml deploy` has alarms take a new version back: alarms of the team's own endpoints, by their names
         # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html).
         allow("Alarms", ALARM_ACTIONS, [f"{arn}:cloudwatch:{region}:{account_id}:alarm:{team}-*"]),

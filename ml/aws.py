@@ -71,7 +71,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "iam": ("GetRole",),
     "sagemaker-runtime": ("InvokeEndpoint",),
     "service-quotas": ("ListServiceQuotas",),
-    "cloudwatch": ("DeleteAlarms", "DescribeAlarms", "GetMetricData", "PutMetricAlarm"),
+    "cloudwatch": ("DeleteAlarms", "DescribeAlarms", "GetMetricData", "PutMetricAlarm", "PutMetricData"),
     "logs": ("CreateLogGroup", "DescribeLogStreams", "GetLogEvents", "PutRetentionPolicy"),
 }
 """Every operation that the `ml` command calls. A client made here has no other, but STS, which has all."""

@@ -12,6 +12,7 @@ from ml.command_line import abtests as abtests  # isort: skip
 from ml.command_line import experiments as experiments  # isort: skip
 from ml.command_line import models as models  # isort: skip
 from ml.command_line import images as images  # isort: skip
+from ml.command_line import watch as watch  # isort: skip
 from ml.command_line import data as data  # isort: skip
 from ml.command_line import registry as registry  # isort: skip
 from ml.command_line import audit as audit  # isort: skip

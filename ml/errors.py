@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     IN_PROGRESS = 7
     REFUSED = 8
     ROLLED_BACK = 9
+    DRIFTED = 10
     INTERRUPTED = 130
 
 
@@ -30,6 +31,7 @@ EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.IN_PROGRESS: "`ml status NAME`, `ml experiment`: not finished yet",
     ExitCode.REFUSED: "`ml promote`: a gate refuses the version; `ml experiment`: the challenger is not to take over",
     ExitCode.ROLLED_BACK: "`ml deploy`: an alarm took the new version back; what served before serves",
+    ExitCode.DRIFTED: "`ml watch run`: a window has drifted",
     ExitCode.INTERRUPTED: "interrupted while waiting; what was submitted goes on",
 }
 """What each exit code means, as `--help` prints it."""

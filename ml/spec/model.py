@@ -14,6 +14,7 @@ from ml.spec.gates import Gates
 from ml.spec.rollout import CHALLENGER, RollbackOn, Rollout
 from ml.spec.rollout_rules import Change, problems
 from ml.spec.validation import Validation, check_channels
+from ml.spec.watch import Watch
 
 
 class Framework(SpecModel):
@@ -101,6 +102,14 @@ class Deployment(SpecModel):
     rollback_on: RollbackOn | None = Field(
         default=None, description="What takes a new version back while it takes over."
     )
+
+    watch: Watch | None = Field(default=None, description="What `ml watch` does with what is captured.")
+
+    @model_validator(mode="after")
+    def _check_watched(self) -> "Deployment":
+        if self.watch and self.capture is None:
+            raise ValueError("watch needs `capture: {}`, so that there is something to look at")
+        return self
 
     @model_validator(mode="after")
     def _check_rollout(self) -> "Deployment":

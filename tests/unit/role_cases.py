@@ -322,6 +322,7 @@ CASES = [
             Request("logs:GetLogEvents", f"{LOGS}:/groundwork/prod/images:log-stream:x"),
             Request("logs:PutRetentionPolicy", f"{LOGS}:/aws/sagemaker/Endpoints/{TEAM}-1"),
             *(Request(f"cloudwatch:{verb}", f"{ALARMS}:{TEAM}-1/errors") for verb in ALARM_VERBS),
+            Request("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": f"groundwork/{TEAM}"}),
             Request("logs:TagResource", f"{LOGS}:/aws/sagemaker/Endpoints/{TEAM}-1"),
             Request("ssm:GetParametersByPath", f"{PARAMETERS}/groundwork/prod/contract/teams"),
             Request(
@@ -349,6 +350,7 @@ CASES = [
             Request("logs:PutRetentionPolicy", f"{LOGS}:/aws/sagemaker/Endpoints/ranking-1"),
             *(Request(f"cloudwatch:{verb}", f"{ALARMS}:ranking-1/errors") for verb in ALARM_VERBS),
             Request("cloudwatch:SetAlarmState", f"{ALARMS}:{TEAM}-1/errors"),
+            Request("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "groundwork/ranking"}),
             Request("logs:TagResource", f"{LOGS}:/aws/sagemaker/Endpoints/ranking-1"),
             Request("logs:TagResource", f"{LOGS}:/aws/eks/{PREFIX}/cluster"),
             *(Request("codebuild:StartBuild", BUILDER, context) for context in OTHER_BUILDS),

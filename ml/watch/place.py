@@ -1,0 +1,73 @@
+"""Where watching keeps what it knows: below `<team's artifact prefix>/watch/ENDPOINT/`, one JSON document each.
+
+`reference.json` says what is compared with and how; `windows/START.json` what a window was found to be. A window's
+document is written when it is complete, so the newest says where the next run goes on.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ml.aws import error_details
+from platform_contract import PlatformContract
+
+FOLDER = "watch"
+REFERENCE = "reference.json"
+WINDOWS = "windows"
+
+
+class Place:
+    """The documents of one endpoint. s3: a client. endpoint: its full name."""
+
+    def __init__(self, s3: Any, contract: PlatformContract, team: str, endpoint: str) -> None:
+        self._s3 = s3
+        root = f"{contract.teams[team].artifact_uri}/{FOLDER}/{endpoint}"
+        self._bucket, _, self._prefix = root.removeprefix("s3://").partition("/")
+
+    def uri(self, name: str) -> str:
+        """The S3 URI of a document."""
+        return f"s3://{self._bucket}/{self._prefix}/{name}"
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """A document; None where it is not there."""
+        try:
+            body: Any = self._s3.get_object(Bucket=self._bucket, Key=f"{self._prefix}/{name}")["Body"]
+        except ClientError as error:
+            if error_details(error).code in {"NoSuchKey", "404"}:
+                return None
+            raise
+        return json.loads(body.read())
+
+    def write(self, name: str, document: Any) -> None:
+        """Put a document in the place of what is there."""
+        body = json.dumps(document, allow_nan=False, default=str).encode()
+        self._put(name, body, "application/json")
+
+    def write_page(self, name: str, text: str) -> str:
+        """Put a page of HTML; its URI."""
+        self._put(name, text.encode(), "text/html; charset=utf-8")
+        return self.uri(name)
+
+    def windows(self, after: str = "") -> Iterator[dict[str, Any]]:
+        """The documents of the windows whose names are greater than `after`, oldest first."""
+        for name in self.names():
+            if name > after and (document := self.read(f"{WINDOWS}/{name}.json")) is not None:
+                yield document
+
+    def names(self) -> list[str]:
+        """Names of the windows that are known, oldest first."""
+        folder = f"{self._prefix}/{WINDOWS}/"
+        found: list[str] = []
+        request: dict[str, Any] = {"Bucket": self._bucket, "Prefix": folder}
+        while True:
+            answer = self._s3.list_objects_v2(**request)
+            keys = (entry["Key"].removeprefix(folder) for entry in answer.get("Contents", []))
+            found += [key.removesuffix(".json") for key in keys if key.endswith(".json")]
+            if not answer.get("IsTruncated"):
+                return sorted(found)
+            request["ContinuationToken"] = answer["NextContinuationToken"]
+
+    def _put(self, name: str, body: bytes, kind: str) -> None:
+        self._s3.put_object(Bucket=self._bucket, Key=f"{self._prefix}/{name}", Body=body, ContentType=kind)

@@ -1,0 +1,23 @@
+"""What is done about drift beyond telling: once for a version that serves, so that it does not go back and back."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from ml.watch.place import Place
+
+REACTION = "reaction.json"
+
+
+def react(place: Place, serving: Callable[[], str], roll_back: Callable[[], None]) -> bool:
+    """Roll back, unless what serves now is what an earlier reaction brought. Whether it did.
+
+    serving: the name of the configuration that serves. What `roll_back` raises passes, and nothing is noted then.
+    """
+    before = serving()
+    last = place.read(REACTION)
+    if last is not None and last["serves"] == before:
+        return False
+    roll_back()
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    place.write(REACTION, {"at": at, "kind": "rollback", "served": before, "serves": serving()})
+    return True

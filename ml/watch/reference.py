@@ -1,0 +1,131 @@
+"""What windows are held against: a profile of the reference, and the rule that its own windows have calibrated."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ml.captures import PREDICTION
+from ml.drift import CalibratedRule, DriftError, Profile, calibrate, merged_profile
+from ml.errors import SpecError
+from ml.spec.watch import Watch
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """watch: the spec's settings, as they were then. columns: those of the table, in their order. source: the table."""
+
+    watch: Watch
+    profile: Profile
+    rule: CalibratedRule
+    columns: Sequence[str]
+    source: str
+    made: datetime
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "schema": SCHEMA,
+            "made": self.made.isoformat(timespec="seconds"),
+            "source": self.source,
+            "watch": self.watch.model_dump(mode="json"),
+            "columns": list(self.columns),
+            "profile": self.profile.to_json(),
+            "rule": self.rule.to_json(),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], name: str) -> "Reference":
+        """What `document` made. Raises SpecError for one of a newer release."""
+        if document["schema"] > SCHEMA:
+            raise SpecError(f"{name} was made by a newer release: update Groundwork here, or `ml watch start` again.")
+        try:
+            return cls(
+                watch=Watch.model_validate(document["watch"]),
+                profile=Profile.from_json(document["profile"], name),
+                rule=CalibratedRule.from_json(document["rule"]),
+                columns=tuple(document["columns"]),
+                source=document["source"],
+                made=datetime.fromisoformat(document["made"]),
+            )
+        except DriftError as error:
+            raise SpecError(f"{name}: {error}") from error
+
+
+def build(watch: Watch, frames: Iterable[Any], source: str) -> Reference:
+    """The reference out of a table's rows, in one pass. frames: pandas data frames, in the order of time.
+
+    Raises SpecError where the table lacks a column that the settings name, or is too short for their error rate.
+    """
+    windows: list[Profile] = []
+    columns: tuple[str, ...] = ()
+    made = Profile()
+    for frame, fresh in _cut(watch, frames):
+        columns = columns or tuple(name for name in frame.columns if name not in aside(watch))
+        if fresh:
+            windows.append(made.like() if not windows else windows[0].like())
+        windows[-1].add(_table(watch, frame, columns))
+    if windows and len(windows) > 1 and windows[-1].rows < windows[0].rows:
+        windows[-2].merge(windows.pop())  # what is left at the end is no window of its own
+    try:
+        rule = calibrate(windows, rate=watch.error_rate)
+        profile = merged_profile(windows)
+    except DriftError as error:
+        raise SpecError(f"{source}: {error}") from error
+    return Reference(
+        watch=watch,
+        profile=profile,
+        rule=rule,
+        columns=columns,
+        source=source,
+        made=datetime.now(UTC).replace(microsecond=0),
+    )
+
+
+def aside(watch: Watch) -> set[str]:
+    """Columns of the table that are no input of the model."""
+    return {name for name in (*watch.ignore, watch.prediction, watch.time) if name is not None}
+
+
+def _table(watch: Watch, frame: Any, columns: Sequence[str]) -> Any:
+    table = frame[[*columns]]
+    if watch.prediction:
+        table = table.assign(**{PREDICTION: frame[watch.prediction]})
+    return table
+
+
+def _cut(watch: Watch, frames: Iterable[Any]) -> Iterator[tuple[Any, bool]]:
+    """Pieces of the table, and whether each begins a window."""
+    wanted = {name for name in (watch.prediction, watch.time) if name is not None}
+    before: Any = None
+    room = 0
+    for frame in frames:
+        if missing := sorted(wanted - set(frame.columns)):
+            raise SpecError(f"The reference has no column {', '.join(missing)}; it has {', '.join(frame.columns)}.")
+        if watch.rows is not None:
+            start = 0
+            while start < len(frame):
+                fresh = room == 0
+                room = watch.rows if fresh else room
+                piece = frame.iloc[start : start + room]
+                start, room = start + len(piece), room - len(piece)
+                yield piece, fresh
+            continue
+        assert watch.window is not None
+        for number, piece in frame.groupby(_numbers(frame, watch), sort=True):
+            yield piece, number != before
+            before = number
+
+
+def _numbers(frame: Any, watch: Watch) -> Any:
+    """Number of the window of time that each row is in."""
+    from importlib import import_module
+
+    pandas: Any = import_module("pandas")
+    try:
+        times = pandas.to_datetime(frame[watch.time], utc=True)
+    except (ValueError, TypeError) as error:
+        raise SpecError(f"The reference's column {watch.time} has no times: {error}") from error
+    return (times - pandas.Timestamp(0, tz="UTC")) // pandas.Timedelta(seconds=watch.window)
