@@ -16,6 +16,7 @@ OVERLAYS = (
     "local.aws_server.access",
     "local.aws_server.alarms",
     "local.aws_server.amp",
+    "local.aws_server.autoscaling",
     "local.aws_server.budgets",
     "local.aws_server.cloudtrail",
     "local.aws_server.codebuild",

@@ -38,6 +38,8 @@ class Variant:
         self.weight = weight
         self.instances: list[Instance] = []
         self.active: int | None = None
+        self.count = 0
+        """Instances that were asked for: some of them may share a process."""
 
 
 class Fleet:
@@ -217,6 +219,7 @@ class Fleet:
     def _scale(self, variant: Variant, count: int) -> list[Instance]:
         """The instances that it has started."""
         wanted = min(count, MOST_PROCESSES)
+        variant.count = count
         with self._changed:
             surplus, variant.instances = variant.instances[wanted:], variant.instances[:wanted]
         for instance in surplus:

@@ -44,7 +44,7 @@ class Invocations:
             self.capture.take(region, endpoint, variant, fleet, exchange)
         self.metrics.count(
             _source(region, endpoint, fleet, variant, answered.instance),
-            instances=len(answered.variant.instances),
+            instances=answered.variant.count,
             status=answered.status,
             model_s=answered.model_s,
             overhead_s=max(0.0, total_s - answered.model_s),

@@ -1,0 +1,123 @@
+"""Scheduled actions of endpoint variants: at their time they set the limits, and the count follows.
+
+https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-scheduled-scaling.html. One that
+was due while the server was down is left out, but for an `at(…)`, which comes later.
+"""
+
+import logging
+import threading
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from local.aws_server.autoscaling import cron, targets
+from local.aws_server.operations import Call, Server, ServiceError, on_start, on_stop, operation
+from local.aws_server.schedules import due, interval_of, moment_of
+
+logger = logging.getLogger(__name__)
+KIND = "autoscaling:scheduled"
+"""Kind of a record: when an action ran last. The key is `region/ARN`."""
+TICK_S = 1.0
+_stops: dict[int, threading.Event] = {}
+
+
+@operation("application-autoscaling", "PutScheduledAction")
+def put_scheduled_action(call: Call) -> dict[str, Any]:
+    """Notes an action whose schedule can be kept; told anew, it starts anew."""
+    if targets.is_variant(call.params):
+        resource = call.params["ResourceId"]
+        if targets.target_of(call.region, resource) is None:
+            raise ServiceError("ObjectNotFoundException", f"No scalable target registered for {resource}.")
+        schedule = call.params.get("Schedule") or ""
+        try:
+            ZoneInfo(call.params.get("Timezone") or "UTC")
+            known = interval_of(schedule) or moment_of(schedule) or cron.fields_of(schedule)
+        except (cron.CronError, ZoneInfoNotFoundError, ValueError) as error:
+            raise targets.invalid(f"The schedule {schedule} cannot be kept: {error}.") from error
+        if not known:
+            raise targets.invalid(f"{schedule} is no schedule: at(…), rate(…) or cron(…).")
+        ending = f"{resource}:scheduledActionName/{call.params['ScheduledActionName']}"
+        for key, _ in call.server.records.items(KIND, f"{call.region}/"):
+            if key.endswith(ending):
+                call.server.records.delete(KIND, key)
+    return call.forward()
+
+
+@on_start
+def start(server: Server) -> None:
+    """Looks at the schedules for as long as the server runs."""
+    stop_asked = _stops[id(server)] = threading.Event()
+
+    def watch() -> None:
+        while not stop_asked.wait(TICK_S):
+            try:
+                tick(server, datetime.now(UTC))
+            except Exception:
+                logger.exception("scheduled actions were not looked at")
+
+    threading.Thread(target=watch, name="scheduled-actions", daemon=True).start()
+
+
+@on_stop
+def stop(server: Server) -> None:
+    """No action runs from now on."""
+    if event := _stops.pop(id(server), None):
+        event.set()
+
+
+def tick(server: Server, now: datetime) -> None:
+    """Runs what is due."""
+    for region, backend in targets.backends():
+        for each in list(backend.scheduled_actions):
+            if each.scalable_dimension != targets.DIMENSION:
+                continue
+            key = f"{region}/{each.arn}"
+            start_time, end_time = _moment(each.start_time), _moment(each.end_time)
+            if (start_time and now < start_time) or (end_time and now > end_time):
+                continue
+            if is_due(each.schedule, each.timezone or "UTC", server.records.get(KIND, key), now):
+                server.records.put(KIND, key, now)
+                _run(server, region, each)
+
+
+def is_due(schedule: str, timezone: str, last: datetime | None, now: datetime) -> bool:
+    """Whether a schedule's time has come. last: when it ran last."""
+    if (fields := cron.fields_of(schedule)) is not None:
+        minute = now.replace(second=0, microsecond=0)
+        return (last is None or last < minute) and cron.matches(fields, minute.astimezone(ZoneInfo(timezone)))
+    if (moment := moment_of(schedule)) is not None:
+        return last is None and now >= moment.replace(tzinfo=ZoneInfo(timezone))
+    return due(schedule, last, now)
+
+
+def _run(server: Server, region: str, scheduled: Any) -> None:
+    resource = str(scheduled.resource_id)
+    told = scheduled.scalable_target_action or {}
+    with server.changing("application-autoscaling"):
+        target = targets.target_of(region, resource)
+        if target is None or (target.suspended_state or {}).get("ScheduledScalingSuspended"):
+            return
+        target.update(told.get("MinCapacity"), told.get("MaxCapacity"), None)
+        low, high = int(target.min_capacity), int(target.max_capacity)
+    said = f"min capacity to {low} and max capacity to {high}"
+    cause = f"scheduled action name {scheduled.scheduled_action_name} was triggered"
+    activity = {"Description": f"Setting {said}", "Cause": cause, "StatusCode": "Successful"}
+    targets.note(server, region, resource, activity | {"StatusMessage": f"Successfully set {said}"})
+    try:
+        _, current = targets.capacity(server, region, resource)
+        if current < low:
+            targets.set_capacity(server, region, resource, low, f"minimum capacity was set to {low}")
+        elif current > high:
+            targets.set_capacity(server, region, resource, high, f"maximum capacity was set to {high}")
+    except ServiceError as error:
+        logger.warning("scheduled action %s: %s", scheduled.scheduled_action_name, error.message)
+
+
+def _moment(value: Any) -> datetime | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, str):
+        return datetime.fromisoformat(value.replace("Z", "+00:00"))
+    return datetime.fromtimestamp(float(value), UTC)
