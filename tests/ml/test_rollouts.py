@@ -1,0 +1,146 @@
+"""Rollouts by the `ml` command on the local platform: taken back by an alarm, carried through, and rolled back."""
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+pytestmark = [pytest.mark.ml, pytest.mark.timeout(600)]
+
+Platform = Any
+JobFolder = Any
+
+NAME = "research-rolling-out"
+LOADER = """
+import os
+
+class Model:
+    def predict(self, rows, params=None):
+        if os.environ.get("FAILS"):
+            raise RuntimeError("a bad model")
+        return [int(os.environ["NUMBER"])] * len(rows)
+
+def _load_pyfunc(path):
+    return Model()
+"""
+TRAIN = """
+import os
+import mlflow.pyfunc
+import pandas as pd
+from mlflow.models import infer_signature
+
+mlflow.pyfunc.save_model(
+    os.environ["SM_MODEL_DIR"], loader_module="loader", code_paths=["loader.py"], pip_requirements=[],
+    signature=infer_signature(pd.DataFrame({"x": [1.0]}), pd.Series([1])),
+)
+"""
+GUARDED = {
+    "rollout": {"strategy": "canary", "wait": "5m"},
+    "rollback_on": {"errors_percent": 5, "p99_ms": 60000, "periods": 1},
+}
+
+
+class Version:
+    """One spec after another of the same job and endpoint, which answers with the version's number."""
+
+    def __init__(self, platform: Platform, job: JobFolder, folder: Path) -> None:
+        (folder / "loader.py").write_text(LOADER)
+        self._platform = platform
+        self._job = job
+
+    def spec(self, number: int, **deploy: Any) -> Path:
+        variables = {"NUMBER": number, **deploy.pop("variables", {})}
+        wanted = {"endpoint": "rolling-out", "instance": {"count": 2}, "environment": variables, **deploy}
+        return self._job(TRAIN, name="rolling-out", deploy=wanted)
+
+    def deploy(self, number: int, *options: str, code: int = 0, **deploy: Any) -> subprocess.CompletedProcess[str]:
+        result = self._platform.ml("deploy", self.spec(number, **deploy), "--env", "local", *options, timeout=400)
+        assert result.returncode == code, result.stdout + result.stderr
+        return result
+
+
+@pytest.fixture
+def version(platform: Platform, job: JobFolder, tmp_path: Path) -> Iterator[Version]:
+    made = Version(platform, job, tmp_path)
+    trained = platform.ml("train", made.spec(1), "--env", "local", "-y")
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    yield made
+    platform.ml("stop", "--endpoint", NAME, "--env", "local", timeout=300)
+
+
+@contextmanager
+def callers(platform: Platform) -> Iterator[list[int | None]]:
+    """Ask the endpoint all the time; the answers, None for an error."""
+    answers: list[int | None] = []
+    done = threading.Event()
+    runtime = platform.client("sagemaker-runtime")
+
+    def ask() -> None:
+        while not done.wait(0.05):
+            answers.append(one(runtime))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        done.set()
+        thread.join()
+
+
+def one(runtime: Any) -> int | None:
+    try:
+        answer = runtime.invoke_endpoint(EndpointName=NAME, ContentType="text/csv", Body=b"x\n1.0\n")
+    except ClientError:
+        return None
+    return json.loads(answer["Body"].read())["predictions"][0]
+
+
+def test_a_canary_with_errors_is_taken_back_by_its_alarm_and_any_version_comes_back_by_one_command(
+    platform: Platform, version: Version
+) -> None:
+    version.deploy(1)
+    with callers(platform) as answers:
+        taken_back = version.deploy(2, code=9, variables={"FAILS": "1"}, **GUARDED)
+    assert f"was taken back by the alarm {NAME}/errors: Threshold Crossed" in taken_back.stdout
+    assert "with what it served before: research-rolling-out-" in taken_back.stdout
+    assert None in answers
+    assert set(answers) == {1, None}
+    runtime = platform.client("sagemaker-runtime")
+    assert one(runtime) == 1
+    version.deploy(3, "--rollout", "all-at-once", **GUARDED)
+    assert one(runtime) == 3
+    # The version that the alarm took back is passed over.
+    back = platform.ml("rollback", NAME, "--env", "local", timeout=300)
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert one(runtime) == 1
+    listed = platform.ml_json("rollback", NAME, "--list")
+    assert listed["serves"] == 1
+    assert [each["taken_back"] for each in listed["versions"]] == ["", f"{NAME}/errors", ""]
+
+
+@pytest.mark.full
+def test_a_good_canary_ends_in_service_and_a_challenger_takes_its_share(platform: Platform, version: Version) -> None:
+    version.deploy(1)
+    guarded = {**GUARDED, "rollout": {"strategy": "canary", "wait": "20s", "bake": "10s"}}
+    with callers(platform) as answers:
+        version.deploy(2, **guarded)
+    assert None not in answers
+    assert set(answers) == {1, 2}
+    runtime = platform.client("sagemaker-runtime")
+    assert one(runtime) == 2
+    version.deploy(3, "--variant", "challenger", "--weight", "30", "--rollout", "all-at-once", **guarded)
+    asked = [one(runtime) for _ in range(200)]
+    assert set(asked) == {2, 3}
+    assert 20 <= asked.count(3) <= 100
+    described = platform.client("sagemaker").describe_endpoint(EndpointName=NAME)
+    weights = {each["VariantName"]: each["CurrentWeight"] for each in described["ProductionVariants"]}
+    assert weights == {"main": 70, "challenger": 30}
+    assert platform.ml("rollback", NAME, timeout=300).returncode == 0
+    assert {one(runtime) for _ in range(20)} == {2}
