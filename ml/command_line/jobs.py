@@ -86,9 +86,9 @@ def status(
     if endpoint is not None:
         if name is not None:
             raise typer.BadParameter("give either a name or --endpoint")
-        from ml.commands import endpoints
+        from ml.commands import endpoint_status
 
-        end(endpoints.status(endpoint, env=env, output=output))
+        end(endpoint_status.status(endpoint, env=env, output=output))
     from ml.commands import jobs
 
     end(jobs.status(name, env=env, output=output, team=team, limit=limit))

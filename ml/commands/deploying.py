@@ -57,14 +57,15 @@ def finish(
         say(f"\nNo longer waiting; the deployment goes on: ml status {wanted.endpoint} --env {environment.name}")
         return ExitCode.INTERRUPTED
     differing = endpoints.compare(sagemaker, asked.desired)
-    rang = list(watch.rang.values()) if state.config != asked.desired.config else []
+    serves = state.config == asked.desired.config
+    rang = [] if serves else list(watch.rang.values())
     code = _code(state, differing, rang)
-    if state.config != asked.desired.config:
+    if not serves:
         _tell(environment, contract, wanted, asked, state, rang)
     if output is Format.JSON:
-        print_json(_document(wanted, state, differing, rang))
+        print_json(_document(state, serves, differing, rang))
     else:
-        _print(environment, wanted, state, differing, rang, code)
+        _print(environment, wanted, state, serves, differing, rang, code)
     return code
 
 
@@ -75,11 +76,11 @@ def _code(state: EndpointState, differing: list[Difference], rang: list[AlarmSta
 
 
 def _document(
-    wanted: Wanted, state: EndpointState, differing: list[Difference], rang: list[AlarmState]
+    state: EndpointState, serves: bool, differing: list[Difference], rang: list[AlarmState]
 ) -> dict[str, Any]:
     return {
         **state.document(),
-        "serves": wanted.job in state.jobs,
+        "serves": serves,
         "rolled_back_by": [one.document() for one in rang],
         "differences": [one.document() for one in differing],
     }
@@ -89,6 +90,7 @@ def _print(
     environment: Environment,
     wanted: Wanted,
     state: EndpointState,
+    serves: bool,
     differing: list[Difference],
     rang: list[AlarmState],
     code: ExitCode,
@@ -100,7 +102,6 @@ def _print(
         return
     for one in rang:
         print(f"{wanted.job} was taken back by the alarm {one.name}: {one.reason}")
-    serves = wanted.job in state.jobs
     print(f"{state.name} is {state.status}{'' if serves else ' with what it served before'}: {_jobs(state)}.")
     for line in (state.reason or "").strip().splitlines()[-15:]:
         print(f"  {line}")

@@ -201,7 +201,7 @@ def predict(
             try:
                 answer, variant = _invoke(environment.clients, full_name, request)
             except (NotFoundError, ClientError) as error:
-                if not _may_lack_the_team(error):
+                if not may_lack_the_team(error):
                     raise
                 full_name = _full_name(environment.clients.client("sagemaker"), endpoint)
                 answer, variant = _invoke(environment.clients, full_name, request)
@@ -252,7 +252,7 @@ def _original_message(error: ClientError) -> str:
         return said
 
 
-def _may_lack_the_team(error: Exception) -> bool:
+def may_lack_the_team(error: Exception) -> bool:
     """Whether the endpoint's name may have been given without the team's. A member gets no other answer than that the
     call is refused for a name that does not begin with the team's, whether the endpoint is there or not."""
     return isinstance(error, NotFoundError) or (isinstance(error, ClientError) and is_denied(error))
@@ -263,7 +263,7 @@ def find(sagemaker: Any, name: str) -> EndpointState:
     try:
         return endpoints.describe(sagemaker, name)
     except (NotFoundError, ClientError) as error:
-        if not _may_lack_the_team(error):
+        if not may_lack_the_team(error):
             raise
         return endpoints.describe(sagemaker, _full_name(sagemaker, name))
 
@@ -273,35 +273,6 @@ def _full_name(sagemaker: Any, name: str) -> str:
     found = sagemaker.list_endpoints(NameContains=name, MaxResults=100)["Endpoints"]
     whole = [entry["EndpointName"] for entry in found if entry["EndpointName"].endswith(f"-{name}")]
     return whole[0] if len(whole) == 1 else endpoints.describe(sagemaker, name).name
-
-
-def endpoint_status(sagemaker: Any, name: str, output: Format) -> ExitCode | None:
-    """Print an endpoint's state; None where there is no endpoint of that name."""
-    try:
-        return _print_status(find(sagemaker, name), output)
-    except (NotFoundError, ClientError) as error:
-        if not _may_lack_the_team(error):
-            raise
-        return None
-
-
-def _print_status(state: EndpointState, output: Format) -> ExitCode:
-    if output is Format.JSON:
-        print_json(state.document())
-    else:
-        print(f"{state.name} is {state.status}, serving {', '.join(state.jobs) or 'nothing'}.")
-        if state.reason:
-            print(f"  {state.reason}")
-    if state.status in endpoints.BUSY:
-        return ExitCode.IN_PROGRESS
-    return ExitCode.OK if state.status == "InService" else ExitCode.JOB_FAILED
-
-
-def status(name: str, *, env: str | None, output: Format) -> ExitCode:
-    """Show one endpoint."""
-    environment = open_environment(env)
-    with readable_errors(environment):
-        return _print_status(find(environment.clients.client("sagemaker"), name), output)
 
 
 def delete(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCode:

@@ -78,9 +78,9 @@ def status(name: str | None, *, env: str | None, output: Format, team: str | Non
         try:
             state = jobs.find(sagemaker, name)
         except NotFoundError:
-            from ml.commands.endpoints import endpoint_status
+            from ml.commands.endpoint_status import status_if_there
 
-            found = endpoint_status(sagemaker, name, output)
+            found = status_if_there(environment, name, output)
             if found is None:
                 raise
             return found

@@ -8,13 +8,15 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ml.aws import Clients
-from ml.commands.endpoints import _find, endpoint_status
+from ml.commands.endpoint_status import status_if_there
+from ml.commands.endpoints import find
 from ml.commands.jobs import _follow
 from ml.commands.output import Format
 from ml.environment import Environment
 from ml.errors import EnvironmentNotReadyError, NotFoundError
 from ml.sessions import _accept_least_privilege, _with_network
 from ml.targets.sagemaker import jobs
+from tests.unit.memory_s3 import environment
 from tests.unit.ml_contract import contract
 
 pytestmark = pytest.mark.unit
@@ -81,8 +83,9 @@ def test_another_teams_job_is_refused_and_not_said_to_be_missing() -> None:
 
 
 def test_an_endpoint_is_found_without_the_teams_name() -> None:
-    assert _find(ForResearch(), "flights").name == "research-flights"
-    assert endpoint_status(ForResearch(), "nothing-like-it", Format.TEXT) is None
+    assert find(ForResearch(), "flights").name == "research-flights"
+    theirs = environment({"sagemaker": ForResearch()})
+    assert status_if_there(theirs, "nothing-like-it", Format.TEXT) is None
 
 
 def test_a_model_trainer_that_names_no_network_gets_the_platforms() -> None:

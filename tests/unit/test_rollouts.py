@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from ml.commands.deploying import Wanted, finish
+from ml.commands.endpoint_status import status_if_there
 from ml.commands.output import Format
 from ml.errors import ExitCode, MlError
 from ml.spec.model import Deployment as DeploymentSpec
@@ -402,6 +403,29 @@ def test_a_version_that_is_taken_back_without_a_word_is_no_success(
     code = finished(fleet, second, asked)
     assert code is ExitCode.JOB_FAILED
     assert "It is not as it was to be:" in capsys.readouterr().out
+
+
+def test_the_status_shows_variants_how_far_a_rollout_is_and_the_alarms(
+    fleet: Fleet, cloudwatch: MemoryAlarms, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endpoints.deploy(environment(fleet), contract(), target())
+    challenger = target(job="research-trial-2", variant="challenger", weight=10.0)
+    endpoints.deploy(environment(fleet), contract(), challenger)
+    for one in fleet.endpoints[NAME]["ProductionVariants"]:
+        one |= {"CurrentWeight": one["DesiredWeight"], "CurrentInstanceCount": 1}
+    baking = {"Status": "Baking", "StatusMessage": "Baking for 300 seconds"}
+    arriving = {"VariantName": "main", "CurrentInstanceCount": 1, "DesiredInstanceCount": 4, "VariantStatus": [baking]}
+    fleet.endpoints[NAME] |= {
+        "EndpointStatus": "Updating",
+        "PendingDeploymentSummary": {"EndpointConfigName": "new", "ProductionVariants": [arriving]},
+    }
+    cloudwatch.put_metric_alarm(AlarmName=f"{NAME}/errors")
+    assert status_if_there(environment(fleet), NAME, Format.TEXT) is ExitCode.IN_PROGRESS
+    said = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "main serving 90 % 1" in said
+    assert "challenger serving 10 % 1" in said
+    assert "main arriving 1 of 4 Baking for 300 seconds" in said
+    assert f"{NAME}/errors INSUFFICIENT_DATA new" in said
 
 
 def test_an_endpoint_that_goes_takes_its_alarms_along_and_no_others(fleet: Fleet, cloudwatch: MemoryAlarms) -> None:
