@@ -89,7 +89,7 @@ class Sweep:
             if not is_missing(error):
                 raise
         if thing.kind == "endpoint":
-            alarms.remove(self._environment, thing.name)
+            alarms.remove_if_allowed(self._environment, thing.name)
 
     def _remove_upload(self, thing: Thing) -> None:
         s3 = self._environment.clients.client("s3")

@@ -10,7 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ml.environment import Environment
+from botocore.exceptions import ClientError
+
+from ml.aws import error_details
+from ml.commands.output import say
+from ml.environment import Environment, is_denied
 from ml.identity import resource_tags
 from ml.spec.rollout import ModelMetric, RollbackOn
 from platform_contract import PlatformContract
@@ -173,6 +177,16 @@ def remove(environment: Environment, endpoint: str) -> list[str]:
     for start in range(0, len(names), MOST_NAMES):
         environment.clients.client("cloudwatch").delete_alarms(AlarmNames=names[start : start + MOST_NAMES])
     return names
+
+
+def remove_if_allowed(environment: Environment, endpoint: str) -> None:
+    """Remove the alarms of an endpoint that is gone. Who may not is told: the endpoint is gone all the same."""
+    try:
+        remove(environment, endpoint)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        say(f"The alarms of {endpoint} stay: {error_details(error).message}")
 
 
 class Watch:

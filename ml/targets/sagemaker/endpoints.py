@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 
 from ml.audit import recording
 from ml.aws import error_details
-from ml.commands.output import say
 from ml.environment import Environment, is_denied
 from ml.errors import MlError, NotFoundError
 from ml.ledger import Closing, Ledger
@@ -217,12 +216,7 @@ def delete(environment: Environment, contract: PlatformContract, team: str, name
     for entry in ledger.of("endpoint", name):
         ledger.close(entry, Closing.REMOVED, line=act.line.place if act.line else None)
     _see_gone(sagemaker, name, wait=wait)
-    try:
-        alarms.remove(environment, name)
-    except ClientError as error:
-        if not is_denied(error):
-            raise
-        say(f"The alarms of {name} stay: {error_details(error).message}")
+    alarms.remove_if_allowed(environment, name)
 
 
 def _see_gone(sagemaker: Any, name: str, *, wait: bool) -> None:
