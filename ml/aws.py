@@ -68,7 +68,6 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "UpdateModelPackage",
     ),
     "ecr": ("DescribeImageScanFindings", "DescribeImages", "ListImageReferrers"),
-    "cloudwatch": ("DeleteAlarms", "DescribeAlarms", "PutMetricAlarm"),
     "codebuild": ("BatchGetBuilds", "ListBuildsForProject", "StartBuild"),
     "iam": ("GetRole",),
     "sagemaker-runtime": ("InvokeEndpoint",),
