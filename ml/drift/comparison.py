@@ -70,8 +70,9 @@ class ColumnComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """All columns that both have. rows: reference, then current. absent: columns that only the reference has. added:
-    columns that only the current rows have. changed: columns whose kind is another, with both kinds."""
+    """The reference's columns beside the current rows. rows: reference, then current. absent: columns that only the
+    reference has; they are compared too, as missing in every row, so that every rule sees that they are gone. added:
+    columns that only the current rows have. changed: columns whose kind is another, with both kinds; not compared."""
 
     rows: tuple[int, int]
     columns: Mapping[str, ColumnComparison]
@@ -105,7 +106,7 @@ def compare(
     changed: dict[str, tuple[str, str]] = {}
     for name in known:
         mine, theirs = reference.columns.get(name), current.columns.get(name)
-        if name not in found or (wanted is not None and name not in wanted):
+        if wanted is not None and name not in wanted:
             continue
         if mine is None or theirs is None:
             compared[name] = _without_values(name, mine or theirs, reference.rows, current.rows, mine is None)

@@ -46,9 +46,9 @@ def kind_of(values: Any) -> Kind | None:
         return "number"
     if code in "US":
         return "category"
-    seen = [value for value in _listed(values[:1000]) if not _is_missing(value)]
+    seen = [value for value in _listed(values[:1000]) if not is_missing(value)]
     if not seen and len(values) > 1000:
-        seen = [value for value in _listed(values) if not _is_missing(value)]
+        seen = [value for value in _listed(values) if not is_missing(value)]
     if not seen:
         return None
     if all(isinstance(value, bool | np.bool_) for value in seen):
@@ -81,7 +81,7 @@ def numbers(values: Any, kind: Kind) -> tuple[Floats, int]:
             pass
     read = _time if kind == "time" else _number
     made = np.array([read(value) for value in listed], dtype=np.float64)
-    unreadable = sum(1 for place in np.flatnonzero(np.isnan(made)) if not _is_missing(listed[place]))
+    unreadable = sum(1 for place in np.flatnonzero(np.isnan(made)) if not is_missing(listed[place]))
     return made, unreadable
 
 
@@ -90,11 +90,20 @@ def categories(values: Any) -> tuple[dict[str, int], int]:
     counted: Counter[str] = Counter()
     missing = 0
     for value, rows in _counts(values):
-        if _is_missing(value):
+        if is_missing(value):
             missing += rows
         else:
             counted[category(value)] += rows
     return dict(counted), missing
+
+
+def taken(values: Any, rows: Any) -> Any:
+    """The values of some rows, by their numbers."""
+    if _is_arrow(values):
+        return values.take(rows)
+    if hasattr(values, "iloc"):
+        return values.iloc[rows]
+    return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
 
 
 def category(value: Any) -> str:
@@ -106,6 +115,16 @@ def category(value: Any) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return shortened(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
+
+
+def is_missing(value: Any) -> bool:
+    """None, NaN, NaT and pandas' NA: the last is neither equal nor unequal to itself."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):
+        return type(value).__name__ == "NAType"
 
 
 def _counts(values: Any) -> Iterator[tuple[Any, int]]:
@@ -130,7 +149,7 @@ def _counts(values: Any) -> Iterator[tuple[Any, int]]:
             return ((value, int(number)) for value, number in zip([None, *found], rows, strict=True) if number)
         return iter(Counter(_listed(values)).items())
     except TypeError:  # lists and other values that cannot be counted as they are
-        return iter(Counter(value if _is_missing(value) else str(value) for value in _listed(values)).items())
+        return iter(Counter(value if is_missing(value) else str(value) for value in _listed(values)).items())
 
 
 def _is_arrow(values: Any) -> bool:
@@ -170,16 +189,6 @@ def _categories_of(values: Any) -> list[Any] | None:
 
 def _listed(values: Any) -> list[Any]:
     return values.tolist() if hasattr(values, "tolist") else list(values)
-
-
-def _is_missing(value: Any) -> bool:
-    """None, NaN, NaT and pandas' NA: the last is neither equal nor unequal to itself."""
-    if value is None:
-        return True
-    try:
-        return bool(value != value)
-    except (TypeError, ValueError):
-        return type(value).__name__ == "NAType"
 
 
 def _seconds(values: Any) -> Floats:

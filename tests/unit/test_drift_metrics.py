@@ -156,6 +156,7 @@ def test_missing_values_are_a_test_of_their_own():
 def test_columns_that_came_went_or_changed_their_kind_are_named():
     compared = compare(profile_of({"a": [1], "b": [1], "c": [1]}), profile_of({"b": ["x"], "c": [1], "d": [1]}))
     assert (compared.absent, compared.added, compared.changed) == (("a",), ("d",), {"b": ("number", "category")})
+    assert compared.columns["a"].missing == (0, 1)
 
 
 # The profile
