@@ -63,12 +63,14 @@ def grid(reference: Steps, current: Steps) -> Grid:
     values = np.concatenate((reference.values, current.values))
     order = values.argsort(kind="stable")  # both are sorted: that is one merge
     values = values[order]
-    last = np.append(np.flatnonzero(values[1:] != values[:-1]), len(values) - 1)
-    from_reference = np.cumsum(order < len(reference.values))[last]
-    both = last + 1
-    f = np.concatenate(([0], reference.below))[from_reference] / reference.count
-    g = np.concatenate(([0], current.below))[both - from_reference] / current.count
-    return Grid(values=values[last], f=f, g=g, reference=reference, current=current)
+    from_reference = np.cumsum(order < len(reference.values), dtype=np.int64)
+    both = np.arange(1, len(values) + 1)
+    last = values[1:] != values[:-1]
+    if not last.all():
+        kept = np.append(np.flatnonzero(last), len(values) - 1)
+        values, from_reference, both = values[kept], from_reference[kept], both[kept]
+    f, g = reference.shares(from_reference), current.shares(both - from_reference)
+    return Grid(values=values, f=f, g=g, reference=reference, current=current)
 
 
 def kolmogorov_smirnov(both: Grid) -> Measured:
@@ -90,7 +92,7 @@ def wasserstein(both: Grid, deviation: float) -> Measured:
     Bound: the sketches' rank errors times the range of all values.
     """
     norm = max(deviation, LEAST_DEVIATION)
-    distance = float(np.dot(np.abs(both.f - both.g)[:-1], np.diff(both.values)))
+    distance = float((np.abs(both.f - both.g)[:-1] * np.diff(both.values)).sum())
     span = float(both.values[-1] - both.values[0])
     return Measured(value=distance / norm, bound=both.bound * span / norm)
 

@@ -50,6 +50,11 @@ class Steps:
         """Rows at each value."""
         return np.diff(self.below, prepend=0)
 
+    def shares(self, places: Integers) -> Floats:
+        """The distribution function after so many of the values."""
+        once = len(self.values) == self.count  # each value has one row, so its place is its rank
+        return (places if once else np.concatenate(([0], self.below))[places]) / self.count
+
     def up_to(self, edges: Floats) -> Integers:
         """Rows with a value at most each edge."""
         return self._rows(np.searchsorted(self.values, edges, side="right"))
