@@ -13,19 +13,20 @@ from bench.report import Report, as_text, machine_line
 _EXAMPLES = """\
 examples:
   make bench                              serving, serving-overhead, preview, job, startup, report (preview to startup
-                                          need `make local`)
+                                          need `make local`), drift
   python -m bench serving --rounds 3
   python -m bench setup --cold 3          a fresh checkout's `make local`, three times with empty caches
   python -m bench scale --sizes 2         `pulumi up` and preview, 8 pools and 10 teams, then 40 and 100 (3: 64 and 500)
   python -m bench job -o json > job.json
   python -m bench report                  the report of a preview of 500, 2,000 and 10,000 resources
+  python -m bench drift                   drift metrics beside Evidently's, and of 3,000,000 rows × 100 columns
   python -m bench rehearsal               each step of `groundwork rehearse`, five minutes a round
   python -m bench abtest                  how often A/B tests are wrong when one looks all the time, two minutes
   python -m bench startup                 `ml --help`, and `ml status` of the local stack
 
 exit codes: 0 all goals met · 1 a goal missed · 2 something could not be measured
 """
-_ALL = ("serving", "serving-overhead", "preview", "job", "startup", "report")
+_ALL = ("serving", "serving-overhead", "preview", "job", "startup", "report", "drift")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "job",
             "startup",
             "report",
+            "drift",
             "setup",
             "scale",
             "rehearsal",
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--rounds",
         type=int,
-        help="interleaved rounds (serving 5, serving-overhead 7, preview 20, job 10, startup 20, report 5, "
+        help="interleaved rounds (serving 5, serving-overhead 7, preview 20, job 10, startup 20, report 5, drift 3, "
         "setup 3, scale 3, rehearsal 1); "
         "abtest: simulated tests (1000)",
     )
@@ -99,7 +101,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _bench(name: str, options: argparse.Namespace) -> Callable[[], Report]:
-    from bench import abtest, job, preview, preview_report, rehearsal, scale, serving, serving_overhead, setup, startup
+    from bench import (
+        abtest,
+        drift,
+        job,
+        preview,
+        preview_report,
+        rehearsal,
+        scale,
+        serving,
+        serving_overhead,
+        setup,
+        startup,
+    )
 
     rounds: int | None = options.rounds
 
@@ -113,5 +127,6 @@ def _bench(name: str, options: argparse.Namespace) -> Callable[[], Report]:
         "setup": lambda: setup.run(rounds or 3, options.cold),
         "rehearsal": lambda: rehearsal.run(rounds or 1),
         "abtest": lambda: abtest.run(rounds or 1000),
+        "drift": lambda: drift.run(rounds or 3),
         "scale": lambda: scale.run(options.sizes, rounds or 3),
     }[name]
