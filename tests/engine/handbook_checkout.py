@@ -7,7 +7,11 @@ and the settings file, and keep its state in a bucket of that account.
 import json
 import re
 import sys
+import threading
+import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from local.paths import ACCOUNT_ID, REGION
 from local.providers.install import install_plugins
@@ -25,6 +29,8 @@ FILLED_IN = (
     (r"publicAccessCidrs: \[.*\].*", f"publicAccessCidrs: [{OFFICE}]"),
 )
 """What docs/platform-engineers.md asks to be filled in before the first command."""
+OF_THE_ACCOUNT = ((r'"ACCOUNT"', f'"{ACCOUNT_ID}"'), (r"OWNER/REPOSITORY", "groundwork-local/platform"))
+"""And docs/ci.md, wherever it stands."""
 
 
 class Operator:
@@ -34,6 +40,8 @@ class Operator:
         self.checkout = fresh_checkout(folder / "groundwork")
         self._home = folder / "home"
         self._share_the_python_environment()
+        self._over = threading.Event()
+        self._at_the_console = threading.Thread(target=self._confirm_connections, daemon=True)
         self.variables = {
             **READER,
             "PYTHONPATH": str(self.checkout.folder),
@@ -48,14 +56,19 @@ class Operator:
         """Starts the services, with nothing in them but a role of people."""
         self.groundwork("local", "up", "--until", "services")
         install_plugins(self._home / "pulumi")
-        self._write_profile("groundwork-dev")
-        self._fill_in(self.checkout.folder / "Pulumi.dev.yaml")
+        self._write_profile("groundwork-dev", "groundwork-main")
+        fill_in(self.checkout.folder / "Pulumi.dev.yaml", FILLED_IN, times=1)
+        fill_in(self.checkout.folder / "account" / "Pulumi.main.yaml", OF_THE_ACCOUNT)
+        self._at_the_console.start()
         trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"}, "Action": "sts:AssumeRole"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         self.checkout.aws("iam").create_role(RoleName=PEOPLES_ROLE, AssumeRolePolicyDocument=document)
 
     def end(self) -> None:
         """Stops them."""
+        self._over.set()
+        if self._at_the_console.is_alive():
+            self._at_the_console.join()
         self.checkout.run(".venv/bin/groundwork", "local", "stop", environment=self.variables)
 
     def groundwork(self, *arguments: str) -> str:
@@ -78,9 +91,21 @@ class Operator:
         settings = f"region = {REGION}\nendpoint_url = http://127.0.0.1:{ports['aws']}\n{keys}\n"
         (self._home / "aws-config").write_text("".join(f"[profile {name}]\n{settings}" for name in names))
 
-    def _fill_in(self, settings: Path) -> None:
-        text = settings.read_text()
-        for pattern, value in FILLED_IN:
-            text, count = re.subn(pattern, value, text, count=1)
-            assert count == 1, f"{settings.name} has nothing like {pattern}"
-        settings.write_text(text)
+    def _confirm_connections(self) -> None:
+        """What a person does in the console, whenever a connection waits for it."""
+        client = self.checkout.aws("codeconnections")
+        while not self._over.wait(1):
+            for each in client.list_connections()["Connections"]:
+                if each["ConnectionStatus"] == "PENDING":
+                    arn = quote(each["ConnectionArn"], safe="")
+                    url = f"{client.meta.endpoint_url}/_groundwork/codeconnections/confirm?arn={arn}"
+                    urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=30).close()
+
+
+def fill_in(settings: Path, values: Sequence[tuple[str, str]], *, times: int = 0) -> None:
+    """Puts values in the place of patterns; times: how often at the most, 0 for wherever they stand."""
+    text = settings.read_text()
+    for pattern, value in values:
+        text, count = re.subn(pattern, value, text, count=times)
+        assert count, f"{settings.name} has nothing like {pattern}"
+    settings.write_text(text)
