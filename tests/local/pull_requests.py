@@ -55,6 +55,8 @@ network = Network(
     opts,
 )
 '''
+NEWER, MISSING = "7.98.0", "7.99.0"
+"""Versions of the AWS provider that a pull request asks for: a plugin that is there, and one that is not."""
 SETTINGS = {"region": "us-east-1", "policy": '{"protectStateful": false, "requireBudget": false}'}
 
 
@@ -384,5 +386,28 @@ pulumi.export("password", "{PLANTED}")
         edits=(('repositories=["training"]', "repositories=[]"),),
         losses=frozenset({"registry-training"}),
         endings=frozenset({"registry-training-lifecycle"}),
+    ),
+    PullRequest(
+        name="a newer provider",
+        verdict="unchanged",
+        edits=(
+            (
+                '    "aws",\n    region=',
+                f'    "aws",\n    opts=pulumi.ResourceOptions(version="{NEWER}"),\n    region=',
+            ),
+        ),
+        says=f"→ {NEWER}",
+    ),
+    PullRequest(
+        name="a provider whose plugin is not there",
+        verdict="failed",
+        status=4,
+        edits=(
+            (
+                '    "aws",\n    region=',
+                f'    "aws",\n    opts=pulumi.ResourceOptions(version="{MISSING}"),\n    region=',
+            ),
+        ),
+        says=MISSING,
     ),
 )

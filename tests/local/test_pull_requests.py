@@ -1,7 +1,9 @@
 """Each pull request of the corpus under the genuine engine: its preview says what it must, in every form."""
 
 import json
+import shutil
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +15,7 @@ from operations.cli import app
 from operations.review.markdown import LIMITS, size
 from tests.local.aws_server_process import AwsServerProcess
 from tests.local.engine_project import Project, lead, must, new_project
-from tests.local.pull_requests import ACCOUNT, PLANTED, PROGRAM, PULL_REQUESTS, SETTINGS, PullRequest
+from tests.local.pull_requests import ACCOUNT, NEWER, PLANTED, PROGRAM, PULL_REQUESTS, SETTINGS, PullRequest
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
@@ -31,7 +33,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
                 if name.startswith("AWS_"):
                     patch.setenv(name, value)
             patch.setenv("AWS_ENDPOINT_URL", server.url)
-            made = new_project(folder / "engine-home")
+            home = folder / "engine-home"
+            # A plugin that is missing must be an error here, and not a download.
+            made = new_project(home, {"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"})
+            plugins = home / "home" / "plugins"
+            shutil.copytree(plugins / f"resource-aws-v{version('pulumi-aws')}", plugins / f"resource-aws-v{NEWER}")
             made.config(SETTINGS)
             made.write(PROGRAM)
             must(made, "up", "--yes", "--skip-preview")
