@@ -66,7 +66,7 @@ bench: $(STAMP) ## this platform's speed beside its peers, in one run
 # The stacks of an AWS account. Profile and backend are those of groundwork.yaml, the engine comes from PATH or the cache.
 preview up: $(STAMP)
 	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
-	@$(BIN)/groundwork stack $@ $(ENV)
+	@$(BIN)/groundwork stack $@ $(ENV) $(ARGS)
 
 down: $(STAMP) ## destroy ENV=dev or prod, and look for what is left (ARGS="--stop-jobs --remove-leftovers")
 	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
@@ -99,8 +99,8 @@ drift: $(STAMP) ## what changed in ENV=dev behind the program's back; exits non-
 	@test -n "$(ENV)" || { echo "Name the environment: make $@ ENV=dev" >&2; exit 2; }
 	@$(BIN)/groundwork drift $(ENV) $(ARGS)
 
-preview: ## what `pulumi up` would change in ENV=dev or prod
-up: ## bring ENV=dev or prod to what its settings say
+preview: ## what `pulumi up` would change in ENV=dev or prod (ARGS="-- --diff")
+up: ## bring ENV=dev or prod to what its settings say (ARGS="-- --yes": nobody is asked)
 
 # What an account has once: account/Pulumi.<ACCOUNT>.yaml.
 account-preview account-up account-down: $(STAMP)

@@ -169,6 +169,7 @@ PULL_REQUESTS = (
         edits=(('nat="one"', 'nat="none"'),),
         endings=frozenset({"network-nat-a", "network-nat-a-address", "network-private-a-out", "network-private-b-out"}),
         cost="-36.50",
+        often=True,
     ),
     PullRequest(
         name="a zone more",
@@ -223,6 +224,7 @@ aws.ssm.Parameter("leak", name="/probe/leak", type="String", value="x", descript
 aws.cloudwatch.LogGroup("endless", name="/probe/endless", kms_key_id=keys.logs_arn, opts=opts)
 """,
         says="Set retentionInDays",
+        often=True,
     ),
     PullRequest(
         name="a role that may do everything",
@@ -397,6 +399,7 @@ pulumi.export("password", "{PLANTED}")
             ),
         ),
         says=f"→ {NEWER}",
+        often=True,
     ),
     PullRequest(
         name="a provider whose plugin is not there",

@@ -20,7 +20,7 @@ from local.providers.aws.clients import Aws, AwsError, Settings
 from local.providers.aws.diff import difference
 from local.providers.aws.inputs import checked
 from local.providers.aws.invokes import INVOKES
-from local.providers.aws.table import Resource
+from local.providers.aws.table import Property, Resource
 from local.providers.aws.tags import all_tags
 from local.providers.aws.types import RESOURCES
 from local.providers.stubs import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
@@ -174,7 +174,18 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
                 plan[prop.name] = UNKNOWN if prop.computed else prop.default
         if resource.tagging:
             plan["tagsAll"] = all_tags(self._aws.settings.default_tags, inputs.get("tags"))
-        return {**plan, **{name: value for name, value in inputs.items() if name not in _INTERNAL}}
+        told = {name: value for name, value in inputs.items() if name not in _INTERNAL}
+        for prop in resource.properties:
+            told = {**told, **_kept(prop, told.get(prop.name), (known or {}).get(prop.name))}
+        return {**plan, **told}
+
+
+def _kept(prop: Property, told: Any, known: Any) -> dict[str, Any]:
+    """A block with what AWS had put into it, such as a cluster's own security group: an update leaves that alone."""
+    if prop.kind != "block" or not isinstance(told, Mapping) or not isinstance(known, Mapping):
+        return {}
+    computed = {each.name for each in prop.fields if each.computed and each.name in known}
+    return {prop.name: {**{name: known[name] for name in computed}, **told}}
 
 
 def _guarded(context: Any, work: Callable[[], Any], inputs: Mapping[str, Any]) -> Any:
