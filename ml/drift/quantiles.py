@@ -6,7 +6,7 @@ https://arxiv.org/abs/1603.05346), with compactors of equal capacity, as in Agar
 memory, four times the time a value, an error with a probability, and another result at each run.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -224,15 +224,6 @@ class Quantiles:
             self._error += 1 << level
             level += 1
         self._runs[level] = run
-
-
-def merged(parts: Iterable[Quantiles]) -> Quantiles:
-    """One of all."""
-    whole: Quantiles | None = None
-    for part in parts:
-        whole = whole or Quantiles(part._exact)  # pyright: ignore[reportPrivateUsage]
-        whole.merge(part)
-    return whole or Quantiles()
 
 
 def _gathered(values: Floats, weights: Integers | None) -> tuple[Floats, Integers | None]:
