@@ -31,7 +31,7 @@ EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.IN_PROGRESS: "`ml status NAME`, `ml experiment`: not finished yet",
     ExitCode.REFUSED: "`ml promote`: a gate refuses the version; `ml experiment`: the challenger is not to take over",
     ExitCode.ROLLED_BACK: "`ml deploy`: an alarm took the new version back; what served before serves",
-    ExitCode.DRIFTED: "`ml watch run`: a window has drifted",
+    ExitCode.DRIFTED: "`ml watch run`: a window has drifted, or its answers have become worse",
     ExitCode.INTERRUPTED: "interrupted while waiting; what was submitted goes on",
 }
 """What each exit code means, as `--help` prints it."""

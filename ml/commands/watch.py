@@ -1,6 +1,7 @@
 """`ml watch`."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,14 @@ from ml.commands.output import Format, print_json, say, table
 from ml.environment import Environment, open_environment, owning_team, readable_errors, team_names
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
 from ml.spec import load_spec
-from ml.watch.metrics import exposition, put
+from ml.watch.metrics import Sample, exposition, put
 from ml.watch.place import REFERENCE, Place
+from ml.watch.quality import told as quality_told
 from ml.watch.reaction import react
 from ml.watch.reference import Reference, build
 from ml.watch.run import Watcher
 from ml.watch.tables import batches, opened
-from ml.watch.told import headline, lines, samples
+from ml.watch.told import headline, lines, quality_samples, samples
 
 LAG = timedelta(minutes=5)
 """AWS says no more than that captures appear in S3 after some minutes."""
@@ -66,24 +68,42 @@ def run(endpoint: str, *, env: str | None, output: Format, lag: int | None, prom
         watched = _Watched(environment, endpoint)
         reference = watched.reference()
         watcher = Watcher(watched.s3, watched.contract, watched.team, endpoint, watched.place, reference)
+        cloudwatch = environment.clients.client("cloudwatch")
+        now, told = datetime.now(UTC), list[Sample]()
         found: list[dict[str, Any]] = []
-        for document in watcher.windows(datetime.now(UTC) - (LAG if lag is None else timedelta(seconds=lag))):
+        for document in watcher.windows(now - (LAG if lag is None else timedelta(seconds=lag))):
             say(f"· {headline(document)}")
-            told = list(samples(document))
-            put(environment.clients.client("cloudwatch"), watched.team, endpoint, told)
+            put(cloudwatch, watched.team, endpoint, list(samples(document)))
+            told += samples(document)
             found.append(document)
-    if prometheus is not None and found:
-        _replace(prometheus, exposition(endpoint, [one for document in found for one in samples(document)]))
+        qualities = list(watcher.quality(now))
+        for document in qualities:
+            put(cloudwatch, watched.team, endpoint, list(quality_samples(document)))
+            told += quality_samples(document)
+    if prometheus is not None and told:
+        _replace(prometheus, exposition(endpoint, told))
     drifted = [document for document in found if document["drifted"]]
+    lost = [document for document in qualities if document["lost"]]
     reaction = _reaction(watched, reference) if drifted else None
     if output is Format.JSON:
-        print_json({"endpoint": endpoint, "windows": found, "drifted": bool(drifted), "reaction": reaction})
+        print_json(
+            {
+                "endpoint": endpoint,
+                "windows": found,
+                "drifted": bool(drifted),
+                "quality": qualities,
+                "lost": bool(lost),
+                "reaction": reaction,
+            }
+        )
     else:
         print(f"{_counted(len(found), 'window')} of {endpoint} complete since the last run, {len(drifted)} drifted.")
         for document in drifted:
             print(headline(document))
             print("\n".join(lines(document)))
-    return ExitCode.DRIFTED if drifted else ExitCode.OK
+        for document in qualities:
+            print(f"{document['name']}: {quality_told(document)}")
+    return ExitCode.DRIFTED if drifted or lost else ExitCode.OK
 
 
 def _counted(count: int, word: str) -> str:
@@ -135,8 +155,7 @@ def windows(endpoint: str, *, env: str | None, output: Format, most: int) -> Exi
     environment = open_environment(env)
     with readable_errors(environment):
         place = _Watched(environment, endpoint).place
-        names = place.names()
-        known = list(place.windows(names[-most - 1] if len(names) > most else ""))
+        known = list(islice(place.windows(), most))[::-1]
     if output is Format.JSON:
         print_json({"endpoint": endpoint, "windows": known})
         return ExitCode.OK

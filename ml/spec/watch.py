@@ -4,7 +4,34 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ml.spec.base import Seconds, SpecModel
+from ml.spec.base import Scalar, Seconds, SpecModel
+
+
+class Quality(SpecModel):
+    """How good the answers are, once the truth is there."""
+
+    metric: Literal["accuracy", "roc_auc", "mae", "rmse"] = Field(description="What is measured.")
+    target: str = Field(min_length=1, description="Column of the reference with the truth.")
+    positive: Scalar | None = Field(
+        default=None,
+        description="Class whose chance the answer is; roc_auc needs it, and for accuracy an answer above 0.5 is this "
+        "class. Without it answers are classes.",
+    )
+    max_loss: float = Field(
+        ge=0, description="How much worse than on the reference it may be, in the metric's own unit."
+    )
+    truth: str = Field(
+        min_length=1,
+        description="Where the truth arrives: a file, or an s3:// prefix that ends with a slash; CSV or JSON lines "
+        "with id (the inference id, or the captured event's) and value.",
+    )
+    late: Seconds = Field(default=604_800, description="How long after a window its truth is waited for.")
+
+    @model_validator(mode="after")
+    def _check_positive(self) -> "Quality":
+        if self.metric == "roc_auc" and self.positive is None:
+            raise ValueError("roc_auc needs `positive`, the class whose chance the answer is")
+        return self
 
 
 class Watch(SpecModel):
@@ -29,6 +56,7 @@ class Watch(SpecModel):
     ignore: tuple[str, ...] = Field(
         default=(), description="Columns that are not compared, such as identifiers, and the reference's truth."
     )
+    quality: Quality | None = Field(default=None, description="How good the answers are, once the truth is there.")
     on_drift: Literal["alert", "rollback"] = Field(
         default="alert",
         description="alert: `ml watch run` tells. rollback: it also has the version before serve, once a version.",
@@ -40,4 +68,6 @@ class Watch(SpecModel):
             raise ValueError("give either window (a length of time) or rows")
         if self.window is not None and self.time is None:
             raise ValueError("windows of time need `time`: the reference's column that says when")
+        if self.quality is not None and self.prediction is None:
+            raise ValueError("quality needs `prediction`: the reference's column with the model's answers")
         return self

@@ -5,6 +5,8 @@ from typing import Any
 
 from ml.captures import PREDICTION
 from ml.drift import Comparison, Finding, Verdict, compare
+from ml.drift.page import page
+from ml.drift.report import drift_report
 from ml.watch.answer import compared
 from ml.watch.reference import Reference, aside
 from ml.watch.windows import Asked, Window
@@ -37,6 +39,21 @@ class Judge:
             return None, Verdict(findings=(), rule="", false_alarm_rate=None, judged=False, reason=reason)
         comparison = compare(self._reference.profile, self.profile)
         return comparison, rule.judge(comparison)
+
+    def page(self, endpoint: str, window: Window) -> str:
+        """A page of HTML about the window, with pictures of the columns that drifted. Raises DriftError."""
+        comparison, verdict = self.verdict(window)
+        assert comparison is not None, "a window that is not judged has no page"
+        report = drift_report(
+            self._reference.profile,
+            self.profile,
+            comparison,
+            verdict,
+            title=f"{endpoint} beside {self._reference.source}",
+            facts={"From": f"{window.start:%Y-%m-%d %H:%M:%S} UTC", "To": f"{window.end:%Y-%m-%d %H:%M:%S} UTC"},
+            personal=sorted(window.masked),
+        )
+        return page(report)
 
     def document(self, window: Window) -> dict[str, Any]:
         """What is kept of the window. Raises DriftError."""

@@ -1,7 +1,9 @@
-"""Where watching keeps what it knows: below `<team's artifact prefix>/watch/ENDPOINT/`, one JSON document each.
+"""Where watching keeps what it knows: below `<team's artifact prefix>/watch/ENDPOINT/`.
 
-`reference.json` says what is compared with and how; `windows/START.json` what a window was found to be. A window's
-document is written when it is complete, so the newest says where the next run goes on.
+`reference.json` says what is compared with and how; `windows/START.json` what a window was found to be, and
+`windows/START.html` shows it, where it drifted; `answers/START.csv.gz` has its answers, and `quality/START.json` says
+how good these were, as far as their truth is there. A window's document is written when it is complete, so the newest
+says where the next run goes on.
 """
 
 import json
@@ -32,13 +34,8 @@ class Place:
 
     def read(self, name: str) -> dict[str, Any] | None:
         """A document; None where it is not there."""
-        try:
-            body: Any = self._s3.get_object(Bucket=self._bucket, Key=f"{self._prefix}/{name}")["Body"]
-        except ClientError as error:
-            if error_details(error).code in {"NoSuchKey", "404"}:
-                return None
-            raise
-        return json.loads(body.read())
+        body = self.open_file(name)
+        return None if body is None else json.loads(body.read())
 
     def write(self, name: str, document: Any) -> None:
         """Put a document in the place of what is there."""
@@ -50,10 +47,23 @@ class Place:
         self._put(name, text.encode(), "text/html; charset=utf-8")
         return self.uri(name)
 
-    def windows(self, after: str = "") -> Iterator[dict[str, Any]]:
-        """The documents of the windows whose names are greater than `after`, oldest first."""
-        for name in self.names():
-            if name > after and (document := self.read(f"{WINDOWS}/{name}.json")) is not None:
+    def write_file(self, name: str, file: Any) -> None:
+        """Put a file of bytes."""
+        self._s3.put_object(Bucket=self._bucket, Key=f"{self._prefix}/{name}", Body=file)
+
+    def open_file(self, name: str) -> Any | None:
+        """The body of such a file, to be read; None where it is not there."""
+        try:
+            return self._s3.get_object(Bucket=self._bucket, Key=f"{self._prefix}/{name}")["Body"]
+        except ClientError as error:
+            if error_details(error).code in {"NoSuchKey", "404"}:
+                return None
+            raise
+
+    def windows(self) -> Iterator[dict[str, Any]]:
+        """The documents of the windows, newest first."""
+        for name in reversed(self.names()):
+            if (document := self.read(f"{WINDOWS}/{name}.json")) is not None:
                 yield document
 
     def names(self) -> list[str]:

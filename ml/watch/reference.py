@@ -9,13 +9,15 @@ from ml.captures import PREDICTION
 from ml.drift import CalibratedRule, DriftError, Profile, calibrate, merged_profile
 from ml.errors import SpecError
 from ml.spec.watch import Watch
+from ml.watch.quality import Measure
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """watch: the spec's settings, as they were then. columns: those of the table, in their order. source: the table."""
+    """watch: the spec's settings, as they were then. columns: the inputs among those of the table, in their order.
+    source: the table. quality: the metric on the table, where one is watched."""
 
     watch: Watch
     profile: Profile
@@ -23,6 +25,7 @@ class Reference:
     columns: Sequence[str]
     source: str
     made: datetime
+    quality: float | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -34,6 +37,7 @@ class Reference:
             "columns": list(self.columns),
             "profile": self.profile.to_json(),
             "rule": self.rule.to_json(),
+            "quality": self.quality,
         }
 
     @classmethod
@@ -49,6 +53,7 @@ class Reference:
                 columns=tuple(document["columns"]),
                 source=document["source"],
                 made=datetime.fromisoformat(document["made"]),
+                quality=document["quality"],
             )
         except DriftError as error:
             raise SpecError(f"{name}: {error}") from error
@@ -62,11 +67,14 @@ def build(watch: Watch, frames: Iterable[Any], source: str) -> Reference:
     windows: list[Profile] = []
     columns: tuple[str, ...] = ()
     made = Profile()
+    measure = Measure(watch.quality) if watch.quality else None
     for frame, fresh in _cut(watch, frames):
         columns = columns or tuple(name for name in frame.columns if name not in aside(watch))
         if fresh:
             windows.append(made.like() if not windows else windows[0].like())
         windows[-1].add(_table(watch, frame, columns))
+        if measure is not None and watch.quality is not None:
+            measure.add(frame[watch.quality.target].tolist(), frame[watch.prediction].tolist())
     if windows and len(windows) > 1 and windows[-1].rows < windows[0].rows:
         windows[-2].merge(windows.pop())  # what is left at the end is no window of its own
     try:
@@ -81,12 +89,14 @@ def build(watch: Watch, frames: Iterable[Any], source: str) -> Reference:
         columns=columns,
         source=source,
         made=datetime.now(UTC).replace(microsecond=0),
+        quality=measure.estimate(watch.error_rate).value if measure else None,
     )
 
 
 def aside(watch: Watch) -> set[str]:
     """Columns of the table that are no input of the model."""
-    return {name for name in (*watch.ignore, watch.prediction, watch.time) if name is not None}
+    target = watch.quality.target if watch.quality else None
+    return {name for name in (*watch.ignore, watch.prediction, watch.time, target) if name is not None}
 
 
 def _table(watch: Watch, frame: Any, columns: Sequence[str]) -> Any:
@@ -99,6 +109,8 @@ def _table(watch: Watch, frame: Any, columns: Sequence[str]) -> Any:
 def _cut(watch: Watch, frames: Iterable[Any]) -> Iterator[tuple[Any, bool]]:
     """Pieces of the table, and whether each begins a window."""
     wanted = {name for name in (watch.prediction, watch.time) if name is not None}
+    if watch.quality:
+        wanted.add(watch.quality.target)
     before: Any = None
     room = 0
     for frame in frames:

@@ -2,17 +2,23 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
-from ml.captures import Captures, captures_uri, variants_of
+from ml.captures import Captures, captures_uri, read_truth, variants_of
 from ml.drift import DriftError
-from ml.errors import MlError
+from ml.errors import MlError, NotFoundError
+from ml.watch.answers import FOLDER as ANSWERS
+from ml.watch.answers import Answers, read
 from ml.watch.judging import Judge
 from ml.watch.place import WINDOWS, Place
+from ml.watch.quality import judged, measured
 from ml.watch.reference import Reference
 from ml.watch.windows import by_rows, by_time, in_order
 from platform_contract import PlatformContract
 
+QUALITY = "quality"
+"""Folder of the documents about windows' quality."""
 SHADOW = "shadow"
 """Variant whose answers nobody gets."""
 
@@ -24,6 +30,7 @@ class Watcher:
         self, s3: Any, contract: PlatformContract, team: str, endpoint: str, place: Place, reference: Reference
     ) -> None:
         self._s3 = s3
+        self._endpoint = endpoint
         self._uri = captures_uri(contract, team, endpoint)
         self._place = place
         self._reference = reference
@@ -42,22 +49,61 @@ class Watcher:
         else:
             assert watch.window is not None
             pieces = by_time(requests, timedelta(seconds=watch.window), until, columns)
-        judge = Judge(self._reference)
+        judge, answers = Judge(self._reference), Answers()
         for piece in pieces:
             window = piece.window
             try:
                 judge.add(piece.rows)
+                if watch.quality:
+                    answers.add(piece.rows)
                 if not piece.last:
                     continue
                 document = judge.document(window)
+                name = _name(window.start, name)
+                if document["drifted"] and document["judged"]:
+                    page = judge.page(self._endpoint, window)
+                    document["page"] = self._place.write_page(f"{WINDOWS}/{name}.html", page)
             except DriftError as error:
                 raise MlError(f"The window from {window.start:%Y-%m-%d %H:%M:%S} UTC on: {error}") from error
-            name = _name(window.start, name)
+            with answers.close() as kept:
+                if watch.quality:
+                    self._place.write_file(f"{ANSWERS}/{name}.csv.gz", kept)
             document = {"name": name, **document, "last": "" if watch.window else window.last}
+            # Last: where this is, the rest is too.
             self._place.write(f"{WINDOWS}/{name}.json", document)
             yield document
-            judge = Judge(self._reference)
+            judge, answers = Judge(self._reference), Answers()
+        answers.close().close()
         self.unreadable = captures.unreadable
+
+    def quality(self, now: datetime) -> Iterator[dict[str, Any]]:
+        """How good the answers of each window are whose truth is still waited for; each is kept, in place of before.
+
+        Nothing where no quality is watched, or no truth has come yet.
+        """
+        watch, usual = self._reference.watch, self._reference.quality
+        if watch.quality is None or usual is None:
+            return
+        late = timedelta(seconds=watch.quality.late)
+        waiting = list(
+            takewhile(lambda window: datetime.fromisoformat(window["end"]) + late > now, self._place.windows())
+        )
+        if not waiting:
+            return
+        try:
+            truth = read_truth(self._s3, watch.quality.truth)
+        except NotFoundError:
+            return
+        with truth:
+            for window in reversed(waiting):
+                body = self._place.open_file(f"{ANSWERS}/{window['name']}.csv.gz")
+                if body is None:
+                    continue
+                estimate, rows = measured(watch.quality, truth, read(body), watch.error_rate)
+                found = judged(watch.quality, usual, estimate, rows, min_rows=watch.min_rows)
+                found = {"name": window["name"], "start": window["start"], "end": window["end"], **found}
+                self._place.write(f"{QUALITY}/{window['name']}.json", found)
+                yield found
 
     def _cursor(self) -> tuple[datetime, str, str]:
         """Where the newest window ended, by time and event id, and its name; without one, when watching began."""

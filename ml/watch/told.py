@@ -29,6 +29,17 @@ def samples(document: Mapping[str, Any]) -> Iterator[Sample]:
             yield sample("watch_column_drift", text, one["value"], column=one["column"])
 
 
+def quality_samples(document: Mapping[str, Any]) -> Iterator[Sample]:
+    """The metrics of one window's quality, at its end."""
+    if not document["judged"]:
+        return
+    moment = datetime.fromisoformat(document["end"])
+    text, labels = "The metric of the answers whose truth is there.", {"metric": str(document["metric"])}
+    yield Sample(name="watch_quality", help=text, value=document["value"], time=moment, labels=labels)
+    text = "Whether it is worse than on the reference by more than is allowed."
+    yield Sample(name="watch_quality_lost", help=text, value=float(document["lost"]), time=moment, labels={})
+
+
 def headline(document: Mapping[str, Any]) -> str:
     """One line about a window."""
     start, end = (datetime.fromisoformat(document[name]) for name in ("start", "end"))
@@ -43,3 +54,5 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
     """What else there is to say about a window that drifted."""
     for one in document["features"]:
         yield f"  {one['column']}: {one['text']}"
+    if "page" in document:
+        yield f"  with pictures: {document['page']}"

@@ -1,4 +1,5 @@
-"""`ml watch` on the flights of 2013: calm on days that were held out, and naming what changed when summer came."""
+"""`ml watch` on the flights of 2013: calm on days that were held out; it names what changed when summer came, and
+when the truth arrives, later, that the answers have become worse."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from tests.ml.conftest import TEAM, Platform
 pytestmark = pytest.mark.ml
 
 ENDPOINT = f"{TEAM}-late-flights"
-WINDOW = 2_000
+WINDOW = 1_500
+SPRING = range(31, 151)
+"""Days of the year from February to May."""
 JOB = """
 name: late-flights
 team: research
@@ -24,32 +27,40 @@ deploy:
   capture: {percent: 100}
   watch:
     reference: spring.parquet
-    rows: 2000
+    prediction: chance
+    rows: 1500
     error_rate: 0.05
+    quality: {metric: accuracy, target: late, positive: 1, max_loss: 0.05, truth: truth.csv}
 """
 
 
 @pytest.fixture(scope="module")
 def flights() -> Any:
-    """All flights that arrived, by day, as the flight-delays example sees them."""
+    """All flights that arrived, by day, as the flight-delays example sees them, and what a model of them says: it was
+    trained on every fourth of the flights from February to May, which are left out."""
     import runpy
 
     import pandas
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
     features = runpy.run_path(str(Path(__file__).parents[2] / "ml" / "examples" / "flight_delays" / "features.py"))
     loaded = features["load"]().sort_values("day", kind="stable")
     days = (loaded["day"] - pandas.Timestamp("2013-01-01")).dt.days
-    return loaded[features["FEATURES"]].assign(day=days)
+    numbers, late = loaded[features["NUMBERS"]], loaded["late"]
+    trained = (days >= SPRING.start) & (days < SPRING.stop) & (loaded.index % 4 == 0)
+    model = HistGradientBoostingClassifier(max_iter=60, random_state=0).fit(numbers[trained], late[trained])
+    chance = model.predict_proba(numbers)[:, 1]
+    return loaded[features["FEATURES"]].assign(day=days, late=late, chance=chance)[~trained]
 
 
-def lines(rows: Any, first: int) -> Iterator[str]:
+def lines(rows: Any, answers: Any, first: int) -> Iterator[str]:
     """Requests of 100 rows as SageMaker captures them."""
     moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     for start in range(0, len(rows), 100):
         piece = rows.iloc[start : start + 100]
         asked = piece.to_json(orient="split", index=False)
         sides = {"endpointInput": json.dumps({"dataframe_split": json.loads(asked)})}
-        sides["endpointOutput"] = json.dumps([0.1] * len(piece))
+        sides["endpointOutput"] = json.dumps(answers.iloc[start : start + 100].tolist())
         yield json.dumps(
             {
                 "captureData": {
@@ -62,44 +73,70 @@ def lines(rows: Any, first: int) -> Iterator[str]:
         )
 
 
-def capture(platform: Platform, rows: Any, first: int) -> None:
-    """Whole windows of these rows, as if the endpoint had just been asked about them."""
-    whole = rows.iloc[: len(rows) // WINDOW * WINDOW].drop(columns="day")
+def capture(platform: Platform, rows: Any, first: int) -> Any:
+    """Whole windows of these rows, as if the endpoint had just been asked about them; the rows."""
+    whole = rows.iloc[: len(rows) // WINDOW * WINDOW]
+    body = "\n".join(lines(whole.drop(columns=["day", "late", "chance"]), whole["chance"], first))
     key = f"teams/{TEAM}/capture/{ENDPOINT}/main/{datetime.now(UTC):%Y/%m/%d/%H}/{first:08d}.jsonl"
-    platform.client("s3").put_object(
-        Bucket="groundwork-test-artifacts", Key=key, Body="\n".join(lines(whole, first)).encode()
-    )
+    platform.client("s3").put_object(Bucket="groundwork-test-artifacts", Key=key, Body=body.encode())
+    return whole
 
 
-def test_drift_is_named_when_summer_comes_and_not_on_spring_days_that_were_held_out(
+def arrive(file: Path, rows: Any, first: int) -> None:
+    """The truth about captured rows."""
+    with file.open("a") as truth:
+        for place, late in enumerate(rows["late"]):
+            truth.write(f"{first + place // 100 * 100:08d},{place % 100 + 1},{late}\n")
+
+
+def test_drift_is_named_when_summer_comes_before_its_truth_shows_that_the_answers_are_worse(
     platform: Platform, flights: Any, tmp_path: Path
 ):
-    spring = flights[(flights["day"] >= 31) & (flights["day"] < 151)]  # February to May
+    spring = flights[(flights["day"] >= SPRING.start) & (flights["day"] < SPRING.stop)]
     held_out = spring["day"] % 8 >= 6
     spring[~held_out].drop(columns="day").to_parquet(tmp_path / "spring.parquet")
     (tmp_path / "job.yaml").write_text(JOB)
     (tmp_path / "train.py").touch()
-    started = platform.ml_json("watch", "start", tmp_path / "job.yaml")
+    started = platform.ml_json("watch", "start", tmp_path / "job.yaml", cwd=tmp_path)
     assert started["windows"] >= 39
     assert started["falseAlarmRate"] == 0.05
 
-    capture(platform, spring[held_out], first=0)
-    calm = platform.ml("watch", "run", ENDPOINT, "--lag", "0", "-o", "json")
-    windows = json.loads(calm.stdout)["windows"]
-    assert len(windows) == held_out.sum() // WINDOW
-    assert sum(window["drifted"] for window in windows) <= 2  # 13 windows at 5%: more than 2 is one chance in 40
+    def run(*more: Any) -> tuple[int, Any]:
+        done = platform.ml("watch", "run", ENDPOINT, "--lag", "0", "-o", "json", *more, cwd=tmp_path)
+        assert done.returncode in (0, 10), done.stderr + done.stdout
+        return done.returncode, json.loads(done.stdout)
 
-    # 24 June to 3 July: the heat, the holidays and the delays of the year's worst days.
-    capture(platform, flights[(flights["day"] >= 174) & (flights["day"] < 184)], first=1_000_000)
+    calm = capture(platform, spring[held_out], first=0)
+    _, told = run()
+    windows = told["windows"]
+    assert len(windows) == len(calm) // WINDOW
+    assert sum(window["drifted"] for window in windows) <= 2  # of 9 windows at 5%: more is one chance in 120
+
+    # 24 June to 3 July: the heat, the holidays, and the longest delays of the year.
+    summer = capture(platform, flights[(flights["day"] >= 174) & (flights["day"] < 184)], first=1_000_000)
     page = tmp_path / "watch.prom"
-    summer = platform.ml("watch", "run", ENDPOINT, "--lag", "0", "-o", "json", "--prometheus", page)
-    assert summer.returncode == 10, summer.stderr + summer.stdout
-    drifted = [window for window in json.loads(summer.stdout)["windows"] if window["drifted"]]
-    named = {one["column"] for window in drifted for one in window["features"]}
-    assert {"temp", "humid"} & named
-    assert f'watch_rows{{endpoint="{ENDPOINT}"}} 2000' in page.read_text()
-    again = platform.ml_json("watch", "run", ENDPOINT, "--lag", "0")
-    assert again["windows"] == []
+    code, told = run("--prometheus", page)
+    drifted = [window for window in told["windows"] if window["drifted"]]
+    assert code == 10
+    assert drifted
+    assert told["quality"] == []  # nobody can know yet
+    assert {"temp", "humid", "prediction"} & {one["column"] for window in drifted for one in window["features"]}
+    assert f'watch_rows{{endpoint="{ENDPOINT}"}} 1500' in page.read_text()
+    bucket, _, key = drifted[0]["page"].removeprefix("s3://").partition("/")
+    shown = platform.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    assert "<svg" in shown
+
+    # The truth about spring comes first: the answers are as good as they were.
+    truth = tmp_path / "truth.csv"
+    truth.write_text("id,row,value\n")
+    arrive(truth, calm, first=0)
+    code, told = run()
+    assert (code, told["windows"]) == (0, [])
+    assert [one["lost"] for one in told["quality"] if one["judged"]] == [False] * len(windows)
+    arrive(truth, summer, first=1_000_000)
+    code, told = run()
+    assert code == 10
+    assert told["lost"]
 
     listed = platform.ml("watch", "windows", ENDPOINT)
     assert listed.stdout.count("drifted") == len(drifted) + sum(window["drifted"] for window in windows)

@@ -40,11 +40,11 @@ class MemoryS3:
     def _now(self) -> datetime:
         return START + timedelta(seconds=len(self.writes))
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str = "", **_: Any) -> None:  # noqa: N803
+    def put_object(self, *, Bucket: str, Key: str, Body: Any, IfNoneMatch: str = "", **_: Any) -> None:  # noqa: N803
         if IfNoneMatch and self._current(Bucket, Key) is not None:
             raise refusal("PreconditionFailed", 412, "PutObject")
         self.writes.append(f"PutObject {Key}")
-        self._add(Bucket, Key, Version(Body, self._now()))
+        self._add(Bucket, Key, Version(Body if isinstance(Body, bytes) else Body.read(), self._now()))
 
     def get_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
         version = self._current(Bucket, Key)

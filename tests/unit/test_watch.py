@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,9 +13,10 @@ from pydantic import ValidationError
 
 from ml.captures import parse_line
 from ml.errors import SpecError
-from ml.spec.watch import Watch
+from ml.spec.watch import Quality, Watch
 from ml.watch.metrics import exposition
 from ml.watch.place import REFERENCE, Place
+from ml.watch.quality import Measure, told
 from ml.watch.reaction import react
 from ml.watch.reference import Reference, build
 from ml.watch.run import Watcher
@@ -29,7 +31,10 @@ ENDPOINT = "research-doors"
 CONTRACT = cast(
     PlatformContract, SimpleNamespace(teams={"research": SimpleNamespace(artifact_uri="s3://artifacts/research")})
 )
-SETTINGS = {"reference": "doors.csv", "rows": 100, "min_rows": 50, "error_rate": 0.1, "prediction": "answer"}
+SETTINGS: dict[str, Any] = {
+    **{"reference": "doors.csv", "rows": 100, "min_rows": 50, "error_rate": 0.1},
+    **{"prediction": "answer", "ignore": ["seconds"]},
+}
 
 
 def doors(seed: int, count: int, *, colder_by: float = 0.0) -> list[dict[str, Any]]:
@@ -37,7 +42,12 @@ def doors(seed: int, count: int, *, colder_by: float = 0.0) -> list[dict[str, An
     chooser = np.random.default_rng(seed)
     temperature = chooser.normal(10.0 - colder_by, 3.0, count)
     return [
-        {"temperature": float(value), "door": str(chooser.choice(["north", "south"])), "answer": float(value / 2)}
+        {
+            "temperature": float(value),
+            "door": str(chooser.choice(["north", "south"])),
+            "answer": float(value / 2),
+            "seconds": float(value / 2 + 0.1),
+        }
         for value in temperature
     ]
 
@@ -200,6 +210,41 @@ def test_prometheus_gets_the_newest_window_in_its_text_format():
     assert f'watch_drifted{{endpoint="{ENDPOINT}"}} 1\n' in text
     assert f'watch_column_drift{{endpoint="{ENDPOINT}",column="temperature"}}' in text
     assert text.count("# TYPE watch_drifted gauge") == 1
+
+
+def test_the_truth_of_a_window_comes_late_and_says_whether_its_answers_have_become_worse(tmp_path: Path):
+    truth = tmp_path / "truth.csv"
+    quality = {"metric": "mae", "target": "seconds", "max_loss": 0.2, "truth": str(truth)}
+    s3, known = MemoryS3(), reference(quality=quality)
+    assert known.quality is not None
+    assert 0.05 < known.quality < 0.15
+    assert "seconds" not in known.profile.columns
+    start = known.made + timedelta(seconds=1)
+    rows = doors(2, 200)
+    capture(s3, rows, start)
+    looking, until = watcher(s3, known), start + timedelta(minutes=5)
+    assert len(list(looking.windows(until))) == 2
+    assert list(looking.quality(until)) == []  # nothing has come yet
+    late = [row["answer"] + (2.0 if number >= 100 else 0.1) for number, row in enumerate(rows)]
+    truth.write_text("id,value\n" + "".join(f"{number:08d},{late[number]}\n" for number in range(0, 200, 2)))
+    good, bad = looking.quality(until)
+    assert (good["rows"], good["answers"], good["judged"], good["lost"]) == (50, 100, True, False)
+    assert (bad["judged"], bad["lost"]) == (True, True)
+    assert "mae lost: 2 (2 to 2) beside 0.1" in told(bad)
+    truth.write_text("id,value\n" + "".join(f"{number:08d},{late[number]}\n" for number in range(10)))
+    assert [one["judged"] for one in looking.quality(until)] == [False, False]
+    assert list(looking.quality(until + timedelta(days=8))) == []  # that is too late
+
+
+def test_answers_above_a_half_are_the_positive_class():
+    quality = Quality.model_validate(
+        {"metric": "accuracy", "target": "late", "positive": 1, "max_loss": 0.1, "truth": "truth.csv"}
+    )
+    measure = Measure(quality)
+    measure.add([1, 0, 1.0, "0", None], [0.9, 0.1, 0.2, 0.4, 0.9])
+    assert (measure.estimate(0.05).value, measure.estimate(0.05).rows) == (0.75, 4)
+    with pytest.raises(SpecError, match="no accuracy of these answers"):
+        measure.add([1], ["late"])
 
 
 def test_a_version_is_rolled_back_once_however_often_a_window_drifts():
