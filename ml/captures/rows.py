@@ -9,10 +9,14 @@ from typing import Any, cast
 
 from ml.serving.errors import RequestError
 from ml.serving.media import CSV, JSON_LINES, parse_content_type
+from ml.serving.open_inference.outputs import DEFAULT_OUTPUT
 from ml.serving.personal import MASK
 
 PREDICTION = "prediction"
 """Column of answers that have one value a row; those with several have `prediction_1`, `prediction_2`, …"""
+_TENSORS = ("inputs", "outputs")
+"""Members of the Open Inference Protocol's documents
+(https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md)."""
 _FORMS = ("dataframe_records", "instances", "inputs", "predictions")
 
 
@@ -36,12 +40,19 @@ class Rows:
 
 def decode_answer(text: str, content_type: str, encoding: str) -> Rows:
     """An answer's rows; its columns without names are the predictions'. Raises UnreadableBodyError."""
-    rows = decode(text, content_type, encoding, header=False)
+    rows = _unnamed(decode(text, content_type, encoding, header=False))
     places = [str(place) for place in range(1, len(rows.columns) + 1)]
     if list(rows.columns) != places:
         return rows
     names = [PREDICTION] if len(places) == 1 else [f"{PREDICTION}_{place}" for place in places]
     return replace(rows, columns=dict(zip(names, rows.columns.values(), strict=True)))
+
+
+def _unnamed(rows: Rows) -> Rows:
+    """An answer whose one tensor has no name of the model's, by places, as in the other forms."""
+    if list(rows.columns) != [DEFAULT_OUTPUT]:
+        return rows
+    return _table(rows.columns[DEFAULT_OUTPUT], ())
 
 
 def decode(
@@ -93,6 +104,9 @@ def _document(document: Any, columns: Sequence[str]) -> Rows:
     if not isinstance(document, dict):
         return _rows([document], columns)
     fields = cast("dict[str, Any]", document)
+    for form in _TENSORS:
+        if _is_tensors(fields.get(form)):
+            return _columns({str(tensor["name"]): _by_row(tensor) for tensor in fields[form]})
     if "dataframe_split" in fields:
         split: dict[str, Any] = fields["dataframe_split"]
         return _table(split["data"], [str(name) for name in split.get("columns") or columns])
@@ -104,6 +118,24 @@ def _document(document: Any, columns: Sequence[str]) -> Rows:
             return _columns(cast("dict[str, Any]", value))
         return _rows(cast("list[Any]", value) if isinstance(value, list) else [value], columns)
     return _rows([fields], columns)
+
+
+def _is_tensors(value: Any) -> bool:
+    """Whether a member has the protocol's tensors, and not rows or columns under the same name."""
+    tensors = cast("list[Any]", value) if isinstance(value, list) else []
+    return bool(tensors) and all(isinstance(tensor, dict) and "datatype" in tensor for tensor in tensors)
+
+
+def _by_row(tensor: dict[str, Any]) -> list[Any]:
+    """A tensor's values, one a row: lists where a row has several. Its data are flat, or nested as its shape says."""
+    rows: int = tensor["shape"][0]
+    flat: list[Any] = tensor["data"]
+    while flat and all(isinstance(part, list) for part in flat):
+        flat = [value for part in flat for value in part]
+    width, rest = divmod(len(flat), rows) if rows else (0, len(flat))
+    if rest:
+        raise ValueError(f"{tensor['name']} has {len(flat)} values for {rows} rows")
+    return flat if width == 1 else [flat[start : start + width] for start in range(0, len(flat), width or 1)]
 
 
 def _columns(columns: dict[str, Any]) -> Rows:

@@ -101,6 +101,12 @@ def test_a_request_is_known_by_its_inference_id_and_without_one_by_its_event_id(
         ("application/json", '{"dataframe_split": {"columns": ["a"], "data": [[1], [2]]}}', {"a": [1, 2]}),
         ("application/json", '{"instances": [{"a": 1}, {"b": "x"}]}', {"a": [1, None], "b": [None, "x"]}),
         ("application/json", '{"inputs": {"a": [1, 2], "b": [3, 4]}}', {"a": [1, 2], "b": [3, 4]}),
+        (
+            "application/json",
+            '{"inputs": [{"name": "a", "shape": [2, 1], "datatype": "INT64", "data": [1, 2]}, '
+            '{"name": "b", "shape": [2, 2], "datatype": "FP64", "data": [[1, 2], [3, 4]]}]}',
+            {"a": [1, 2], "b": [[1, 2], [3, 4]]},
+        ),
         ("application/json", "[[1, 2], [3, 4]]", {"1": [1, 3], "2": [2, 4]}),
         ("application/jsonlines", "[1, 2]\n[3, 4]\n", {"1": [1, 3], "2": [2, 4]}),
         ("application/jsonlines", '{"a": 1}\n', {"a": [1]}),
@@ -128,6 +134,16 @@ def test_rows_without_names_get_the_models() -> None:
         ("application/json", '{"predictions": [0.25, 0.5]}', {"prediction": [0.25, 0.5]}),
         ("application/json", '{"predictions": [[0.25, 0.75]]}', {"prediction_1": [0.25], "prediction_2": [0.75]}),
         ("application/json", '{"predictions": [{"late": 1}]}', {"late": [1]}),
+        (
+            "application/json",
+            '{"outputs": [{"name": "output-1", "shape": [2, 2], "datatype": "FP64", "data": [0.1, 0.9, 0.4, 0.6]}]}',
+            {"prediction_1": [0.1, 0.4], "prediction_2": [0.9, 0.6]},
+        ),
+        (
+            "application/json",
+            '{"outputs": [{"name": "late", "shape": [2], "datatype": "INT64", "data": [0, 1]}]}',
+            {"late": [0, 1]},
+        ),
         (
             "application/jsonlines",
             '{"prediction": "late"}\n{"prediction": "early"}\n',
