@@ -229,4 +229,5 @@ CANNOT_BE_LEFT_OUT = {
     ("aws:cloudwatch/metricAlarm:MetricAlarm", "namespace"): "goes with the metric",
     ("aws:cloudwatch/metricAlarm:MetricAlarm", "period"): "goes with the metric",
     ("aws:cloudwatch/metricAlarm:MetricAlarm", "statistic"): "goes with the metric",
+    ("aws:cloudwatch/metricAlarm:MetricAlarm", "threshold"): "an alarm on a metric compares with one",
 }
