@@ -107,7 +107,7 @@ def test_looking_changes_nothing_and_acting_touches_what_was_shown_alone():
     drifts.revert(given, resources)
     target = ("--target", urn("a"))
     assert asked.asked == [
-        ("refresh", "--preview-only"),
+        ("refresh", "--preview-only", "--exclude", "**kubernetes:core/v1:Secret::*"),
         ("refresh", *target),
         ("preview", "--refresh", "--target-dependents", *target),
         ("up", "--refresh", "--target-dependents", *target),
