@@ -2,11 +2,13 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.tagging import TEAM_TAG
@@ -33,15 +35,28 @@ _TEAM = re.compile(rf"{re.escape(TEAM_TAG)}=([\w.-]+)")
 def with_pack(engine: StackEngine, pack: Path | None) -> StackEngine:
     """The engine with another policy pack: CI judges a change by the pack of the branch that it goes to.
 
+    A checkout that nobody has installed anything in runs its pack on this process's packages; its rules are its own.
     Raises LocalStackError where there is none in the folder.
     """
     if pack is None:
         return engine
-    if not (pack / "PulumiPolicy.yaml").is_file():
+    file = pack / "PulumiPolicy.yaml"
+    if not file.is_file():
         raise LocalStackError(
             f"{pack} is no policy pack: it has no PulumiPolicy.yaml.", hint="Name the folder, such as ../base/policies."
         )
+    if (environment := _environment_of(file)) is not None and not os.path.lexists(environment):
+        environment.symlink_to(sys.prefix, target_is_directory=True)
     return replace(engine, variables={**engine.variables, POLICY_PACK: str(pack.resolve())})
+
+
+def _environment_of(file: Path) -> Path | None:
+    """The virtual environment that a pack names; None where it names none."""
+    document = cast(dict[str, Any], yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    runtime: Any = document.get("runtime")
+    options = cast(dict[str, Any], runtime).get("options") if isinstance(runtime, dict) else None
+    named = cast(dict[str, Any], options or {}).get("virtualenv")
+    return (file.parent / str(named)).absolute() if named else None
 
 
 def previewed(engine: StackEngine, tell: Tell) -> Preview:

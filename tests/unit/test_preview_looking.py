@@ -1,5 +1,6 @@
 """What the preview's report is made of: what cannot be seen becomes a note, and never an empty list."""
 
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
@@ -115,6 +116,16 @@ def test_another_policy_pack_is_taken_and_a_folder_without_one_refused(tmp_path:
         looking.with_pack(genuine, tmp_path)
     (tmp_path / "PulumiPolicy.yaml").write_text("runtime: python\n")
     assert looking.with_pack(genuine, tmp_path).variables == {POLICY_PACK: str(tmp_path), "A": "b"}
+
+
+def test_a_pack_of_a_checkout_without_packages_runs_on_those_that_are_here(tmp_path: Path):
+    pack = tmp_path / "base" / "policies"
+    pack.mkdir(parents=True)
+    (pack / "PulumiPolicy.yaml").write_text("runtime: {name: python, options: {virtualenv: ../.venv}}\n")
+    genuine = StackEngine(program=tmp_path, folder=tmp_path, stack="dev", variables={})
+    for _ in range(2):
+        looking.with_pack(genuine, pack)
+        assert (pack / ".." / ".venv").resolve() == Path(sys.prefix).resolve()
 
 
 def test_the_cost_counts_with_the_use_that_the_settings_name(tmp_path: Path):
