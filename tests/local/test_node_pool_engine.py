@@ -114,8 +114,6 @@ def test_managed_pools_come_up_change_in_place_and_leave_nothing(stack: tuple[Pr
     project.config({"limit": "16", "labels": '{"tier": "gold"}', "disk": "500", "version": "1.36"})
     assert planned(project) == {
         "cluster": "update",
-        # While the cluster is upgraded, a preview does not know that its security group stays.
-        "pool-slices-launch-template": "update",
         "pool-slices-group": "update",
         "pool-cluster-launch-template": "update",
         "pool-cluster-group": "update",
