@@ -75,7 +75,8 @@ def _tagged(environment: Environment, team: str, unchecked: list[str]) -> list[W
             continue
         values = {tag["Key"]: str(tag["Value"]) for tag in tags}
         place = Place.of_tag(values.get(PLACE_TAG, ""))
-        # Another team whose name begins like this one's has a log of its own.
-        if place is not None and values.get("groundwork:team", team) == team:
+        # Another team whose name begins like this one's has a log of its own, and so has another environment.
+        whose = values.get("groundwork:team", team), values.get("groundwork:environment", environment.name)
+        if place is not None and whose == (team, environment.name):
             witnesses.append(Witness(who=f"the tags of {kind} {name}", place=place))
     return witnesses
