@@ -86,6 +86,7 @@ def test_a_changed_setting_changes_what_it_is_about_and_nothing_else(checkout: C
     assert _hard(checkout, quota) == before
 
 
+@pytest.mark.full
 def test_a_new_team_and_a_new_gpu_pool_come_and_go_without_touching_the_others(checkout: Checkout):
     with settings(checkout) as edited:
         edited.config["groundwork:teams"].append(

@@ -70,6 +70,7 @@ def test_loan_decisions_pass_their_gates_with_fairness_among_them(platform: Plat
     assert all(words in card for words in ("black or Hispanic", "obligations_share", "Deciding applications"))
 
 
+@pytest.mark.full
 def test_arrival_delays_beat_the_plain_guess_by_a_minute_and_are_served(platform: Platform, tmp_path: Path) -> None:
     delays = new_project(platform, tmp_path / "delays", "--example", "arrival-delays")
     metrics = champion(delays, "arrival-delays")
