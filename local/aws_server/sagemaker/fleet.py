@@ -14,11 +14,12 @@ from typing import Any
 from local.aws_server.operations import ServiceError
 from local.aws_server.sagemaker.endpoint_record import Deployment
 from local.aws_server.sagemaker.environments import Environment, EnvironmentsError
-from local.aws_server.sagemaker.files import Bucket, DataError, download_prefix, unpack
+from local.aws_server.sagemaker.files import DataError
 from local.aws_server.sagemaker.instance import Instance
 from local.aws_server.sagemaker.logs import LogStream
-from local.aws_server.sagemaker.plane import Credentials, Plane
-from local.aws_server.sagemaker.processes import Command, LogLine, namespace_kind
+from local.aws_server.sagemaker.model_server import credentials_of, fetch_model, serve_command
+from local.aws_server.sagemaker.plane import Plane
+from local.aws_server.sagemaker.processes import Command, LogLine
 
 MOST_PROCESSES = 4
 """Processes of one variant, however many instances it asks for: they all share this machine."""
@@ -193,28 +194,8 @@ class Fleet:
                 shutil.rmtree(left, ignore_errors=True)
             return
         shutil.rmtree(folder, ignore_errors=True)
-        target = folder / "model"
-        target.mkdir(parents=True)
-        credentials = self._credentials(container)
-        bucket = Bucket(self._plane, self._region, credentials.access_key_id if credentials else None)
-        source = (container.get("ModelDataSource") or {}).get("S3DataSource")
-        if source and source["CompressionType"] == "None":
-            uri = source["S3Uri"]
-            if not download_prefix(bucket, uri, target):
-                raise DataError(f"Could not find model data at {uri}.")
-        elif uri := (source or {}).get("S3Uri") or container.get("ModelDataUrl"):
-            archive = folder / "model.tar.gz"
-            try:
-                bucket.fetch(uri, archive)
-            except DataError as error:
-                raise DataError(f"Could not find model data at {uri}.") from error
-            unpack(archive, target)
-            archive.unlink()
+        fetch_model(self._plane, self._region, container, folder)
         ready.touch()
-
-    def _credentials(self, container: dict[str, Any]) -> Credentials | None:
-        role = container.get("ExecutionRoleArn")
-        return self._plane.assume(role, self._region) if role else None
 
     def _scale(self, variant: Variant, count: int) -> list[Instance]:
         """The instances that it has started."""
@@ -254,32 +235,11 @@ class Fleet:
         identity = f"i-{secrets.token_hex(9)[:17]}"
         folder = self._folder(variant) / identity
         model = self._folder(variant) / "model"
-        isolated = namespace_kind() != "none"
-        root = "/opt/ml" if isolated else str(folder / "ml")
-        (folder / "ml" / "model").mkdir(parents=True)
-        credentials = self._credentials(container)
+        credentials = credentials_of(self._plane, self._region, container)
 
         def command(port: int) -> Command:
-            variables = self._plane.base_variables(environment.python, self._region, credentials, folder / "home")
-            variables |= {
-                "SAGEMAKER_BIND_TO_PORT": str(port),
-                "SAGEMAKER_SAFE_PORT_RANGE": "21000-21999",
-                "SAGEMAKER_REGION": self._region,
-                "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
-                "SM_MODEL_DIR": f"{root}/model" if isolated else str(model),
-                "SM_ENDPOINT_NAME": self._endpoint,
-                **(container.get("Environment") or {}),
-            }
-            if not isolated:
-                variables["SAGEMAKER_BASE_DIR"] = root
-            return Command(
-                argv=environment.serve,
-                environment=variables,
-                cwd=root,
-                mounts=[(str(folder / "ml"), root), (str(model), f"{root}/model")] if isolated else [],
-                grace_s=15.0,
-                dies_with_server=True,
-            )
+            own = {"SM_ENDPOINT_NAME": self._endpoint}
+            return serve_command(self._plane, self._region, container, credentials, folder, model, port, own)
 
         name = f"{self._endpoint}-{variant.name}"
         return Instance(name, identity, folder, command, self._stream(variant, identity))
