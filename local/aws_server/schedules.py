@@ -8,20 +8,19 @@ functions.
 
 import logging
 import re
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.aws_server.functions.record import require_role
 from local.aws_server.functions.rights import may
+from local.aws_server.looks import looks_each
 from local.aws_server.moto_bridge import moto_lock
-from local.aws_server.operations import ACCOUNT_ID, Call, Server, ServiceError, on_start, on_stop, operation
+from local.aws_server.operations import ACCOUNT_ID, Call, Server, ServiceError, operation
 
 logger = logging.getLogger(__name__)
 KIND = "scheduler:started"
 TICK_S = 0.5
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
-_stops: dict[int, threading.Event] = {}
 
 
 def interval_of(expression: str) -> timedelta | None:
@@ -34,6 +33,17 @@ def moment_of(expression: str) -> datetime | None:
     """The time of an `at(…)`, which is UTC here; None for another expression."""
     match = re.fullmatch(r"at\(\s*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\s*\)", expression)
     return datetime.fromisoformat(match[1]).replace(tzinfo=UTC) if match else None
+
+
+def utc(value: Any) -> datetime | None:
+    """A time as requests tell it: ISO 8601, seconds since the epoch, or read already. None where there is none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and not re.fullmatch(r"[\d.]+", value):
+        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(float(value), UTC)
 
 
 def due(expression: str, last: datetime | None, now: datetime, start: datetime | None = None) -> bool:
@@ -81,33 +91,17 @@ def _check(call: Call) -> None:
         raise ServiceError("ValidationException", message) from error
 
 
-@on_start
-def start(server: Server) -> None:
-    """Looks at the schedules for as long as the server runs."""
-    stop_asked = _stops[id(server)] = threading.Event()
-
-    def watch() -> None:
-        while not stop_asked.wait(TICK_S):
-            try:
-                tick(server, datetime.now(UTC))
-            except Exception:
-                logger.exception("schedules were not looked at")
-
-    threading.Thread(target=watch, name="schedules", daemon=True).start()
-
-
-@on_stop
-def stop(server: Server) -> None:
-    """No schedule starts anything from now on."""
-    if event := _stops.pop(id(server), None):
-        event.set()
+@looks_each(TICK_S, "schedules")
+def look(server: Server) -> None:
+    """Looks at the schedules."""
+    tick(server, datetime.now(UTC))
 
 
 def tick(server: Server, now: datetime) -> None:
     """Start what is due."""
     for arn, schedule in _schedules():
-        start_date = _moment(schedule.start_date)
-        end_date = _moment(schedule.end_date)
+        start_date = utc(schedule.start_date)
+        end_date = utc(schedule.end_date)
         if schedule.state != "ENABLED" or (end_date is not None and now > end_date):
             continue
         if due(schedule.schedule_expression, server.records.get(KIND, arn), now, start_date):
@@ -148,11 +142,3 @@ def _start_target(server: Server, arn: str, target: dict[str, Any]) -> None:
         server.call("lambda", "Invoke", request, region=function.split(":")[3])
     except ServiceError as error:
         logger.warning("%s: %s", arn, error.message)
-
-
-def _moment(value: Any) -> datetime | None:
-    if value is None or isinstance(value, datetime):
-        return value
-    if isinstance(value, str) and not re.fullmatch(r"[\d.]+", value):
-        return datetime.fromisoformat(value.replace("Z", "+00:00"))
-    return datetime.fromtimestamp(float(value), UTC)

@@ -5,20 +5,19 @@ was due while the server was down is left out, but for an `at(…)`, which comes
 """
 
 import logging
-import threading
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from local.aws_server.autoscaling import cron, targets
-from local.aws_server.operations import Call, Server, ServiceError, on_start, on_stop, operation
-from local.aws_server.schedules import due, interval_of, moment_of
+from local.aws_server.looks import looks_each
+from local.aws_server.operations import Call, Server, ServiceError, operation
+from local.aws_server.schedules import due, interval_of, moment_of, utc
 
 logger = logging.getLogger(__name__)
 KIND = "autoscaling:scheduled"
 """Kind of a record: when an action ran last. The key is `region/ARN`."""
 TICK_S = 1.0
-_stops: dict[int, threading.Event] = {}
 
 
 @operation("application-autoscaling", "PutScheduledAction")
@@ -43,26 +42,10 @@ def put_scheduled_action(call: Call) -> dict[str, Any]:
     return call.forward()
 
 
-@on_start
-def start(server: Server) -> None:
-    """Looks at the schedules for as long as the server runs."""
-    stop_asked = _stops[id(server)] = threading.Event()
-
-    def watch() -> None:
-        while not stop_asked.wait(TICK_S):
-            try:
-                tick(server, datetime.now(UTC))
-            except Exception:
-                logger.exception("scheduled actions were not looked at")
-
-    threading.Thread(target=watch, name="scheduled-actions", daemon=True).start()
-
-
-@on_stop
-def stop(server: Server) -> None:
-    """No action runs from now on."""
-    if event := _stops.pop(id(server), None):
-        event.set()
+@looks_each(TICK_S, "scheduled actions")
+def look(server: Server) -> None:
+    """Looks at the scheduled actions."""
+    tick(server, datetime.now(UTC))
 
 
 def tick(server: Server, now: datetime) -> None:
@@ -72,7 +55,7 @@ def tick(server: Server, now: datetime) -> None:
             if each.scalable_dimension != targets.DIMENSION:
                 continue
             key = f"{region}/{each.arn}"
-            start_time, end_time = _moment(each.start_time), _moment(each.end_time)
+            start_time, end_time = utc(each.start_time), utc(each.end_time)
             if (start_time and now < start_time) or (end_time and now > end_time):
                 continue
             if is_due(each.schedule, each.timezone or "UTC", server.records.get(KIND, key), now):
@@ -111,13 +94,3 @@ def _run(server: Server, region: str, scheduled: Any) -> None:
             targets.set_capacity(server, region, resource, high, f"maximum capacity was set to {high}")
     except ServiceError as error:
         logger.warning("scheduled action %s: %s", scheduled.scheduled_action_name, error.message)
-
-
-def _moment(value: Any) -> datetime | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, str):
-        return datetime.fromisoformat(value.replace("Z", "+00:00"))
-    return datetime.fromtimestamp(float(value), UTC)

@@ -8,13 +8,13 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/shadow-tests.html
 import copy
 import logging
 import secrets
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from local.aws_server.operations import Server, ServiceError, on_start, on_stop
+from local.aws_server.looks import looks_each
+from local.aws_server.operations import Server, ServiceError
 from local.aws_server.sagemaker import endpoint_record
 from local.aws_server.sagemaker.models import endpoint_config
 from local.aws_server.sagemaker.plane import now
@@ -27,7 +27,6 @@ DEFAULT_DURATION = timedelta(days=7)
 OVER = ("Completed", "Cancelled")
 TICK_S = 0.5
 KEPT_FROM_ENDPOINT = ("DataCaptureConfig", "MetricsConfig", "KmsKeyId")
-_stops: dict[int, threading.Event] = {}
 
 
 @dataclass
@@ -97,25 +96,12 @@ def endpoint_of(server: Server, experiment: Experiment) -> endpoint_record.Endpo
     return server.records.get(endpoint_record.KIND, experiment.endpoint)
 
 
-@on_start
-def start(server: Server) -> None:
-    """Looks at the experiments for as long as the server runs."""
-    stop_asked = _stops[id(server)] = threading.Event()
-
-    def watch() -> None:
-        while not stop_asked.wait(TICK_S):
-            for key, experiment in server.records.items(KIND):
-                if experiment.status not in OVER:
-                    _tick(server, key)
-
-    threading.Thread(target=watch, name="inference-experiments", daemon=True).start()
-
-
-@on_stop
-def stop(server: Server) -> None:
-    """No experiment moves from now on."""
-    if event := _stops.pop(id(server), None):
-        event.set()
+@looks_each(TICK_S, "inference experiments")
+def look(server: Server) -> None:
+    """Moves on every experiment that is not over."""
+    for key, experiment in server.records.items(KIND):
+        if experiment.status not in OVER:
+            _tick(server, key)
 
 
 def _tick(server: Server, key: str) -> None:
