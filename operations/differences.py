@@ -84,6 +84,16 @@ def shown_path(steps: Steps) -> str:
     return text
 
 
+def value_at(tree: Any, steps: Steps) -> Any:
+    """The value at a path, as it stands; None where there is none."""
+    for step in steps:
+        try:
+            tree = tree[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return tree
+
+
 def _at(
     steps: Steps, old: Mapping[str, Any], new: Mapping[str, Any], part: str, *, certain: bool = True
 ) -> list[Difference]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from local.errors import LocalStackError
-from operations.differences import SECRET_SIGNATURE, SIGNATURE_KEY
+from operations.differences import SECRET_SIGNATURE, SIGNATURE_KEY, value_at
 from operations.engine_run import StackEngine
+from operations.engine_steps import PROVIDERS, name_of
 from operations.environments import OperatedEnvironment
 from operations.review.redaction import Redactor, is_secret_name, is_secret_property
 from operations.sharing.accounts import Accounts, published
@@ -18,8 +19,6 @@ from policies.rules.secrets import looks_like
 
 _ARN_ACCOUNT = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):")
 _REDACTOR = Redactor()
-_BUILT = "pulumi:providers:"
-"""A provider's settings are no secrets by their names alone: `skipCredentialsValidation`."""
 _WORDS = frozenset({"true", "false", "required", "optional", "enabled", "disabled"})
 """What switches are set to whose names sound like a secret's, such as EC2's httpTokens."""
 
@@ -54,7 +53,7 @@ def cleaned(deployment: Mapping[str, Any], environment: OperatedEnvironment, com
 
 
 def _without_secrets(resource: dict[str, Any], withheld: list[str]) -> dict[str, Any]:
-    type_, name = str(resource.get("type")), str(resource.get("urn")).rsplit("::", 1)[-1]
+    type_, name = str(resource.get("type")), name_of(str(resource.get("urn")))
     inputs = cast(Mapping[str, Any], resource.get("inputs") or {})
 
     def cleared(value: Any, path: tuple[str | int, ...], *, source: bool = False) -> Any:
@@ -88,22 +87,14 @@ def _is_named(type_: str, path: tuple[str | int, ...], inputs: Mapping[str, Any]
     Not by names further up: a schema of volumes has a `secret` with hundreds of harmless words below it.
     """
     names = [step for step in path if isinstance(step, str)]
-    if not names or type_.startswith(_BUILT):
+    # A provider's settings are no secrets by their names alone: `skipCredentialsValidation`.
+    if not names or type_.startswith(PROVIDERS):
         return False
     first, last = names[0], names[-1]
     if is_secret_property(type_, (first,), inputs) or is_secret_name(last):
         return True
-    around = _at(inputs, path[:-1]) if last == "value" else None
+    around = value_at(inputs, path[:-1]) if last == "value" else None
     return isinstance(around, Mapping) and is_secret_name(str(cast(Mapping[str, Any], around).get("name") or ""))
-
-
-def _at(value: Any, path: tuple[str | int, ...]) -> Any:
-    for step in path:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 def _account(resources: list[dict[str, Any]]) -> str:

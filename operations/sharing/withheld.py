@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from operations.differences import property_path
+from operations.differences import property_path, value_at
 from operations.engine_run import part
 from operations.review.stream import Preview, Step
 from operations.sharing.model import WITHHELD, SharedState
@@ -44,17 +44,8 @@ def _is_withheld(step: Step, path: str) -> bool:
     """Whether nothing but withheld values differs there; the outputs say it of what is no input."""
     kind = "inputs" if step.detailed[path].get("inputDiff", True) else "outputs"
     steps = property_path(path)
-    old, new = (_at(part(state, kind), steps) for state in (step.old, step.new))
+    old, new = (value_at(part(state, kind), steps) for state in (step.old, step.new))
     return _holds(old) and _alike(old, new)
-
-
-def _at(value: Any, path: tuple[str | int, ...]) -> Any:
-    for one in path:
-        try:
-            value = value[one]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 def _holds(value: Any) -> bool:
