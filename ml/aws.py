@@ -180,6 +180,11 @@ def is_refusal(error: ClientError) -> bool:
     return status < 500 and error_details(error).code not in IN_DOUBT
 
 
+def no_such_object(error: ClientError) -> bool:
+    """Whether S3 has said that there is no such object, to a GET or a HEAD."""
+    return error_details(error).code in {"NoSuchKey", "404"}
+
+
 def cache_folder() -> Path:
     """Where Groundwork keeps what it can make again: $GROUNDWORK_CACHE, or groundwork/ in the user's cache folder."""
     named = os.environ.get("GROUNDWORK_CACHE")

@@ -24,7 +24,7 @@ from botocore.exceptions import (
 )
 
 from ml.aws import Clients, error_details
-from ml.errors import EnvironmentNotReadyError, SpecError
+from ml.errors import EnvironmentNotReadyError, MlError, SpecError
 from platform_contract import (
     ContractError,
     PlatformContract,
@@ -167,6 +167,14 @@ def owning_team(name: str, teams: list[str]) -> str | None:
     """The team whose things have such a name: `<team>-…`, the longest where several fit; None for nobody's."""
     fitting = [team for team in teams if name.startswith(f"{team}-")]
     return max(fitting, key=len, default=None)
+
+
+def team_of(environment: Environment, name: str, then: str = "") -> str:
+    """The team whose name a thing's begins with. Raises MlError where it is no team's. then: what else to say."""
+    team = owning_team(name, team_names(environment))
+    if team is None:
+        raise MlError(f"{name} is no team's: its name begins with none of theirs.{then and ' '}{then}")
+    return team
 
 
 def _unknown_team(environment: Environment, team: str) -> str:

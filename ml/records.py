@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
-from ml.aws import error_details
+from ml.aws import no_such_object
 from ml.environment import Environment, readable_errors
 from ml.errors import MlError, NotFoundError
 from ml.write_once import WriteOnce
@@ -144,7 +144,7 @@ def read_record_at(environment: Environment, uri: str) -> RunRecord:
         try:
             body: bytes = environment.clients.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:
-            if error_details(error).code in {"NoSuchKey", "404"}:
+            if no_such_object(error):
                 raise NotFoundError(f"There is no run record at {uri}: `ml train` writes one for each job.") from error
             raise
     try:

@@ -35,13 +35,9 @@ def variants_of(s3: Any, uri: str) -> list[str]:
     """The variants that have captures below a prefix."""
     bucket, prefix = _place(uri)
     found: list[str] = []
-    request: dict[str, Any] = {"Bucket": bucket, "Prefix": f"{prefix}/", "Delimiter": "/"}
-    while True:
-        answer = s3.list_objects_v2(**request)
-        found += [entry["Prefix"].removeprefix(f"{prefix}/").rstrip("/") for entry in answer.get("CommonPrefixes", [])]
-        if not answer.get("IsTruncated"):
-            return sorted(found)
-        request["ContinuationToken"] = answer["NextContinuationToken"]
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/", Delimiter="/"):
+        found += [entry["Prefix"].removeprefix(f"{prefix}/").rstrip("/") for entry in page.get("CommonPrefixes", [])]
+    return sorted(found)
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -113,9 +109,8 @@ class Captures:
             "Prefix": folder,
             "StartAfter": f"{folder}{first - LATENESS:%Y/%m/%d/%H}",
         }
-        while True:
-            answer = self._s3.list_objects_v2(**request)
-            for entry in answer.get("Contents", []):
+        for page in self._s3.get_paginator("list_objects_v2").paginate(**request):
+            for entry in page.get("Contents", []):
                 name = entry["Key"].removeprefix(folder)
                 hour = _hour(name)
                 if hour is None or hour < first - LATENESS:
@@ -123,9 +118,6 @@ class Captures:
                 if hour > last:
                     return
                 yield _File(written=name, key=entry["Key"], variant=variant, size=entry["Size"])
-            if not answer.get("IsTruncated"):
-                return
-            request["ContinuationToken"] = answer["NextContinuationToken"]
 
     def _fetched(self, files: Iterable[_File]) -> Iterator[tuple[_File, Iterator[bytes]]]:
         """Files with their lines; some are fetched ahead."""

@@ -122,13 +122,8 @@ def _files(s3: Any, place: str) -> Iterator[tuple[str, Iterator[str]]]:
 
 
 def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
-    request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
-    while True:
-        answer = s3.list_objects_v2(**request)
-        yield from (entry["Key"] for entry in answer.get("Contents", []) if entry["Key"].endswith(_ENDINGS))
-        if not answer.get("IsTruncated"):
-            return
-        request["ContinuationToken"] = answer["NextContinuationToken"]
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from (entry["Key"] for entry in page.get("Contents", []) if entry["Key"].endswith(_ENDINGS))
 
 
 def _rows(name: str, lines: Iterator[str]) -> Iterator[TruthRow]:

@@ -12,8 +12,8 @@ from ml.captures import read_truth
 from ml.commands.endpoints import find
 from ml.commands.output import Format, print_json, table
 from ml.durations import parsed
-from ml.environment import open_environment, owning_team, readable_errors, team_names
-from ml.errors import ExitCode, MlError, SpecError
+from ml.environment import open_environment, readable_errors, team_of
+from ml.errors import ExitCode, SpecError
 
 CODES = {
     Decision.BETTER: ExitCode.OK,
@@ -47,9 +47,7 @@ def experiment(
     environment = open_environment(env)
     with readable_errors(environment), ExitStack() as stack:
         endpoint = find(environment.clients.client("sagemaker"), name).name
-        team = owning_team(endpoint, team_names(environment))
-        if team is None:
-            raise MlError(f"{endpoint} is no team's: its name begins with none of theirs.")
+        team = team_of(environment, endpoint)
         contract = environment.for_team(team)
         test = running_test(environment, contract, team, endpoint)
         known = stack.enter_context(read_truth(environment.clients.client("s3"), truth)) if truth else None

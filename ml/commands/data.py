@@ -254,13 +254,13 @@ def _validation_of(environment: Environment, name: str) -> str:
 def _fetch(environment: Environment, uri: str) -> bytes:
     from botocore.exceptions import ClientError
 
-    from ml.aws import error_details
+    from ml.aws import no_such_object
 
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     try:
         return environment.clients.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if error_details(error).code in ("NoSuchKey", "404"):
+        if no_such_object(error):
             raise NotFoundError(f"There is no {uri}: the check has not ended, or left nothing.") from error
         raise
 

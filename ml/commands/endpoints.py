@@ -17,9 +17,8 @@ from ml.environment import (
     Environment,
     is_denied,
     open_environment,
-    owning_team,
     readable_errors,
-    team_names,
+    team_of,
 )
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
 from ml.spec import JobSpec, load_spec
@@ -281,11 +280,7 @@ def delete(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCod
     with readable_errors(environment):
         sagemaker = environment.clients.client("sagemaker")
         state = find(sagemaker, name)
-        team = owning_team(state.name, team_names(environment))
-        if team is None:
-            raise MlError(
-                f"{state.name} is no team's: its name begins with none of theirs. Delete it with AWS's own tools."
-            )
+        team = team_of(environment, state.name, "Delete it with AWS's own tools.")
         endpoints.delete(environment, environment.for_team(team), team, state.name, wait=wait)
     if output is Format.JSON:
         print_json({**state.document(), "status": "Deleted" if wait else "Deleting"})

@@ -12,8 +12,8 @@ from ml.audit.who import Provenance, provenance
 from ml.captures import CapturedRequest, Captures, captures_uri
 from ml.commands.endpoints import find
 from ml.commands.output import Format, print_json, say
-from ml.environment import Environment, is_denied, open_environment, owning_team, readable_errors, team_names
-from ml.errors import ExitCode, MlError, NotFoundError
+from ml.environment import Environment, is_denied, open_environment, owning_team, readable_errors, team_names, team_of
+from ml.errors import ExitCode, NotFoundError
 from ml.records import read_record
 from platform_contract import PlatformContract
 
@@ -51,17 +51,13 @@ def find_request(s3: Any, uri: str, request_id: str, *, days: int, now: datetime
 
 def _endpoint(environment: Environment, given: str) -> tuple[str, str]:
     """Full name and team of an endpoint, which may have been deleted since."""
-    teams = team_names(environment)
     try:
         name = find(environment.clients.client("sagemaker"), given).name
     except NotFoundError:
-        if owning_team(given, teams) is None:
+        if owning_team(given, team_names(environment)) is None:
             raise
         name = given
-    team = owning_team(name, teams)
-    if team is None:
-        raise MlError(f"{name} is no team's: its name begins with none of theirs.")
-    return name, team
+    return name, team_of(environment, name)
 
 
 def _lineage(

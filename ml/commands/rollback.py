@@ -4,8 +4,8 @@ from ml.audit import AuditLog
 from ml.commands.deploying import Wanted, finish
 from ml.commands.endpoints import find
 from ml.commands.output import Format, print_json, table
-from ml.environment import open_environment, owning_team, readable_errors, team_names
-from ml.errors import ExitCode, MlError
+from ml.environment import open_environment, readable_errors, team_of
+from ml.errors import ExitCode
 from ml.targets.sagemaker.endpoints import EndpointState
 from ml.targets.sagemaker.history import Version, chosen, serving, versions
 from ml.targets.sagemaker.restoring import restore
@@ -16,9 +16,7 @@ def rollback(name: str, *, env: str | None, output: Format, to: str | None, show
     environment = open_environment(env)
     with readable_errors(environment):
         state = find(environment.clients.client("sagemaker"), name)
-        team = owning_team(state.name, team_names(environment))
-        if team is None:
-            raise MlError(f"{state.name} is no team's: its name begins with none of theirs, and no log tells of it.")
+        team = team_of(environment, state.name, "No log tells of it.")
         contract = environment.for_team(team)
         known = versions(AuditLog(environment, contract, team).lines(), state.name)
         if show:

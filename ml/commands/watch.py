@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.commands.output import Format, print_json, say, table
-from ml.environment import Environment, open_environment, owning_team, readable_errors, team_names
+from ml.environment import Environment, open_environment, readable_errors, team_of
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
 from ml.spec import load_spec
 from ml.watch.metrics import Sample, exposition, put
@@ -171,12 +171,10 @@ def _row(document: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 class _Watched:
-    """An endpoint and where what is known of it lies. Raises NotFoundError for an endpoint of no team."""
+    """An endpoint and where what is known of it lies. Raises MlError for an endpoint of no team."""
 
     def __init__(self, environment: Environment, endpoint: str) -> None:
-        team = owning_team(endpoint, team_names(environment))
-        if team is None:
-            raise NotFoundError(f"{endpoint} is no team's endpoint: its name begins with none of theirs.")
+        team = team_of(environment, endpoint)
         self.environment = environment
         self.endpoint = endpoint
         self.team = team

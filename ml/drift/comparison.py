@@ -28,8 +28,6 @@ from ml.drift.metrics import (
 from ml.drift.profile import Profile
 from ml.drift.quantiles import Steps
 
-NUMBER_TESTS = ("ks", "wasserstein", "psi", "jensen_shannon")
-CATEGORY_TESTS = ("chi_squared", "psi", "jensen_shannon")
 TESTS = {
     "ks": "Kolmogorov-Smirnov",
     "wasserstein": "Wasserstein distance, in standard deviations",

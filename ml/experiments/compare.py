@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.aws import error_details
+from ml.aws import no_such_object
 from ml.environment import Environment, readable_errors
 from ml.errors import NotFoundError
 from ml.experiments.runs import ENVIRONMENT_FILE, Run, read_artifact
@@ -88,7 +88,7 @@ def sources(environment: Environment, run: Run) -> dict[str, bytes]:
             answer = environment.clients.client("s3").get_object(Bucket=bucket, Key=f"{prefix}source.tar.gz")
             body = answer["Body"].read()
     except ClientError as error:
-        if error_details(error).code in {"NoSuchKey", "404"}:
+        if no_such_object(error):
             raise NotFoundError(f"The source of {run.job} is not at {run.record.code.uri} any more.") from error
         raise
     found: dict[str, bytes] = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.aws import error_details
+from ml.aws import no_such_object
 from ml.driver import groundwork_http
 from ml.environment import Environment, readable_errors
 from ml.errors import EnvironmentNotReadyError, MlError, NotFoundError
@@ -144,7 +144,7 @@ def read_artifact(environment: Environment, run: TrackedRun, name: str) -> bytes
         try:
             return environment.clients.client("s3").get_object(Bucket=bucket, Key=f"{prefix}/{name}")["Body"].read()
         except ClientError as error:
-            if error_details(error).code in {"NoSuchKey", "404"}:
+            if no_such_object(error):
                 return None
             raise
 

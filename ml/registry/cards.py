@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.aws import error_details
+from ml.aws import no_such_object
 from ml.environment import Environment, is_denied, readable_errors
 from ml.errors import NotFoundError
 from ml.records import RunRecord, read_record
@@ -95,7 +95,7 @@ def _report(
         with readable_errors(environment):
             return json.loads(read_object(environment, uri))
     except ClientError as error:
-        if is_denied(error) or error_details(error).code not in {"NoSuchKey", "404"}:
+        if is_denied(error) or not no_such_object(error):
             raise
         return None
 

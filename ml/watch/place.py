@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.aws import error_details
+from ml.aws import no_such_object
 from platform_contract import PlatformContract
 
 FOLDER = "watch"
@@ -56,7 +56,7 @@ class Place:
         try:
             return self._s3.get_object(Bucket=self._bucket, Key=f"{self._prefix}/{name}")["Body"]
         except ClientError as error:
-            if error_details(error).code in {"NoSuchKey", "404"}:
+            if no_such_object(error):
                 return None
             raise
 
@@ -70,14 +70,10 @@ class Place:
         """Names of the windows that are known, oldest first."""
         folder = f"{self._prefix}/{WINDOWS}/"
         found: list[str] = []
-        request: dict[str, Any] = {"Bucket": self._bucket, "Prefix": folder}
-        while True:
-            answer = self._s3.list_objects_v2(**request)
-            keys = (entry["Key"].removeprefix(folder) for entry in answer.get("Contents", []))
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder):
+            keys = (entry["Key"].removeprefix(folder) for entry in page.get("Contents", []))
             found += [key.removesuffix(".json") for key in keys if key.endswith(".json")]
-            if not answer.get("IsTruncated"):
-                return sorted(found)
-            request["ContinuationToken"] = answer["NextContinuationToken"]
+        return sorted(found)
 
     def _put(self, name: str, body: bytes, kind: str) -> None:
         self._s3.put_object(Bucket=self._bucket, Key=f"{self._prefix}/{name}", Body=body, ContentType=kind)

@@ -1,7 +1,7 @@
 """An S3 that keeps objects and their versions in memory, as `ml`'s records need one, and an environment around it."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -70,6 +70,17 @@ class MemoryS3:
         contents = [{"Key": key, "LastModified": one.modified, "Size": len(one.body)} for key, one in page]
         more = {"IsTruncated": True, "NextContinuationToken": page[-1][0]} if len(keys) > MaxKeys else {}
         return {"Contents": contents, **more}
+
+    def get_paginator(self, _: str) -> Any:
+        """Of list_objects_v2, the one that is asked for."""
+        return SimpleNamespace(paginate=self._pages)
+
+    def _pages(self, **request: Any) -> Iterator[Any]:
+        answer = self.list_objects_v2(**request)
+        yield answer
+        while answer.get("IsTruncated"):
+            answer = self.list_objects_v2(**request, ContinuationToken=answer["NextContinuationToken"])
+            yield answer
 
     def list_object_versions(self, *, Bucket: str, Prefix: str = "", **_: Any) -> Any:  # noqa: N803
         answer: dict[str, list[Any]] = {"Versions": [], "DeleteMarkers": []}

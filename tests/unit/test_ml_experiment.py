@@ -20,7 +20,7 @@ from ml.commands.output import Format
 from ml.environment import Environment
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
 from tests.unit.memory_s3 import MemoryS3, environment
-from tests.unit.ml_contract import contract, parameters
+from tests.unit.ml_contract import Parameters, contract
 
 pytestmark = pytest.mark.unit
 ENDPOINT = "research-trial"
@@ -28,21 +28,6 @@ CONFIG = "research-trial-c0ffee00"
 PREFIX = f"teams/research/capture/{ENDPOINT}"
 MAIN_JOB, CHALLENGER_JOB = "research-trial-1", "research-trial-2"
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
-
-
-class Parameters:
-    """Parameter Store, as it answers about the contract and its teams."""
-
-    def get_parameters(self, *, Names: list[str]) -> Any:  # noqa: N803
-        arn = "arn:aws:ssm:eu-west-1:123456789012:parameter"
-        found = {name: value for name, value in parameters().items() if name in Names}
-        return {"Parameters": [{"Name": name, "Value": value, "ARN": arn + name} for name, value in found.items()]}
-
-    def get_paginator(self, _: str) -> Any:
-        return self
-
-    def paginate(self, **_: Any) -> Any:
-        return [{"Parameters": [{"Value": '["research"]'}]}]
 
 
 class Endpoints:

@@ -14,28 +14,13 @@ from ml.commands.output import Format
 from ml.environment import Environment
 from ml.errors import ExitCode, MlError, NotFoundError
 from tests.unit.memory_s3 import CALLER, MemoryS3, environment, refusal
-from tests.unit.ml_contract import contract, parameters
+from tests.unit.ml_contract import Parameters, contract
 
 pytestmark = pytest.mark.unit
 ENDPOINT = "research-trial"
 OLD, NEW = "research-trial-1", "research-trial-2"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/groundwork/dev/serving@sha256:abc"
 NOW = datetime.now(UTC).replace(microsecond=0)
-
-
-class Parameters:
-    """Parameter Store, as it answers about the contract and its teams."""
-
-    def get_parameters(self, *, Names: list[str]) -> Any:  # noqa: N803
-        arn = "arn:aws:ssm:eu-west-1:123456789012:parameter"
-        found = {name: value for name, value in parameters().items() if name in Names}
-        return {"Parameters": [{"Name": name, "Value": value, "ARN": arn + name} for name, value in found.items()]}
-
-    def get_paginator(self, _: str) -> Any:
-        return self
-
-    def paginate(self, **_: Any) -> Any:
-        return [{"Parameters": [{"Value": '["research"]'}]}]
 
 
 class Endpoint:

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from ml.audit import recording
 from ml.audit.log import Act
-from ml.aws import error_details
+from ml.aws import error_details, no_such_object
 from ml.environment import Environment, is_denied
 from ml.errors import MlError
 from ml.ledger import Ledger, creating
@@ -118,5 +118,5 @@ def _is_there(environment: Environment, uri: str) -> bool:
         environment.clients.client("s3").head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         # Who may not look lets SageMaker find out.
-        return error_details(error).code not in {"404", "NoSuchKey"}
+        return not no_such_object(error)
     return True
