@@ -8,9 +8,7 @@ from datetime import datetime
 from ml.abtest.outcomes import NoObservationError, Reading
 from ml.abtest.tally import Tally
 from ml.captures import CapturedRequest, Truth
-
-CHALLENGER = "challenger"
-"""Name of the variant that is compared with `main`."""
+from ml.spec.rollout import CHALLENGER
 
 
 @dataclass(kw_only=True)

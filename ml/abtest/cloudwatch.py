@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ml.abtest.captured import CHALLENGER
 from ml.abtest.decision import Finding, Metric
 from ml.abtest.periods import Period, period_difference
 from ml.abtest.tally import Tally
+from ml.spec.rollout import CHALLENGER, MAIN
 
-MAIN = "main"
 NAMESPACE = "AWS/SageMaker"
 SETTLED = timedelta(minutes=2)
 """How long after its end a minute's sums may still change: later ones are not looked at yet, for a test may not see an

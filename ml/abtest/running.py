@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.abtest.captured import CHALLENGER, Gathered, gather
-from ml.abtest.cloudwatch import MAIN, Periods, add_errors, invocations, latency_finding, read_sums, since_challenger
+from ml.abtest.captured import Gathered, gather
+from ml.abtest.cloudwatch import Periods, add_errors, invocations, latency_finding, read_sums, since_challenger
 from ml.abtest.decision import Finding, Metric, Verdict, verdict
 from ml.abtest.outcomes import Outcome, Reading, Source
 from ml.abtest.split import Split, check_split
@@ -18,6 +18,8 @@ from ml.audit.serving import timeline
 from ml.captures import Captures, Truth, captures_uri
 from ml.environment import Environment
 from ml.errors import MlError, NotFoundError, SpecError
+from ml.names import job_of
+from ml.spec.rollout import CHALLENGER, MAIN
 from platform_contract import PlatformContract
 
 
@@ -31,7 +33,7 @@ class Arm:
     @property
     def job(self) -> str:
         """The training job that the model is from, by the model's name."""
-        return self.model.rsplit("-", 1)[0]
+        return job_of(self.model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,8 +244,8 @@ def _document(finding: Finding) -> dict[str, Any]:
     metric = finding.metric
     return {
         **asdict(metric),
-        "main": {"value": _plain(finding.main), "observations": finding.main_count},
-        "challenger": {"value": _plain(finding.challenger), "observations": finding.challenger_count},
+        MAIN: {"value": _plain(finding.main), "observations": finding.main_count},
+        CHALLENGER: {"value": _plain(finding.challenger), "observations": finding.challenger_count},
         "difference": _plain(finding.interval.estimate),
         "interval": {"low": _plain(finding.interval.low), "high": _plain(finding.interval.high)},
         "confidence": 1 - metric.alpha,

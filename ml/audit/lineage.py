@@ -13,11 +13,12 @@ from ml.audit.chain import DONE, Line
 from ml.audit.serving import Served, serving_at, timeline
 from ml.audit.who import Provenance
 from ml.captures import CapturedRequest
+from ml.names import job_of
+from ml.spec.rollout import MAIN
 
 TAKING_OVER = timedelta(hours=1)
 """For so long after a deployment was accepted, what was there before may still have answered: the log tells when
 SageMaker accepted it, and not when the new machines took over."""
-MAIN = "main"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +131,7 @@ def _server(lines: Sequence[Line], endpoint: str, served: Served, variant: str) 
     details = served.made_by.details
     variants: Mapping[str, str] = details.get("variants") or {details.get("variant") or MAIN: ""}
     model = variants.get(variant) or None
-    job = model.rsplit("-", 1)[0] if model else None
+    job = job_of(model) if model else None
     if job is None and variant == (details.get("variant") or MAIN):
         job = details.get("job")
     # A deployment tells of its own variant alone: what another one was made of stands in the one that brought it.

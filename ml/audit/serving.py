@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ml.audit.chain import DONE, Line
+from ml.audit.verify import open_intents
 
 _CHANGES = ("deploy", "rollback")
 _ENDS = (*_CHANGES, "delete")
@@ -28,9 +29,7 @@ class Served:
 
 def timeline(lines: Iterable[Line], endpoint: str) -> list[Served]:
     """The configurations that an endpoint had, oldest first. lines: of the team's log, in any order."""
-    about = {line.number: line for line in lines if line.subject == endpoint}
-    told = [_asked(about, about[number]) for number in sorted(about) if about[number].phase == DONE]
-    told = [line for line in told if line is not None and line.action in _ENDS]
+    told = changes(lines, endpoint)
     found: list[Served] = []
     made: dict[str, Line] = {}
     for place, line in enumerate(told):
@@ -52,12 +51,36 @@ def timeline(lines: Iterable[Line], endpoint: str) -> list[Served]:
     return found
 
 
+def changes(lines: Iterable[Line], endpoint: str) -> list[Line]:
+    """What was done to an endpoint, oldest first: deployments, rollbacks, deletions. lines: in any order.
+
+    Where the process that asked for one died before it could say so, it is the intent, which says what it was, in the
+    place of the line that settles it.
+    """
+    about = {line.number: line for line in lines if line.subject == endpoint}
+    told = [_asked(about, about[number]) for number in sorted(about) if about[number].phase == DONE]
+    return [line for line in told if line is not None and line.action in _ENDS]
+
+
 def _asked(about: Mapping[int, Line], line: Line) -> Line | None:
-    """The line itself, but where it settles that a change was made whose writer died: then the intent, which says what
-    it was. None where a line settles anything else."""
     if line.action != "settle":
         return line
     return about.get(int(line.details.get("intent") or 0)) if line.details.get("outcome") == "done" else None
+
+
+def taken_back(lines: Iterable[Line], endpoint: str, serves: str) -> Line | None:
+    """The last change of an endpoint, where what was before it serves again and no line tells why; else None.
+
+    lines: of the team's log, in any order. serves: the configuration that serves, of an endpoint that nobody is
+    changing just now.
+    """
+    about = [line for line in lines if line.subject == endpoint]
+    done = changes(about, endpoint)
+    # Of a change without an end nobody knows yet whether it was made: `ml gc` settles that first.
+    if not done or any(line.action in _CHANGES and line.number > done[-1].number for line in open_intents(about)):
+        return None
+    config, before = done[-1].details.get("config"), done[-1].details.get("replaces")
+    return done[-1] if config != serves == before else None
 
 
 def serving_at(served: Sequence[Served], time: datetime) -> Served | None:

@@ -14,7 +14,7 @@ from ml.captures.record import CapturedRequest, parse_line
 from platform_contract import PlatformContract
 
 FOLDER = "capture"
-"""Under the team's artifact prefix; ml/targets/sagemaker/capturing.py writes there."""
+"""Under the team's artifact prefix; below it ENDPOINT/VARIANT/yyyy/mm/dd/hh/."""
 LATENESS = timedelta(hours=1)
 """How much later than its request a file may be written, or its folder be named: AWS documents no bound, only that
 captures appear in S3 after some minutes."""

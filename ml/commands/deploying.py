@@ -12,6 +12,7 @@ from ml.targets.sagemaker import endpoints
 from ml.targets.sagemaker.alarms import AlarmState, Watch
 from ml.targets.sagemaker.comparison import Difference
 from ml.targets.sagemaker.endpoints import Asked, EndpointState
+from ml.targets.sagemaker.noticing import told
 from platform_contract import PlatformContract
 
 
@@ -124,12 +125,5 @@ def _tell(
     rang: list[AlarmState],
 ) -> None:
     """Write into the audit log that what was deployed does not serve: `ml rollback` leaves it out."""
-    details = {
-        "job": wanted.job,
-        "config": state.config,
-        "instead_of": asked.desired.config,
-        "by": "alarm" if rang else "SageMaker",
-        "alarms": [one.document() for one in rang],
-        "reason": (state.reason or "")[:500],
-    }
+    details = told(wanted.job, asked.desired.config, state, rang)
     append(environment, contract, wanted.team, "rollback", wanted.endpoint, details)

@@ -4,14 +4,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ml.audit import Line
 from ml.aws import error_details
 from ml.commands.endpoints import find, may_lack_the_team
-from ml.commands.output import Format, print_json, table
-from ml.environment import Environment, is_denied, open_environment, readable_errors
-from ml.errors import ExitCode, NotFoundError
+from ml.commands.output import Format, print_json, say, table
+from ml.environment import Environment, is_denied, open_environment, owning_team, readable_errors, team_names
+from ml.errors import ExitCode, MlError, NotFoundError
 from ml.targets.sagemaker import alarms, endpoints
 from ml.targets.sagemaker.alarms import AlarmState
 from ml.targets.sagemaker.endpoints import EndpointState
+from ml.targets.sagemaker.noticing import notice
 from ml.targets.sagemaker.stages import Stage, stages
 
 
@@ -36,13 +38,18 @@ def _print(environment: Environment, state: EndpointState, output: Format) -> Ex
     described: dict[str, Any] = endpoints.describe_raw(environment.clients.client("sagemaker"), state.name)
     variants = stages(described)
     rings, unknown = _alarms(environment, state.name)
+    line = _taken_back(environment, state)
     if output is Format.JSON:
         shown = {"variants": [one.document() for one in variants], "alarms": [one.document() for one in rings]}
-        print_json({**state.document(), **shown})
+        print_json({**state.document(), **shown, "taken_back": line.details if line else None})
     else:
         print(f"{state.name} is {state.status}, serving {', '.join(state.jobs) or 'nothing'}.")
         if state.reason:
             print(f"  {state.reason}")
+        if line:
+            names = ", ".join(one["name"] for one in line.details["alarms"])
+            by = f"the alarm {names}" if names else "SageMaker"
+            print(f"{line.details['job']} was taken back by {by} meanwhile: the audit log tells of it now.")
         if variants:
             print(table(("VARIANT", "", "REQUESTS", "MACHINES", "NOW"), [_row(one) for one in variants]))
         if rings:
@@ -58,6 +65,23 @@ def _row(stage: Stage) -> tuple[str, str, str, str, str]:
     share = "" if stage.share is None else f"{stage.share:g} %"
     machines = f"{stage.count}" if stage.count == stage.wanted else f"{stage.count} of {stage.wanted}"
     return stage.name, stage.kind, share, machines, stage.says
+
+
+def _taken_back(environment: Environment, state: EndpointState) -> Line | None:
+    """The audit line of a version that was taken back while nobody looked, written now; of a team's endpoint alone, by
+    who may read and write its log."""
+    if state.status != "InService":
+        return None
+    try:
+        team = owning_team(state.name, team_names(environment))
+        if team is None:
+            return None
+        return notice(environment, environment.for_team(team), team, state)
+    except (ClientError, MlError) as error:
+        if isinstance(error, ClientError) and not is_denied(error):
+            raise
+        say(f"Whether a version was taken back meanwhile is not known: {error}")
+        return None
 
 
 def _alarms(environment: Environment, endpoint: str) -> tuple[list[AlarmState], str]:

@@ -28,6 +28,7 @@ from ml.targets.sagemaker import endpoints, jobs
 from ml.targets.sagemaker.capturing import may_hold_personal_columns, refuse_what_cannot_be_masked
 from ml.targets.sagemaker.endpoints import EndpointState, Target
 from ml.targets.sagemaker.invoke import requests_in, table_of
+from ml.targets.sagemaker.noticing import notice_before
 from platform_contract import PlatformContract
 
 
@@ -92,6 +93,7 @@ def deploy(
             **_rolled_out(wanted, variant, weight, rollout),
         )
         refuse_what_cannot_be_masked(target)
+        notice_before(environment, contract, owner, target.endpoint)
         asked = endpoints.deploy(environment, contract, target)
         words = Wanted(team=owner, endpoint=target.endpoint, job=source, variant=target.variant)
         return finish(environment, contract, words, asked, output, wait=wait)

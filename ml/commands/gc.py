@@ -64,7 +64,7 @@ def look(environment: Environment, contract: PlatformContract, team: str, rules:
     inventory = cloud.inventory()
     lines = AuditLog(environment, contract, team).lines()
     # What became of a deletion is settled before its entry is closed, which then says by which line.
-    items = compare.intents(lines, rules)
+    items = [*compare.intents(lines, rules), *compare.unnoticed(inventory, lines)]
     items += compare.compare(inventory, entries, rules, cloud.with_owner)
     items += compare.uploads(inventory, _read(cloud, inventory, entries), rules)
     return Found(inventory, lines, items, cloud.teamless())

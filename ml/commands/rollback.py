@@ -1,13 +1,13 @@
 """`ml rollback`: an earlier version of an endpoint serves again."""
 
-from ml.audit import AuditLog
 from ml.commands.deploying import Wanted, finish
 from ml.commands.endpoints import find
 from ml.commands.output import Format, print_json, table
 from ml.environment import open_environment, readable_errors, team_of
 from ml.errors import ExitCode
 from ml.targets.sagemaker.endpoints import EndpointState
-from ml.targets.sagemaker.history import Version, chosen, serving, versions
+from ml.targets.sagemaker.history import Version, chosen, serving
+from ml.targets.sagemaker.noticing import known_versions
 from ml.targets.sagemaker.restoring import restore
 
 
@@ -18,7 +18,7 @@ def rollback(name: str, *, env: str | None, output: Format, to: str | None, show
         state = find(environment.clients.client("sagemaker"), name)
         team = team_of(environment, state.name, "No log tells of it.")
         contract = environment.for_team(team)
-        known = versions(AuditLog(environment, contract, team).lines(), state.name)
+        known = known_versions(environment, contract, team, state)
         if show:
             return _show(state, known, output)
         version = chosen(known, state.config, state.name, to)

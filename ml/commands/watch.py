@@ -134,15 +134,15 @@ def _reaction(watched: "_Watched", reference: Reference) -> str | None:
 
 def _bring_back(watched: "_Watched") -> None:
     """Have the version before serve, and wait until it does. Raises MlError where there is none."""
-    from ml.audit import AuditLog
     from ml.targets.sagemaker import endpoints
-    from ml.targets.sagemaker.history import chosen, versions
+    from ml.targets.sagemaker.history import chosen
+    from ml.targets.sagemaker.noticing import known_versions
     from ml.targets.sagemaker.restoring import restore
 
     environment, contract, team = watched.environment, watched.contract, watched.team
     sagemaker = environment.clients.client("sagemaker")
-    known = versions(AuditLog(environment, contract, team).lines(), watched.endpoint)
-    version = chosen(known, endpoints.describe(sagemaker, watched.endpoint).config, watched.endpoint, None)
+    now = endpoints.describe(sagemaker, watched.endpoint)
+    version = chosen(known_versions(environment, contract, team, now), now.config, watched.endpoint, None)
     say(f"Drifted: bringing back version {version.number}, {version.job} …")
     restore(environment, contract, team, watched.endpoint, version)
     state = endpoints.wait(sagemaker, watched.endpoint, lambda status: say(f"· {status}"))

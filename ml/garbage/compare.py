@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ml.audit.chain import Line
+from ml.audit.serving import taken_back
 from ml.audit.verify import open_intents
 from ml.garbage.things import JOB_KINDS, UPLOAD, Inventory, Thing
 from ml.ledger import Closing, Entry
@@ -17,7 +18,7 @@ LONGEST_BUILD = timedelta(hours=36)
 
 class Action(StrEnum):
     """What `ml gc -y` does. REMOVE: end it or delete it. ADOPT: give it an entry. COMPLETE, CLOSE: its entry alone.
-    SETTLE: write into the audit log what became of an intent."""
+    SETTLE: write into the audit log what became of an intent, or of a version that was taken back."""
 
     REMOVE = "remove"
     ADOPT = "adopt"
@@ -136,6 +137,24 @@ def intents(lines: Iterable[Line], rules: Rules) -> list[Item]:
         )
         for line in open_intents(lines)
         if not rules.at_work(datetime.fromisoformat(line.at))
+    ]
+
+
+def unnoticed(inventory: Inventory, lines: Sequence[Line]) -> list[Item]:
+    """Endpoints whose last version was taken back, and no line of the audit log says so."""
+    return [
+        Item(
+            action=Action.SETTLE,
+            kind="audit",
+            name=thing.name,
+            why="taken back",
+            says=f"line {change.number} of the audit log says that {change.action} was done; what was before serves",
+            thing=thing,
+        )
+        for thing in inventory.of("endpoint")
+        if thing.status == "InService"
+        and thing.uses
+        and (change := taken_back(lines, thing.name, thing.uses[0])) is not None
     ]
 
 

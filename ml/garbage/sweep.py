@@ -14,6 +14,8 @@ from ml.garbage.things import JOB_KINDS, UPLOAD, Thing
 from ml.ledger import Closing, EntryKey, Ledger
 from ml.registry.aliases import AliasHistory
 from ml.targets.sagemaker import alarms
+from ml.targets.sagemaker.endpoints import BUSY, describe
+from ml.targets.sagemaker.noticing import notice
 from ml.targets.sagemaker.variants import is_missing
 from platform_contract import PlatformContract
 
@@ -46,6 +48,7 @@ class Sweep:
         self._contract = contract
         self._team = team
         self._ledger = Ledger(environment, contract, team)
+        self._lines = list(lines)
         self._told = {(line.action, line.subject): line for line in lines if line.phase == "done"}
         self._sagemaker = environment.clients.client("sagemaker")
 
@@ -136,8 +139,11 @@ class Sweep:
         return f"its entry is closed: {item.closing.value}"
 
     def _settle(self, item: Item) -> str:
-        assert item.intent is not None
+        if item.intent is None:
+            return self._notice(item.name)
         intent = item.intent
+        if intent.action in ("deploy", "rollback") and self._is_changing(intent.subject):
+            return f"{intent.subject} is still changing: settled when that is over"
         outcome = self._outcome(intent)
         details = {"intent": intent.number, "of": intent.action, "outcome": outcome, "asked_by": intent.by}
         line = append(self._environment, self._contract, self._team, "settle", intent.subject, details)
@@ -146,6 +152,14 @@ class Sweep:
             for key in self._entries_of(kind, intent):
                 self._ledger.close(key, Closing.REMOVED, line=line.place)
         return f"{intent.action} was {outcome}"
+
+    def _is_changing(self, endpoint: str) -> bool:
+        return (self._look("endpoint", endpoint) or {}).get("EndpointStatus") in BUSY
+
+    def _notice(self, endpoint: str) -> str:
+        state = describe(self._sagemaker, endpoint)
+        line = notice(self._environment, self._contract, self._team, state, lines=self._lines)
+        return "the audit log tells of it" if line else "it has changed meanwhile"
 
     def _entries_of(self, kind: str, intent: Line) -> list[EntryKey]:
         if kind in JOB_KINDS or kind not in LOOKS or kind == "model-package":

@@ -8,6 +8,7 @@ from typing import Any
 from ml.captures import Captures, captures_uri, read_truth, variants_of
 from ml.drift import DriftError
 from ml.errors import MlError, NotFoundError
+from ml.spec.rollout import SHADOW
 from ml.watch.answers import FOLDER as ANSWERS
 from ml.watch.answers import Answers, read
 from ml.watch.judging import Judge
@@ -19,8 +20,6 @@ from platform_contract import PlatformContract
 
 QUALITY = "quality"
 """Folder of the documents about windows' quality."""
-SHADOW = "shadow"
-"""Variant whose answers nobody gets."""
 
 
 class Watcher:

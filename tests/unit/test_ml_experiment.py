@@ -1,5 +1,6 @@
 """`ml experiment` against captures in memory: what it reads, decides and says."""
 
+import itertools
 import json
 import random
 from collections.abc import Mapping
@@ -307,6 +308,8 @@ def test_a_look_sees_the_observations_of_the_look_before_it() -> None:
 
 def test_the_log_tells_which_configuration_served_when(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROUNDWORK_OWNER", "ada")
+    seconds = itertools.count()
+    monkeypatch.setattr("ml.audit.log.now", lambda: (START + timedelta(seconds=next(seconds))).isoformat())
     made = environment()
     for config in ("one", "two"):
         with recording(made, contract(), "research", "deploy", ENDPOINT, {"config": config}):

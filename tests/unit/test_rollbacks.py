@@ -1,18 +1,25 @@
 """`ml rollback`: which version is the one before, what it needs, and that the log tells of it."""
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from ml.audit import AuditLog
+from ml.audit import AuditLog, Line
 from ml.commands.deploying import Wanted, finish
 from ml.commands.output import Format
 from ml.errors import ExitCode, MlError, NotFoundError
+from ml.garbage.compare import Action, unnoticed
+from ml.garbage.sweep import Sweep
+from ml.garbage.things import Inventory, Thing
 from ml.ledger import Ledger
 from ml.targets.sagemaker import endpoints
-from ml.targets.sagemaker.history import Version, chosen, versions
+from ml.targets.sagemaker.endpoints import EndpointState
+from ml.targets.sagemaker.history import Version, chosen
+from ml.targets.sagemaker.noticing import known_versions, notice, notice_before
 from ml.targets.sagemaker.restoring import restore
 from tests.unit.memory_images import MemoryLogs, MemoryRegistry
 from tests.unit.memory_s3 import MemoryS3
@@ -22,6 +29,7 @@ from tests.unit.test_ml_endpoints import target
 from tests.unit.test_rollouts import ERRORS, NAME, Fleet, MemoryAlarms, instances, rollout
 
 pytestmark = pytest.mark.unit
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 JOBS = [f"research-trial-2026112{day}-101500-00ff" for day in range(5)]
 
 
@@ -56,19 +64,29 @@ class Platform:
         }
         self.environment = environment_of(services)
 
-    def deploy(self, job: str, **changes: Any) -> str:
+    def deploy(self, job: str, *, wait: bool = True, **changes: Any) -> str:
         made = target(job=job, **changes)
+        notice_before(self.environment, contract(), "research", NAME)
         asked = endpoints.deploy(self.environment, contract(), made)
         wanted = Wanted(team="research", endpoint=NAME, job=job, variant=made.variant)
-        finish(self.environment, contract(), wanted, asked, Format.TEXT, wait=True)
+        finish(self.environment, contract(), wanted, asked, Format.TEXT, wait=wait)
+        while not wait and self.fleet.describe_endpoint(EndpointName=NAME)["EndpointStatus"] != "InService":
+            pass
         return self.serves
 
     @property
     def serves(self) -> str:
         return self.fleet.endpoints[NAME]["EndpointConfigName"]
 
+    @property
+    def lines(self) -> list[Line]:
+        return AuditLog(self.environment, contract(), "research").lines()
+
+    def state(self) -> EndpointState:
+        return endpoints.describe(self.fleet, NAME)
+
     def known(self) -> list[Version]:
-        return versions(AuditLog(self.environment, contract(), "research").lines(), NAME)
+        return known_versions(self.environment, contract(), "research", self.state())
 
     def back(self, to: str | None = None) -> ExitCode:
         version = chosen(self.known(), self.serves, NAME, to)
@@ -106,7 +124,7 @@ def test_any_version_comes_back_by_its_number_or_its_job(platform: Platform) -> 
 
 
 def test_a_version_that_an_alarm_took_back_is_passed_over(platform: Platform) -> None:
-    guarded = {"instance": instances(2), "rollout": rollout(strategy="canary"), "rollback_on": ERRORS}
+    guarded: dict[str, Any] = {"instance": instances(2), "rollout": rollout(strategy="canary"), "rollback_on": ERRORS}
     first = platform.deploy(JOBS[0], **guarded)
     second = platform.deploy(JOBS[1], **guarded)
     platform.fleet.rings = f"{NAME}/errors"
@@ -120,11 +138,60 @@ def test_a_version_that_an_alarm_took_back_is_passed_over(platform: Platform) ->
     assert platform.serves == first
 
 
+@pytest.fixture
+def left_alone(platform: Platform) -> Platform:
+    """A third version that an alarm took back after `ml deploy --no-wait`."""
+    guarded: dict[str, Any] = {"instance": instances(2), "rollout": rollout(strategy="canary"), "rollback_on": ERRORS}
+    platform.deploy(JOBS[0], **guarded)
+    second = platform.deploy(JOBS[1], **guarded)
+    platform.fleet.rings = f"{NAME}/errors"
+    assert platform.deploy(JOBS[2], wait=False, **guarded) == second
+    platform.fleet.rings = None
+    return platform
+
+
+def test_a_version_that_was_taken_back_while_nobody_waited_is_passed_over_too(left_alone: Platform) -> None:
+    left_alone.deploy(JOBS[3])
+    assert [one.taken_back for one in left_alone.known()] == ["", "", "SageMaker", ""]
+    left_alone.back()
+    assert [one.job for one in left_alone.known() if one.config == left_alone.serves] == [JOBS[1]]
+
+
+def test_the_log_tells_once_by_which_alarm_a_version_went_that_nobody_waited_for(left_alone: Platform) -> None:
+    left_alone.fleet.endpoints[NAME]["FailureReason"] = f"The deployment was rolled back: [{NAME}/errors]"
+    line = notice(left_alone.environment, contract(), "research", left_alone.state())
+    assert line is not None
+    assert [one["name"] for one in line.details["alarms"]] == [f"{NAME}/errors"]
+    assert (line.details["job"], line.details["by"]) == (JOBS[2], "alarm")
+    assert line.details["instead_of"] == left_alone.known()[2].config
+    assert notice(left_alone.environment, contract(), "research", left_alone.state()) is None
+    assert left_alone.known()[2].taken_back == f"{NAME}/errors"
+
+
+def test_nothing_is_noticed_while_a_change_goes_on_or_has_no_end_in_the_log(left_alone: Platform) -> None:
+    changing = replace(left_alone.state(), status="Updating")
+    assert notice(left_alone.environment, contract(), "research", changing) is None
+    log = AuditLog(left_alone.environment, contract(), "research")
+    intent = log.add("deploy", NAME, {"config": "research-trial-next"}, phase="intent")
+    assert notice(left_alone.environment, contract(), "research", left_alone.state()) is None
+    log.add("settle", NAME, {"intent": intent.number, "of": "deploy", "outcome": "not done"})
+    assert notice(left_alone.environment, contract(), "research", left_alone.state()) is not None
+
+
+def test_ml_gc_names_an_endpoint_whose_last_version_was_taken_back(left_alone: Platform) -> None:
+    state = left_alone.state()
+    thing = Thing(kind="endpoint", name=NAME, arn="", created=NOW, status="InService", uses=[state.config])
+    (item,) = unnoticed(Inventory([thing]), left_alone.lines)
+    assert (item.action, item.why) == (Action.SETTLE, "taken back")
+    sweep = Sweep(left_alone.environment, contract(), "research", left_alone.lines)
+    assert sweep.do(item) == "the audit log tells of it"
+    assert unnoticed(Inventory([thing]), left_alone.lines) == []
+
+
 def test_the_log_tells_of_a_rollback_as_of_a_deployment(platform: Platform) -> None:
     first, second = (platform.deploy(job) for job in JOBS[:2])
     platform.back()
-    lines = AuditLog(platform.environment, contract(), "research").lines()
-    done, intent = (line for line in lines if line.action == "rollback")
+    done, intent = (line for line in platform.lines if line.action == "rollback")
     assert (intent.phase, done.phase) == ("intent", "done")
     said = {"to": 1, "config": first, "replaces": second, "job": JOBS[0]}
     assert {name: done.details[name] for name in said} == said
@@ -151,7 +218,7 @@ def test_a_version_whose_model_or_its_file_is_gone_is_refused_and_nothing_change
     with pytest.raises(MlError, match=f"Version 1 cannot come back: the model {JOBS[0]}-"):
         platform.back()
     assert platform.serves == second
-    assert not any(line.action == "rollback" for line in AuditLog(platform.environment, contract(), "research").lines())
+    assert not any(line.action == "rollback" for line in platform.lines)
 
 
 def test_machines_stay_as_many_as_run_when_a_version_comes_back(platform: Platform) -> None:

@@ -5,18 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from ml.captures.reading import FOLDER, captures_uri
 from ml.environment import Environment, is_denied
 from ml.errors import MlError
-from ml.spec.rollout import MAIN
 from platform_contract import PlatformContract
 
 if TYPE_CHECKING:
     from ml.targets.sagemaker.deployment import Target
-
-FOLDER = "capture"
-"""Under the team's artifact prefix; below it ENDPOINT/VARIANT/yyyy/mm/dd/hh/."""
-VARIANT = MAIN
-"""The production variant that every endpoint has."""
 
 
 def capture_config(contract: PlatformContract, target: "Target") -> dict[str, Any]:
@@ -29,7 +24,7 @@ def capture_config(contract: PlatformContract, target: "Target") -> dict[str, An
             "EnableCapture": True,
             # Whole percents are what the API knows.
             "InitialSamplingPercentage": max(1, round(target.capture_percent)),
-            "DestinationS3Uri": _place(contract, target),
+            "DestinationS3Uri": f"{contract.teams[target.team].artifact_uri}/{FOLDER}",
             "KmsKeyId": contract.storage.kms_key_arn,
             "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
             "CaptureContentTypeHeader": {
@@ -45,13 +40,9 @@ def capturing_variables(contract: PlatformContract, target: "Target") -> dict[st
     if target.capture_percent is None or not target.masked:
         return {}
     return {
-        "SERVING_CAPTURE_URI": f"{_place(contract, target)}/{target.endpoint}/{target.variant}",
+        "SERVING_CAPTURE_URI": f"{captures_uri(contract, target.team, target.endpoint)}/{target.variant}",
         "SERVING_CAPTURE_PERCENT": f"{target.capture_percent:g}",
     }
-
-
-def _place(contract: PlatformContract, target: "Target") -> str:
-    return f"{contract.teams[target.team].artifact_uri}/{FOLDER}"
 
 
 def may_hold_personal_columns(environment: Environment, job: str) -> bool:

@@ -20,12 +20,13 @@ from ml.identity import resource_tags
 from ml.images import platform_image
 from ml.images.registry import released
 from ml.ledger import creating
+from ml.names import model_name
 from ml.spec.model import EndpointInstance
-from ml.spec.rollout import RollbackOn, Rollout
+from ml.spec.rollout import MAIN, RollbackOn, Rollout
 from ml.spec.rollout_rules import Change, problems
 from ml.targets.sagemaker import alarms
 from ml.targets.sagemaker.alarms import Guarded
-from ml.targets.sagemaker.capturing import VARIANT, capture_config, capturing_variables
+from ml.targets.sagemaker.capturing import capture_config, capturing_variables
 from ml.targets.sagemaker.endpoint_log import keep_for_a_while
 from ml.targets.sagemaker.rollout import deployment_config
 from ml.targets.sagemaker.training import volume_key, vpc_config
@@ -59,7 +60,7 @@ class Target:
     image_digest: str | None = None
     capture_percent: float | None = None
     masked: bool = False
-    variant: str = VARIANT
+    variant: str = MAIN
     weight: float | None = None
     rollout: Rollout = field(default_factory=lambda: Rollout.model_validate({}))
     rollback_on: RollbackOn | None = None
@@ -101,8 +102,9 @@ class Deployment:
     def model(self) -> str:
         """Name of the SageMaker model."""
         if self.target.package:
-            return f"{self.target.job}-{_digest([self.target.package, self.role])}"
-        return f"{self.target.job}-{_digest([self.image, self.target.model_data, self.role, self.variables])}"
+            return model_name(self.target.job, _digest([self.target.package, self.role]))
+        parts = [self.image, self.target.model_data, self.role, self.variables]
+        return model_name(self.target.job, _digest(parts))
 
     @cached_property
     def config(self) -> str:

@@ -12,6 +12,7 @@ from ml.aws import error_details
 from ml.environment import Environment, is_denied
 from ml.errors import MlError, NotFoundError
 from ml.ledger import Closing, Ledger
+from ml.names import job_of
 from ml.targets.sagemaker import alarms
 from ml.targets.sagemaker.capturing import capture_config
 from ml.targets.sagemaker.comparison import Desired, Difference, differences
@@ -50,7 +51,7 @@ class EndpointState:
     @property
     def jobs(self) -> tuple[str, ...]:
         """The training jobs that the models are from, by the models' names."""
-        return tuple(model.rsplit("-", 1)[0] for model in self.models)
+        return tuple(job_of(model) for model in self.models)
 
     def document(self) -> dict[str, Any]:
         """The state as `-o json` prints it."""

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ml.audit import Line
-from ml.audit.chain import DONE
+from ml.audit.serving import changes
 from ml.errors import MlError, NotFoundError
+from ml.spec.rollout import MAIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,17 +35,9 @@ class Version:
 
 def versions(lines: Iterable[Line], endpoint: str) -> list[Version]:
     """An endpoint's versions, oldest first. lines: of its team's log, in any order."""
-    told = {line.number: line for line in lines if line.subject == endpoint}
     found: list[Version] = []
-    for number in sorted(told):
-        line = told[number]
-        if line.phase != DONE:
-            continue
-        if line.action == "settle" and (line.details.get("of"), line.details.get("outcome")) == ("deploy", "done"):
-            # The process that asked for it died before it could say so; its intent tells what it was.
-            asked = told.get(line.details["intent"])
-            found += [_version(len(found) + 1, asked)] if asked else []
-        elif line.action == "deploy":
+    for line in changes(lines, endpoint):
+        if line.action == "deploy":
             found.append(_version(len(found) + 1, line))
         elif line.action == "rollback" and "instead_of" in line.details:
             _take_back(found, line)
@@ -57,7 +50,7 @@ def _version(number: int, line: Line) -> Version:
         at=line.at,
         by=line.by.get("owner", ""),
         job=str(line.details.get("job") or ""),
-        variant=str(line.details.get("variant") or "main"),
+        variant=str(line.details.get("variant") or MAIN),
         config=str(line.details.get("config") or ""),
         variants=dict(line.details.get("variants") or {}),
     )
