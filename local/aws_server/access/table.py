@@ -15,7 +15,7 @@ from local.aws_server.sagemaker.model_package_record import GROUP_KIND, key_of, 
 
 Keys = dict[str, Sequence[str]]
 PACKAGE, GROUP = "model-package", "model-package-group"
-TAGGED = (PACKAGE, GROUP, "model", "endpoint", "endpoint-config", "training-job", "processing-job")
+TAGGED = (PACKAGE, GROUP, "model", "endpoint", "endpoint-config", "training-job", "processing-job", "transform-job")
 
 
 def _named(resource_type: str, member: str) -> Callable[[Call], list[str]]:
@@ -78,6 +78,8 @@ RESOURCES: Mapping[str, Callable[[Call], list[str]]] = {
     "CreateProcessingJob": _named("processing-job", "ProcessingJobName"),
     "StopProcessingJob": _named("processing-job", "ProcessingJobName"),
     "DeleteProcessingJob": _named("processing-job", "ProcessingJobName"),
+    "CreateTransformJob": _named("transform-job", "TransformJobName"),
+    "StopTransformJob": _named("transform-job", "TransformJobName"),
     "CreateInferenceExperiment": _named("inference-experiment", "Name"),
     "UpdateInferenceExperiment": _named("inference-experiment", "Name"),
     "StartInferenceExperiment": _named("inference-experiment", "Name"),
@@ -130,12 +132,14 @@ def request_keys(call: Call) -> Keys:
 def _job_keys(call: Call) -> Keys:
     """Condition keys of jobs and endpoint configurations: machines, time, network."""
     params = call.params
-    cluster = (params.get("ProcessingResources") or {}).get("ClusterConfig") or params.get("ResourceConfig") or {}
+    processing = (params.get("ProcessingResources") or {}).get("ClusterConfig")
+    cluster = processing or params.get("ResourceConfig") or params.get("TransformResources") or {}
     variants: list[dict[str, Any]] = params.get("ProductionVariants") or []
     network = params.get("NetworkConfig") or params
     vpc = network.get("VpcConfig") or {}
     types = [each.get("InstanceType") for each in (cluster, *variants)]
-    models = [call.arn(f"model/{each['ModelName']}") for each in variants if each.get("ModelName")]
+    served = [each.get("ModelName") for each in (*variants, params if "TransformInput" in params else {})]
+    models = [call.arn(f"model/{name}") for name in served if name]
     runtime = (params.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
     keys: Keys = {
         "sagemaker:instancetypes": [str(each) for each in types if each],

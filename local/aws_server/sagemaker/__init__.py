@@ -1,4 +1,4 @@
-"""SageMaker's data plane: training jobs, processing jobs and endpoints that truly run, as processes of this machine.
+"""SageMaker's data plane: jobs, batch transforms and endpoints that truly run, as processes of this machine.
 
 Importing this package registers its operations with the AWS server.
 """
@@ -16,3 +16,4 @@ from local.aws_server.sagemaker import refused as refused
 from local.aws_server.sagemaker import search as search
 from local.aws_server.sagemaker import tags as tags
 from local.aws_server.sagemaker import training_operations as training_operations
+from local.aws_server.sagemaker import transform_operations as transform_operations

@@ -52,21 +52,13 @@ class Endpoints:
         variants = [*config["ProductionVariants"], *(config.get("ShadowProductionVariants") or ())]
         return Deployment(
             config=config,
-            containers={each["VariantName"]: self._container(region, each["ModelName"]) for each in variants},
+            containers={
+                each["VariantName"]: models.container_of(self.plane, region, each["ModelName"]) for each in variants
+            },
             weights={each["VariantName"]: float(each["InitialVariantWeight"]) for each in variants},
             counts={each["VariantName"]: int(each.get("InitialInstanceCount", 1)) for each in variants},
             folder=str(self.plane.folder / "endpoints" / name / f"{revision}"),
         )
-
-    def _container(self, region: str, model_name: str) -> dict[str, Any]:
-        model = models.model(self.plane.server, region, model_name)
-        if model is None:
-            raise models.not_found("model", self.plane.arn(region, f"model/{model_name}"))
-        container = model.get("PrimaryContainer") or model["Containers"][0]
-        if packaged := model.get(models.PACKAGED):
-            environment = {**(packaged.get("Environment") or {}), **(container.get("Environment") or {})}
-            container = {**packaged, **container, "Environment": environment}
-        return {**container, "ExecutionRoleArn": model.get("ExecutionRoleArn")}
 
     def create(self, record: EndpointRecord) -> None:
         """Brings an endpoint up; its record has the deployment as `pending`."""

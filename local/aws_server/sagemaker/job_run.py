@@ -1,4 +1,4 @@
-"""What the life of a training job and of a processing job have in common; one thread a job."""
+"""What the life of a training, a processing and a transform job have in common; one thread a job."""
 
 import logging
 import shutil
@@ -32,7 +32,7 @@ class NotStartedError(Exception):
 class JobRun(threading.Thread):
     """Runs a job, or carries on with one that an earlier server left behind.
 
-    kind: training or processing. record: the job's, which this thread alone changes from here on.
+    kind: training, processing or transform. record: the job's, which this thread alone changes from here on.
     on_end: called with the record's key once the job has ended.
     """
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.aws_server.operations import REGION, RawResponse, Server, on_start, on_stop
-from local.aws_server.sagemaker import processing_operations, training_operations
+from local.aws_server.sagemaker import processing_operations, training_operations, transform_operations
 from local.aws_server.sagemaker.endpoints import start_endpoints, stop_endpoints
 from local.aws_server.sagemaker.plane import forget_plane, plane_of
 from local.aws_server.sagemaker.processes import namespace_kind
@@ -27,6 +27,7 @@ def start(server: Server) -> None:
     pages["/_groundwork/sagemaker/interrupt"] = interrupt
     training_operations.JOBS.start(server, plane)
     processing_operations.JOBS.start(server, plane)
+    transform_operations.JOBS.start(server, plane)
     start_endpoints(server, plane)
 
 
@@ -52,9 +53,10 @@ def interrupt(server: Server, environ: Mapping[str, Any], body: bytes) -> RawRes
 
 @on_stop
 def stop(server: Server) -> None:
-    """A clean stop leaves no process. Jobs end with it and say so; endpoints come back with the next start."""
+    """A clean stop leaves no process. Jobs end with it and say so; endpoints and transforms come back."""
     plane_of(server).stopping.set()
     training_operations.JOBS.stop(server)
     processing_operations.JOBS.stop(server)
+    transform_operations.JOBS.stop(server)
     stop_endpoints(server)
     forget_plane(server)

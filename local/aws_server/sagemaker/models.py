@@ -10,7 +10,7 @@ from local.aws_server.sagemaker.endpoint_metrics import INTERVAL_S, INTERVALS_S
 from local.aws_server.sagemaker.files import Bucket
 from local.aws_server.sagemaker.model_packages import containers_of
 from local.aws_server.sagemaker.paging import page
-from local.aws_server.sagemaker.plane import now, plane_of, require_role, s3_location
+from local.aws_server.sagemaker.plane import Plane, now, plane_of, require_role, s3_location
 from local.aws_server.sagemaker.refused import refuse_configuration
 from local.aws_server.sagemaker.validation import validate
 
@@ -49,6 +49,18 @@ def model(server: Server, region: str, name: str) -> dict[str, Any] | None:
 def endpoint_config(server: Server, region: str, name: str) -> dict[str, Any] | None:
     """An endpoint configuration's document, None when there is none."""
     return copy.deepcopy(server.records.get(CONFIG_KIND, f"{region}/{name}"))
+
+
+def container_of(plane: Plane, region: str, model_name: str) -> dict[str, Any]:
+    """What a model runs, with its model package's part and its ExecutionRoleArn; raises ValidationException."""
+    found = model(plane.server, region, model_name)
+    if found is None:
+        raise not_found("model", plane.arn(region, f"model/{model_name}"))
+    container = found.get("PrimaryContainer") or found["Containers"][0]
+    if packaged := found.get(PACKAGED):
+        environment = {**(packaged.get("Environment") or {}), **(container.get("Environment") or {})}
+        container = {**packaged, **container, "Environment": environment}
+    return {**container, "ExecutionRoleArn": found.get("ExecutionRoleArn")}
 
 
 @operation("sagemaker", "CreateModel")

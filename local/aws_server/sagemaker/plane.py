@@ -196,6 +196,7 @@ def _lacks_pip(python: str) -> bool:
 RECORD_KINDS = {
     "training-job": "sagemaker:training-job",
     "processing-job": "sagemaker:processing-job",
+    "transform-job": "sagemaker:transform-job",
     "model": "sagemaker:model",
     "model-package": "sagemaker:model-package",
     "model-package-group": "sagemaker:model-package-group",

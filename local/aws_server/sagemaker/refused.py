@@ -16,7 +16,6 @@ REFUSED = {
         "CreateInferenceComponent",
         "CreateLabelingJob",
         "CreateNotebookInstance",
-        "CreateTransformJob",
         "StartPipelineExecution",
     ),
     "sagemaker-runtime": ("InvokeEndpointAsync", "InvokeEndpointWithResponseStream"),
@@ -29,7 +28,7 @@ def _refuse(call: Call) -> NoReturn:
     raise ServiceError(
         "NotImplemented",
         f"The local AWS server does not run {call.service} {call.operation}: "
-        "it runs training and processing jobs and real-time endpoints.",
+        "it runs training, processing and batch transform jobs and real-time endpoints.",
         status=501,
     )
 

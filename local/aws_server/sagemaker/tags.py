@@ -9,7 +9,7 @@ from local.aws_server.sagemaker.plane import require_arn
 
 KIND = "sagemaker:tags"
 OWN = (
-    *("training-job", "processing-job", "model", "model-package", "model-package-group"),
+    *("training-job", "processing-job", "transform-job", "model", "model-package", "model-package-group"),
     *("artifact", "context", "action"),
     *("endpoint-config", "endpoint", "inference-experiment", "mlflow-tracking-server", "mlflow-app"),
 )
