@@ -15,7 +15,11 @@ from local.aws_server.sagemaker.model_package_record import GROUP_KIND, key_of, 
 
 Keys = dict[str, Sequence[str]]
 PACKAGE, GROUP = "model-package", "model-package-group"
-TAGGED = (PACKAGE, GROUP, "model", "endpoint", "endpoint-config", "training-job", "processing-job", "transform-job")
+COMPONENT = "inference-component"
+TAGGED = (
+    *(PACKAGE, GROUP, "model", "endpoint", "endpoint-config", COMPONENT),
+    *("training-job", "processing-job", "transform-job"),
+)
 
 
 def _named(resource_type: str, member: str) -> Callable[[Call], list[str]]:
@@ -27,6 +31,12 @@ def _endpoint(call: Call) -> list[str]:
     """An endpoint and the configuration that it gets: both must be allowed."""
     config = call.params["EndpointConfigName"]
     return [call.arn(f"endpoint/{call.params['EndpointName']}"), call.arn(f"endpoint-config/{config}")]
+
+
+def _new_component(call: Call) -> list[str]:
+    """A component and the endpoint that it is put on: both must be allowed."""
+    name = call.params["InferenceComponentName"]
+    return [call.arn(f"{COMPONENT}/{name}"), call.arn(f"endpoint/{call.params['EndpointName']}")]
 
 
 def _package(call: Call) -> list[str]:
@@ -72,6 +82,10 @@ RESOURCES: Mapping[str, Callable[[Call], list[str]]] = {
     "UpdateEndpoint": _endpoint,
     "UpdateEndpointWeightsAndCapacities": _named("endpoint", "EndpointName"),
     "DeleteEndpoint": _named("endpoint", "EndpointName"),
+    "CreateInferenceComponent": _new_component,
+    "UpdateInferenceComponent": _named(COMPONENT, "InferenceComponentName"),
+    "UpdateInferenceComponentRuntimeConfig": _named(COMPONENT, "InferenceComponentName"),
+    "DeleteInferenceComponent": _named(COMPONENT, "InferenceComponentName"),
     "CreateTrainingJob": _named("training-job", "TrainingJobName"),
     "StopTrainingJob": _named("training-job", "TrainingJobName"),
     "DeleteTrainingJob": _named("training-job", "TrainingJobName"),

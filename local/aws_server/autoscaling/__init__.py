@@ -1,4 +1,4 @@
-"""Application Auto Scaling of endpoint variants: target tracking and scheduled actions truly change instance counts."""
+"""Application Auto Scaling of endpoint variants and inference components: policies and schedules change counts."""
 
 from local.aws_server.autoscaling import policies, schedule, targets
 

@@ -1,8 +1,9 @@
-"""Target tracking of endpoint variants: a policy's two alarms, and what it does while one of them is in ALARM.
+"""Scaling policies of endpoint variants and inference components: what they do while one of their alarms is in ALARM.
 
-Names and form of the alarms are those that AWS makes (`TargetTracking-endpoint/NAME/variant/NAME-AlarmHigh-ID`, three
-minutes above the target; `-AlarmLow-ID`, fifteen below nine tenths of it), as examples and users' outputs show them:
-the SageMaker tutorial of github.com/aws-controllers-k8s/community. Cool-downs:
+Target tracking has two alarms of its own, step scaling those that name it. Names and form of the first are those that
+AWS makes (`TargetTracking-endpoint/NAME/variant/NAME-AlarmHigh-ID`, three minutes above the target; `-AlarmLow-ID`,
+fifteen below nine tenths of it), as examples and users' outputs show them: the SageMaker tutorial of
+github.com/aws-controllers-k8s/community. Cool-downs:
 https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
 """
 
@@ -19,12 +20,13 @@ from moto.cloudwatch.models import cloudwatch_backends
 
 from local.aws_server.alarms.actions import action
 from local.aws_server.alarms.subject import subject_of
-from local.aws_server.autoscaling import targets
+from local.aws_server.autoscaling import steps, targets
 from local.aws_server.metric_data.store import store_of
 from local.aws_server.operations import Call, Server, ServiceError, operation
 
 logger = logging.getLogger(__name__)
 INVOCATIONS = "SageMakerVariantInvocationsPerInstance"
+COPY_INVOCATIONS = "SageMakerInferenceComponentInvocationsPerCopy"
 LOW_SHARE = 0.9
 HIGH_PERIODS, LOW_PERIODS = 3, 15
 COOLDOWN_S = 300
@@ -41,26 +43,21 @@ def wanted_count(current: int, value: float, target: float, low: int, high: int)
 def put_scaling_policy(call: Call) -> dict[str, Any]:
     """Makes a policy of target tracking with its alarms, or tells it anew: its ARN stays, its alarms are made again."""
     params = call.params
-    if not targets.is_variant(params):
+    if not targets.is_ours(params):
         return call.forward()
     resource = params["ResourceId"]
     if targets.target_of(call.region, resource) is None:
         message = f"No scalable target registered for service namespace: {targets.NAMESPACE}, resource ID: {resource}"
-        raise ServiceError("ObjectNotFoundException", f"{message}, scalable dimension: {targets.DIMENSION}")
+        dimension = params["ScalableDimension"]
+        raise ServiceError("ObjectNotFoundException", f"{message}, scalable dimension: {dimension}")
+    if params.get("PolicyType") == steps.STEPS:
+        steps.check(params.get("StepScalingPolicyConfiguration") or {})
+        return _keep(call)
     if params.get("PolicyType") != TRACKING:
-        raise targets.invalid(f"The local AWS server scales endpoint variants by {TRACKING} alone.")
+        raise targets.invalid(f"The local AWS server scales by {TRACKING} and {steps.STEPS}.")
     configuration = params.get("TargetTrackingScalingPolicyConfiguration") or {}
     metric = _metric(resource, configuration)
-    before = _find(call.region, lambda policy: _is(policy, resource, params["PolicyName"]))
-    arn, made = (before.policy_arn, before.creation_time) if before is not None else ("", 0.0)
-    if before is not None:
-        _delete_alarms(call, before)
-    call.forward()
-    with call.server.changing("application-autoscaling"):
-        policy = _find(call.region, lambda policy: _is(policy, resource, params["PolicyName"]))
-        if arn:
-            policy.policy_arn, policy.creation_time = arn, made
-        arn = str(policy.policy_arn)
+    arn = _keep(call)["PolicyARN"]
     names = [
         _put_alarm(call, resource, arn, metric, float(configuration["TargetValue"]), high) for high in (True, False)
     ]
@@ -74,10 +71,24 @@ def put_scaling_policy(call: Call) -> dict[str, Any]:
     return {"PolicyARN": arn, "Alarms": alarms}
 
 
+def _keep(call: Call) -> dict[str, Any]:
+    """Has moto keep a policy; one that was there loses its alarms and keeps its ARN."""
+    resource, name = call.params["ResourceId"], call.params["PolicyName"]
+    before = _find(call.region, lambda policy: _is(policy, resource, name))
+    if before is not None:
+        _delete_alarms(call, before)
+    call.forward()
+    with call.server.changing("application-autoscaling"):
+        policy = _find(call.region, lambda policy: _is(policy, resource, name))
+        if before is not None:
+            policy.policy_arn, policy.creation_time = before.policy_arn, before.creation_time
+        return {"PolicyARN": str(policy.policy_arn), "Alarms": []}
+
+
 @operation("application-autoscaling", "DeleteScalingPolicy")
 def delete_scaling_policy(call: Call) -> dict[str, Any]:
     """A policy's alarms go with it."""
-    if targets.is_variant(call.params):
+    if targets.is_ours(call.params):
         resource, name = call.params["ResourceId"], call.params["PolicyName"]
         policy = _find(call.region, lambda policy: _is(policy, resource, name))
         if policy is not None:
@@ -88,7 +99,7 @@ def delete_scaling_policy(call: Call) -> dict[str, Any]:
 @operation("application-autoscaling", "DeregisterScalableTarget")
 def deregister_scalable_target(call: Call) -> dict[str, Any]:
     """A target's policies, alarms and scheduled actions go with it."""
-    if targets.is_variant(call.params):
+    if targets.is_ours(call.params):
         resource = call.params["ResourceId"]
         while (policy := _find(call.region, lambda policy: _is(policy, resource, None))) is not None:
             _delete_alarms(call, policy)
@@ -103,13 +114,16 @@ def deregister_scalable_target(call: Call) -> dict[str, Any]:
 
 @action("autoscaling")
 def react(server: Server, region: str, arn: str, alarm: dict[str, Any]) -> None:
-    """Scales a variant whose policy's alarm is in ALARM; it runs at each look at the alarm."""
+    """Scales what the policy of an alarm in ALARM is about; it runs at each look at the alarm."""
     policy = _find(region, lambda policy: policy.policy_arn == arn)
     if policy is None or policy.service_namespace != targets.NAMESPACE:
         raise ServiceError("ValidationException", "The local AWS server runs no such action.")
     resource = str(policy.resource_id)
     target = targets.target_of(region, resource)
     if target is None:
+        return
+    if policy.policy_type == steps.STEPS:
+        _react_by_steps(server, region, policy, target, alarm)
         return
     out = "-AlarmHigh-" in alarm["AlarmName"]
     configuration = policy.target_tracking_scaling_policy_configuration
@@ -126,6 +140,24 @@ def react(server: Server, region: str, arn: str, alarm: dict[str, Any]) -> None:
     base = cooling["before"] if cooling and out else current
     count = wanted_count(base, value, float(configuration["TargetValue"]), target.min_capacity, target.max_capacity)
     if (out and count > current) or (not out and count < current and not cooling):
+        cause = f"monitor alarm {alarm['AlarmName']} in state ALARM triggered policy {policy.policy_name}"
+        targets.set_capacity(server, region, resource, count, cause)
+
+
+def _react_by_steps(server: Server, region: str, policy: Any, target: Any, alarm: dict[str, Any]) -> None:
+    resource, configuration = str(policy.resource_id), policy.step_scaling_policy_configuration
+    done = targets.activities(server, region, resource)
+    status, current = targets.capacity(server, region, resource)
+    value = _value(server, region, alarm)
+    if status != "InService" or value is None:
+        return  # It is asked again at the next look.
+    breach, cooldown = value - float(alarm["Threshold"]), float(configuration.get("Cooldown", COOLDOWN_S))
+    adding = _cooling(done, True, cooldown)
+    base = adding["before"] if adding else current
+    count = min(target.max_capacity, max(target.min_capacity, steps.wanted(base, breach, configuration)))
+    out = count > current
+    suspended = (target.suspended_state or {}).get(f"DynamicScaling{'Out' if out else 'In'}Suspended")
+    if not suspended and (out or (count < current and not _cooling(done, False, cooldown))):
         cause = f"monitor alarm {alarm['AlarmName']} in state ALARM triggered policy {policy.policy_name}"
         targets.set_capacity(server, region, resource, count, cause)
 
@@ -155,23 +187,25 @@ def _value(server: Server, region: str, alarm: dict[str, Any]) -> float | None:
 
 def _metric(resource: str, configuration: dict[str, Any]) -> dict[str, Any]:
     """PutMetricAlarm's members for the metric of a policy. Raises ValidationException."""
-    endpoint, variant = targets.names_of(resource)
     predefined = (configuration.get("PredefinedMetricSpecification") or {}).get("PredefinedMetricType")
     custom = configuration.get("CustomizedMetricSpecification") or {}
     if not float(configuration.get("TargetValue") or 0) > 0:
         raise targets.invalid("TargetValue must be above 0.")
-    if predefined == INVOCATIONS:
-        dimensions = {"EndpointName": endpoint, "VariantName": variant}
+    copies = targets.dimension_of(resource) == targets.COPIES
+    known = COPY_INVOCATIONS if copies else INVOCATIONS
+    if predefined == known:
+        if copies:
+            dimensions = {"InferenceComponentName": targets.component_of(resource)}
+        else:
+            dimensions = dict(zip(("EndpointName", "VariantName"), targets.names_of(resource), strict=True))
         return {
             "Namespace": "AWS/SageMaker",
-            "MetricName": "InvocationsPerInstance",
+            "MetricName": "InvocationsPerCopy" if copies else "InvocationsPerInstance",
             "Statistic": "Sum",
             "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
         }
     if predefined or custom.get("Metrics") or not custom.get("MetricName"):
-        raise targets.invalid(
-            f"The local AWS server tracks {INVOCATIONS}, or one metric of a CustomizedMetricSpecification."
-        )
+        raise targets.invalid(f"The local AWS server tracks {known}, or one metric of a CustomizedMetricSpecification.")
     members = ("Namespace", "MetricName", "Statistic", "Unit", "Dimensions")
     return {name: custom[name] for name in members if custom.get(name)}
 

@@ -1,4 +1,4 @@
-"""Scheduled actions of endpoint variants: at their time they set the limits, and the count follows.
+"""Scheduled actions of endpoint variants and inference components: at their time they set limits, the count follows.
 
 https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-scheduled-scaling.html. One that
 was due while the server was down is left out, but for an `at(…)`, which comes later.
@@ -23,7 +23,7 @@ TICK_S = 1.0
 @operation("application-autoscaling", "PutScheduledAction")
 def put_scheduled_action(call: Call) -> dict[str, Any]:
     """Notes an action whose schedule can be kept; told anew, it starts anew."""
-    if targets.is_variant(call.params):
+    if targets.is_ours(call.params):
         resource = call.params["ResourceId"]
         if targets.target_of(call.region, resource) is None:
             raise ServiceError("ObjectNotFoundException", f"No scalable target registered for {resource}.")
@@ -52,7 +52,7 @@ def tick(server: Server, now: datetime) -> None:
     """Runs what is due."""
     for region, backend in targets.backends():
         for each in list(backend.scheduled_actions):
-            if each.scalable_dimension != targets.DIMENSION:
+            if each.scalable_dimension not in targets.DIMENSIONS:
                 continue
             key = f"{region}/{each.arn}"
             start_time, end_time = utc(each.start_time), utc(each.end_time)

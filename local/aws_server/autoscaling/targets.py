@@ -1,4 +1,4 @@
-"""Scalable targets that are endpoint variants, their capacity, and what changed it: DescribeScalingActivities.
+"""Scalable targets that are endpoint variants or inference components: their capacity, and what changed it.
 
 https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-scaling-activities.html.
 moto keeps the targets; those of other services are its alone.
@@ -8,6 +8,7 @@ import re
 import sys
 import uuid
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
 from local.aws_server.moto_bridge import moto_lock
@@ -15,15 +16,32 @@ from local.aws_server.operations import ACCOUNT_ID, Call, Server, ServiceError, 
 
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+COPIES = "sagemaker:inference-component:DesiredCopyCount"
+"""Dimension of an inference component; its resource id is `inference-component/NAME`."""
+DIMENSIONS = (DIMENSION, COPIES)
 KIND = "autoscaling:activities"
 """Kind of a record: activities, oldest first. The key is `region/resource id`."""
 MOST_ACTIVITIES = 100
 _RESOURCE = re.compile(r"endpoint/([^/]+)/variant/([^/]+)")
+_COMPONENT = re.compile(r"inference-component/([^/]+)")
 
 
-def is_variant(params: dict[str, Any]) -> bool:
-    """Whether a request is about an endpoint variant's instance count."""
-    return params.get("ServiceNamespace") == NAMESPACE and params.get("ScalableDimension") == DIMENSION
+def is_ours(params: dict[str, Any]) -> bool:
+    """Whether a request is about an endpoint variant's instances or an inference component's copies."""
+    return params.get("ServiceNamespace") == NAMESPACE and params.get("ScalableDimension") in DIMENSIONS
+
+
+def dimension_of(resource: str) -> str:
+    """The scalable dimension that a resource id belongs to."""
+    return COPIES if resource.startswith("inference-component/") else DIMENSION
+
+
+def component_of(resource: str) -> str:
+    """The inference component of a resource id. Raises ValidationException."""
+    match = _COMPONENT.fullmatch(resource)
+    if match is None:
+        raise invalid(f"{resource} is no resource id of an inference component: inference-component/NAME.")
+    return match[1]
 
 
 def invalid(message: str) -> ServiceError:
@@ -57,7 +75,12 @@ def names_of(resource: str) -> tuple[str, str]:
 
 
 def capacity(server: Server, region: str, resource: str) -> tuple[str, int]:
-    """The endpoint's status, and the variant's instances. Raises ValidationException where there is none."""
+    """Status of the endpoint or component, and the instances or copies that it shall have.
+
+    Raises ValidationException where there is none.
+    """
+    if dimension_of(resource) == COPIES:
+        return _copies(server, region, component_of(resource))
     endpoint, variant = names_of(resource)
     try:
         found = server.call("sagemaker", "DescribeEndpoint", {"EndpointName": endpoint}, region=region)
@@ -69,10 +92,21 @@ def capacity(server: Server, region: str, resource: str) -> tuple[str, int]:
     raise invalid(f"Endpoint {endpoint} has no variant {variant}")
 
 
+def _copies(server: Server, region: str, component: str) -> tuple[str, int]:
+    try:
+        found = server.call(
+            "sagemaker", "DescribeInferenceComponent", {"InferenceComponentName": component}, region=region
+        )
+    except ServiceError as error:
+        raise invalid(f"Inference component does not exist: {component}") from error
+    return found["InferenceComponentStatus"], int(found["RuntimeConfig"]["DesiredCopyCount"])
+
+
 @operation("application-autoscaling", "RegisterScalableTarget")
 def register_scalable_target(call: Call) -> dict[str, Any]:
-    """Notes the limits of a variant that is there."""
-    if is_variant(call.params):
+    """Notes the limits of a variant or component that is there."""
+    teach_dimensions()
+    if is_ours(call.params):
         resource = call.params["ResourceId"]
         capacity(call.server, call.region, resource)
         known = target_of(call.region, resource)
@@ -81,48 +115,76 @@ def register_scalable_target(call: Call) -> dict[str, Any]:
             raise invalid("MinCapacity and MaxCapacity are required when registering a new scalable target")
         low = limits["MinCapacity"] if limits["MinCapacity"] is not None else known.min_capacity
         high = limits["MaxCapacity"] if limits["MaxCapacity"] is not None else known.max_capacity
-        if not 1 <= low <= high:
-            raise invalid("A variant's MinCapacity must be 1 or more, and MaxCapacity no less than it.")
+        least = 0 if call.params["ScalableDimension"] == COPIES else 1
+        if not least <= low <= high:
+            raise invalid(f"MinCapacity must be {least} or more, and MaxCapacity no less than it.")
     return call.forward()
 
 
+@operation("application-autoscaling", "DescribeScalableTargets")
+def describe_scalable_targets(call: Call) -> dict[str, Any]:
+    """What is registered."""
+    teach_dimensions()
+    return call.forward()
+
+
+def teach_dimensions() -> None:
+    """Lets moto accept inference components, which its list of dimensions lacks."""
+    from moto.applicationautoscaling import models, responses
+
+    known = models.ScalableDimensionValueSet
+    if COPIES not in [each.value for each in known]:
+        members = {**{each.name: each.value for each in known}, "SAGEMAKER_INFERENCE_COMPONENT_COPIES": COPIES}
+        models.ScalableDimensionValueSet = Enum("ScalableDimensionValueSet", members)
+        responses.ScalableDimensionValueSet = models.ScalableDimensionValueSet
+
+
 def target_of(region: str, resource: str) -> Any:
-    """moto's scalable target of a variant, None where it is not registered."""
+    """moto's scalable target of a variant or component, None where it is not registered."""
     backend = backend_of(region)
-    return backend.targets.get(DIMENSION, {}).get(resource) if backend is not None else None
+    return backend.targets.get(dimension_of(resource), {}).get(resource) if backend is not None else None
 
 
 def set_capacity(server: Server, region: str, resource: str, count: int, cause: str) -> None:
-    """Asks SageMaker for an instance count and notes the activity. The endpoint must be in service."""
-    endpoint, variant = names_of(resource)
+    """Asks SageMaker for a count of instances or copies and notes the activity. It must be in service."""
+    what = "copy" if dimension_of(resource) == COPIES else "instance"
     _, before = capacity(server, region, resource)
     failure = ""
     try:
-        wanted = [{"VariantName": variant, "DesiredInstanceCount": count}]
-        params = {"EndpointName": endpoint, "DesiredWeightsAndCapacities": wanted}
-        server.call("sagemaker", "UpdateEndpointWeightsAndCapacities", params, region=region)
+        _ask(server, region, resource, count)
     except ServiceError as error:
-        failure = f"Failed to set desired instance count to {count}. Reason: {error.message}"
+        failure = f"Failed to set desired {what} count to {count}. Reason: {error.message}"
     activity = {
-        "Description": f"Setting desired instance count to {count}.",
+        "Description": f"Setting desired {what} count to {count}.",
         "Cause": cause,
         "StatusCode": "Failed" if failure else "InProgress",
         "StatusMessage": failure
-        or f"Successfully set desired instance count to {count}. Waiting for change to be fulfilled by sagemaker.",
+        or f"Successfully set desired {what} count to {count}. Waiting for change to be fulfilled by sagemaker.",
         "before": before,
         "after": before if failure else count,
     }
     note(server, region, resource, activity)
 
 
+def _ask(server: Server, region: str, resource: str, count: int) -> None:
+    if dimension_of(resource) == COPIES:
+        params = {"InferenceComponentName": component_of(resource), "DesiredRuntimeConfig": {"CopyCount": count}}
+        server.call("sagemaker", "UpdateInferenceComponentRuntimeConfig", params, region=region)
+        return
+    endpoint, variant = names_of(resource)
+    wanted = [{"VariantName": variant, "DesiredInstanceCount": count}]
+    params = {"EndpointName": endpoint, "DesiredWeightsAndCapacities": wanted}
+    server.call("sagemaker", "UpdateEndpointWeightsAndCapacities", params, region=region)
+
+
 def note(server: Server, region: str, resource: str, activity: dict[str, Any]) -> None:
-    """Adds an activity. before, after: instances; they are not told to clients."""
+    """Adds an activity. before, after: instances or copies; they are not told to clients."""
     now = datetime.now(UTC)
     whole = {
         "ActivityId": str(uuid.uuid4()),
         "ServiceNamespace": NAMESPACE,
         "ResourceId": resource,
-        "ScalableDimension": DIMENSION,
+        "ScalableDimension": dimension_of(resource),
         "StartTime": now,
         **({} if activity["StatusCode"] == "InProgress" else {"EndTime": now}),
         **activity,
@@ -133,7 +195,7 @@ def note(server: Server, region: str, resource: str, activity: dict[str, Any]) -
 
 
 def activities(server: Server, region: str, resource: str) -> list[dict[str, Any]]:
-    """A variant's activities, oldest first; one that was under way is looked after."""
+    """A target's activities, oldest first; one that was under way is looked after."""
     kept: list[dict[str, Any]] = server.records.get(KIND, f"{region}/{resource}") or []
     if not any(each["StatusCode"] == "InProgress" for each in kept):
         return kept
@@ -154,10 +216,11 @@ def _settled(activity: dict[str, Any], count: int) -> dict[str, Any]:
         return activity
     wanted = activity["after"]
     done = count == wanted
-    said = "Change successfully fulfilled by sagemaker." if done else f"The variant has {count} instances."
+    what = "copy" if activity["ScalableDimension"] == COPIES else "instance"
+    said = "Change successfully fulfilled by sagemaker." if done else f"The {what} count is {count}."
     return activity | {
         "StatusCode": "Successful" if done else "Failed",
-        "StatusMessage": f"Successfully set desired instance count to {wanted}. {said}",
+        "StatusMessage": f"Successfully set desired {what} count to {wanted}. {said}",
         "EndTime": datetime.now(UTC),
         "after": count,
     }
@@ -165,7 +228,7 @@ def _settled(activity: dict[str, Any], count: int) -> dict[str, Any]:
 
 @operation("application-autoscaling", "DescribeScalingActivities")
 def describe_scaling_activities(call: Call) -> dict[str, Any]:
-    """Activities of endpoint variants, newest first; other services have none here."""
+    """Activities of variants and components, newest first; other services have none here."""
     params = call.params
     wanted = params.get("ResourceId")
     if params["ServiceNamespace"] != NAMESPACE:

@@ -56,7 +56,7 @@ def _arriving(record: EndpointRecord, pending: Deployment, name: str, progress: 
     weight = pending.weights[name]
     shown: dict[str, Any] = {
         "VariantName": name,
-        "DeployedImages": _images(record, pending, name),
+        **_images(record, pending, name),
         "CurrentWeight": weight if active else 0.0,
         "DesiredWeight": weight,
     }
@@ -75,7 +75,7 @@ def _serving(record: EndpointRecord, deployment: Deployment, name: str, current:
     weight, count = deployment.weights[name], deployment.counts[name]
     shown: dict[str, Any] = {
         "VariantName": name,
-        "DeployedImages": _images(record, deployment, name),
+        **_images(record, deployment, name),
         "CurrentWeight": weight,
         "DesiredWeight": weight,
     }
@@ -83,9 +83,14 @@ def _serving(record: EndpointRecord, deployment: Deployment, name: str, current:
         shown["CurrentServerlessConfig"] = shown["DesiredServerlessConfig"] = serverless
     else:
         shown |= {"CurrentInstanceCount": current.get(name, count), "DesiredInstanceCount": count}
+    variant = deployment.variant(name)
+    shown |= {member: variant[member] for member in ("ManagedInstanceScaling", "RoutingConfig") if member in variant}
     return shown
 
 
-def _images(record: EndpointRecord, deployment: Deployment, name: str) -> list[dict[str, Any]]:
+def _images(record: EndpointRecord, deployment: Deployment, name: str) -> dict[str, Any]:
+    if name in deployment.hosts:
+        return {}
     image = deployment.containers[name]["Image"]
-    return [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": record.created}]
+    shown = {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": record.created}
+    return {"DeployedImages": [shown]}

@@ -55,6 +55,7 @@ class Source:
     """The variant that a metric is about, the endpoint configuration that it has, and how often it tells.
 
     instance: its id, "" where the metric is about all of them.
+    component: the inference component that it is about, "" where the variant has a model of its own.
     """
 
     region: str
@@ -62,10 +63,13 @@ class Source:
     variant: str
     config: str = ""
     instance: str = ""
+    component: str = ""
     interval_s: int = INTERVAL_S
 
     def dimensions(self) -> list[dict[str, str]]:
         """As CloudWatch's."""
+        if self.component:
+            return [{"Name": "InferenceComponentName", "Value": self.component}]
         values = {
             "EndpointName": self.endpoint,
             "VariantName": self.variant,
@@ -75,7 +79,9 @@ class Source:
         return [{"Name": name, "Value": value} for name, value in values.items() if value]
 
     def views(self) -> list["Source"]:
-        """The metrics that an observation counts for."""
+        """The metrics that an observation counts for; those of an inference component have its dimension alone."""
+        if self.component:
+            return [replace(self, config="", instance="")]
         whole = replace(self, config="", instance="")
         of_config = [replace(whole, config=self.config)] if self.config else []
         of_instance = [replace(whole, instance=self.instance)] if self.instance else []
@@ -99,11 +105,11 @@ class EndpointMetrics:
         threading.Thread(target=self._send_for_ever, name="endpoint-metrics", daemon=True).start()
 
     def count(self, source: Source, *, instances: int, status: int, model_s: float, overhead_s: float) -> None:
-        """One invocation: how many instances its variant has, its status as the caller sees it, seconds in the
-        container, seconds beside that."""
+        """One invocation: how many instances its variant (or copies its component) has, its status as the caller sees
+        it, seconds in the container, seconds beside that."""
         values = {
             "Invocations": 1.0,
-            "InvocationsPerInstance": 1.0 / max(1, instances),
+            ("InvocationsPerCopy" if source.component else "InvocationsPerInstance"): 1.0 / max(1, instances),
             "Invocation4XXErrors": float(status in CLIENT_ERRORS),
             "Invocation5XXErrors": float(status in SERVER_ERRORS),
             "OverheadLatency": overhead_s * MICROSECONDS,
@@ -111,6 +117,10 @@ class EndpointMetrics:
         if model_s:  # Where no instance had the request, no model took any time.
             values["ModelLatency"] = model_s * MICROSECONDS
         self._add(NAMESPACE, source, values)
+
+    def observe(self, source: Source, name: str, value: float) -> None:
+        """One observation of a metric of SageMaker's."""
+        self._add(NAMESPACE, source, {name: value})
 
     def note(self, source: Source, name: str, value: float = 1.0) -> None:
         """One observation of a metric of this server's own."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from local.aws_server.operations import Call, ServiceError, operation
 from local.aws_server.sagemaker import tags
+from local.aws_server.sagemaker.component_hosts import host_counts, require_no_components, require_room
 from local.aws_server.sagemaker.endpoint_description import describe
 from local.aws_server.sagemaker.endpoint_record import BUSY, KIND, Deployment, EndpointRecord, load, save
 from local.aws_server.sagemaker.endpoints import endpoints_of
@@ -65,6 +66,7 @@ def update_endpoint(call: Call) -> dict[str, Any]:
         _free(record)
         record.revisions += 1
         pending = endpoints.deployment(call.region, record.name, call.params["EndpointConfigName"], record.revisions)
+        require_room(call.server, record.region, record.name, pending)
         if call.params.get("RetainAllVariantProperties") and record.deployment is not None:
             excluded = {
                 each["VariantPropertyType"] for each in call.params.get("ExcludeRetainedVariantProperties") or []
@@ -132,6 +134,8 @@ def update_endpoint_weights_and_capacities(call: Call) -> dict[str, Any]:
 def describe_endpoint(call: Call) -> dict[str, Any]:
     """An endpoint with its status."""
     record = _record(call)
+    if record.deployment is not None:
+        record.deployment.counts |= host_counts(call.server, record.region, record.name, record.deployment)
     return describe(record, endpoints_of(call.server).progress(record.key))
 
 
@@ -153,6 +157,7 @@ def delete_endpoint(call: Call) -> dict[str, Any] | None:
     with call.server.records.lock:
         record = _record(call)
         _free(record)
+        require_no_components(call.server, record.region, record.name, record.arn)
         record.enter("Deleting")
         save(endpoints.plane, record)
     endpoints.delete(record)

@@ -13,9 +13,11 @@ BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Dele
 
 @dataclass
 class Deployment:
-    """What an endpoint runs: a copy of its configuration and containers, so that deleting either changes nothing.
+    """What an endpoint or an inference component runs: a copy of its configuration and containers, so that deleting
+    either changes nothing.
 
-    containers: variant name to {"Image", "ModelDataUrl"?, "ModelDataSource"?, "Environment", "ExecutionRoleArn"?}.
+    containers: variant name to {"Image", "ModelDataUrl"?, "ModelDataSource"?, "Environment", "ExecutionRoleArn"?}; a
+        variant that hosts inference components has none.
     weights, counts: variant name to its weight and instance count, as they are now; shadow variants are among them.
     """
 
@@ -29,6 +31,16 @@ class Deployment:
     def production(self) -> list[str]:
         """Names of the variants that answer."""
         return [each["VariantName"] for each in self.config["ProductionVariants"]]
+
+    @property
+    def component(self) -> str:
+        """Name of the inference component whose copies these are; "" where a variant has a model of its own."""
+        return self.config.get("InferenceComponentName", "")
+
+    @property
+    def hosts(self) -> list[str]:
+        """Names of the variants that have no model: inference components bring theirs."""
+        return [name for name in self.production if name not in self.containers]
 
     @property
     def shadows(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from local.aws_server.operations import Server, ServiceError
 from local.aws_server.sagemaker import models, tags
+from local.aws_server.sagemaker.components import Components
 from local.aws_server.sagemaker.endpoint_record import KIND, Deployment, EndpointRecord, load, save
 from local.aws_server.sagemaker.fleet import Fleet, StartError
 from local.aws_server.sagemaker.invocations import Invocations
@@ -27,6 +28,7 @@ class Endpoints:
     def __init__(self, plane: Plane) -> None:
         self.plane = plane
         self.invocations = Invocations(plane)
+        self.components = Components(plane, self.invocations.metrics)
         self._traffic: dict[str, Traffic] = {}
         self._starting: dict[str, Fleet] = {}
         self._rollouts: dict[str, Rollout] = {}
@@ -53,7 +55,9 @@ class Endpoints:
         return Deployment(
             config=config,
             containers={
-                each["VariantName"]: models.container_of(self.plane, region, each["ModelName"]) for each in variants
+                each["VariantName"]: models.container_of(self.plane, region, name)
+                for each in variants
+                if (name := each.get("ModelName"))
             },
             weights={each["VariantName"]: float(each["InitialVariantWeight"]) for each in variants},
             counts={each["VariantName"]: int(each.get("InitialInstanceCount", 1)) for each in variants},
@@ -89,6 +93,7 @@ class Endpoints:
                 self._in_thread(self._bring_back, record)
             elif record.pending is not None and record.status == "Creating":
                 self.create(record)
+        self.components.resume()
 
     def shut_down(self) -> None:
         """Ends every process; the records stay, and with them the endpoints."""
@@ -97,6 +102,7 @@ class Endpoints:
         with self._lock:
             fleets = [fleet for traffic in self._traffic.values() for fleet in traffic.fleets()]
             fleets += self._starting.values()
+        fleets += self.components.fleets()
         for fleet in fleets:
             fleet.retire(now=True)
         for fleet in fleets:

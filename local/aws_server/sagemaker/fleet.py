@@ -16,7 +16,7 @@ from local.aws_server.sagemaker.endpoint_record import Deployment
 from local.aws_server.sagemaker.environments import Environment, EnvironmentsError
 from local.aws_server.sagemaker.files import DataError
 from local.aws_server.sagemaker.instance import Instance
-from local.aws_server.sagemaker.logs import LogStream
+from local.aws_server.sagemaker.logs import LogStream, log_group
 from local.aws_server.sagemaker.model_server import credentials_of, fetch_model, serve_command
 from local.aws_server.sagemaker.plane import Plane
 from local.aws_server.sagemaker.processes import Command, LogLine
@@ -44,7 +44,7 @@ class Variant:
 
 
 class Fleet:
-    """Everything that serves one deployment of an endpoint."""
+    """Everything that serves one deployment of an endpoint or of an inference component."""
 
     def __init__(self, plane: Plane, region: str, endpoint: str, deployment: Deployment) -> None:
         self.deployment = deployment
@@ -61,6 +61,11 @@ class Fleet:
     def everything(self) -> list[Variant]:
         """Production and shadow variants."""
         return [*self.variants, *self.shadows]
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has been started and has no instance."""
+        return self._started and not any(variant.instances for variant in self.everything)
 
     @property
     def retired(self) -> bool:
@@ -186,7 +191,9 @@ class Fleet:
 
     def _prepare(self, variant: Variant) -> None:
         """The model's files; those that a server before this one unpacked are used again."""
-        container = self.deployment.containers[variant.name]
+        container = self.deployment.containers.get(variant.name)
+        if container is None:
+            return
         folder = self._folder(variant)
         ready = folder / "ready"
         if ready.exists():
@@ -205,7 +212,9 @@ class Fleet:
             surplus, variant.instances = variant.instances[wanted:], variant.instances[:wanted]
         for instance in surplus:
             threading.Thread(target=self._drain_one, args=(instance,), daemon=True).start()
-        container = self.deployment.containers[variant.name]
+        container = self.deployment.containers.get(variant.name)
+        if container is None:
+            return []
         environment = self._plane.environment_of(container["Image"])
         added: list[Instance] = []
         for number in range(len(variant.instances), wanted):
@@ -226,7 +235,7 @@ class Fleet:
         instance.retire()
 
     def _stream(self, variant: Variant, identity: str) -> LogStream:
-        group = f"/aws/sagemaker/Endpoints/{self._endpoint}"
+        group = log_group(self._endpoint, self.deployment.component)
         return LogStream(self._plane, self._region, group, f"{variant.name}/{identity}")
 
     def _instance(self, variant: Variant, container: dict[str, Any], environment: Environment) -> Instance:

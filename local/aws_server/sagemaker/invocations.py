@@ -77,5 +77,6 @@ def _source(region: str, endpoint: str, fleet: Fleet, variant: str, instance: st
         variant=variant,
         config=config["EndpointConfigName"],
         instance=instance if is_enhanced(config) else "",
+        component=fleet.deployment.component,
         interval_s=interval_of(config),
     )

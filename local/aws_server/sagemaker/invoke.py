@@ -6,12 +6,14 @@ import time
 from typing import Any
 
 from local.aws_server.operations import ACCOUNT_ID, Call, RawResponse, ServiceError, operation
+from local.aws_server.sagemaker.component_invoke import component_traffic
 from local.aws_server.sagemaker.data_capture import OCTETS
 from local.aws_server.sagemaker.endpoints import endpoints_of
 from local.aws_server.sagemaker.exchange import Answered, exchange
 from local.aws_server.sagemaker.files import console_link
 from local.aws_server.sagemaker.fleet import Variant
 from local.aws_server.sagemaker.instance import Reply
+from local.aws_server.sagemaker.logs import log_group
 from local.aws_server.sagemaker.shadow import Copy
 
 MOST_BYTES = 6 << 20
@@ -40,6 +42,7 @@ def invoke_endpoint(call: Call) -> RawResponse:
     traffic = endpoints.traffic(f"{call.region}/{name}")
     if traffic is None:
         raise ServiceError("ValidationError", f"Endpoint {name} of account {ACCOUNT_ID} not found.")
+    traffic = component_traffic(call, endpoints.components, traffic)
     body = call.params.get("Body", b"")
     body = body.encode() if isinstance(body, str) else body
     if len(body) > MOST_BYTES:
@@ -91,7 +94,7 @@ def _success(variant: Variant, reply: Reply) -> RawResponse:
 def _model_error(call: Call, answered: Answered) -> RawResponse:
     """ModelError, with what the container said."""
     reply = answered.reply
-    group = f"/aws/sagemaker/Endpoints/{call.params['EndpointName']}"
+    group = log_group(call.params["EndpointName"], answered.fleet.deployment.component)
     status = reply.status if reply is not None else 0
     original = reply.body.decode("utf-8", "replace")[:MESSAGE_LENGTH] if reply is not None else answered.problem
     kind = "client" if 400 <= status < 500 else "server"

@@ -10,6 +10,11 @@ MOST_EVENTS, MOST_BYTES = 1000, 900_000
 """Below PutLogEvents' limits of 10,000 events and 1 MiB a call, each event counted with 26 bytes."""
 
 
+def log_group(endpoint: str, component: str = "") -> str:
+    """Log group of an endpoint's containers, or of an inference component's."""
+    return f"/aws/sagemaker/InferenceComponents/{component}" if component else f"/aws/sagemaker/Endpoints/{endpoint}"
+
+
 class LogStream:
     """One stream of a log group, made when the first line comes."""
 

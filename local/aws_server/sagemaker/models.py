@@ -6,6 +6,7 @@ from typing import Any
 
 from local.aws_server.operations import Call, Server, ServiceError, operation
 from local.aws_server.sagemaker import tags
+from local.aws_server.sagemaker.component_hosts import check_host
 from local.aws_server.sagemaker.endpoint_metrics import INTERVAL_S, INTERVALS_S
 from local.aws_server.sagemaker.files import Bucket
 from local.aws_server.sagemaker.model_packages import containers_of
@@ -164,8 +165,8 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
     for variant in variants:
         name = variant.get("ModelName")
         if name is None:
-            raise ServiceError("ValidationException", "The local SageMaker has no inference components: set ModelName.")
-        if model(call.server, call.region, name) is None:
+            check_host(request, variant)
+        elif model(call.server, call.region, name) is None:
             raise not_found("model", call.arn(f"model/{name}"))
         variant.setdefault("InitialVariantWeight", 1.0)
         if "ServerlessConfig" not in variant:

@@ -205,6 +205,7 @@ RECORD_KINDS = {
     "action": "sagemaker:action",
     "endpoint-config": "sagemaker:endpoint-config",
     "endpoint": "sagemaker:endpoint",
+    "inference-component": "sagemaker:inference-component",
     "inference-experiment": "sagemaker:inference-experiment",
     "mlflow-tracking-server": "sagemaker:mlflow-tracking-server",
     "mlflow-app": "sagemaker:mlflow-app",

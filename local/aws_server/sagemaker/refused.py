@@ -13,7 +13,6 @@ REFUSED = {
         "CreateAutoMLJobV2",
         "CreateCompilationJob",
         "CreateHyperParameterTuningJob",
-        "CreateInferenceComponent",
         "CreateLabelingJob",
         "CreateNotebookInstance",
         "StartPipelineExecution",

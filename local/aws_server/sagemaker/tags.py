@@ -11,7 +11,8 @@ KIND = "sagemaker:tags"
 OWN = (
     *("training-job", "processing-job", "transform-job", "model", "model-package", "model-package-group"),
     *("artifact", "context", "action"),
-    *("endpoint-config", "endpoint", "inference-experiment", "mlflow-tracking-server", "mlflow-app"),
+    *("endpoint-config", "endpoint", "inference-component", "inference-experiment"),
+    *("mlflow-tracking-server", "mlflow-app"),
 )
 MOST_TAGS = 50
 
