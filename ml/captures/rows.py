@@ -106,7 +106,7 @@ def _document(document: Any, columns: Sequence[str]) -> Rows:
     fields = cast("dict[str, Any]", document)
     for form in _TENSORS:
         if _is_tensors(fields.get(form)):
-            return _columns({str(tensor["name"]): _by_row(tensor) for tensor in fields[form]})
+            return _tensors(fields[form], columns)
     if "dataframe_split" in fields:
         split: dict[str, Any] = fields["dataframe_split"]
         return _table(split["data"], [str(name) for name in split.get("columns") or columns])
@@ -124,6 +124,20 @@ def _is_tensors(value: Any) -> bool:
     """Whether a member has the protocol's tensors, and not rows or columns under the same name."""
     tensors = cast("list[Any]", value) if isinstance(value, list) else []
     return bool(tensors) and all(isinstance(tensor, dict) and "datatype" in tensor for tensor in tensors)
+
+
+def _tensors(tensors: list[dict[str, Any]], columns: Sequence[str]) -> Rows:
+    """A tensor is a column; one that has as many values a row as the model has columns is all of these."""
+    found = {str(tensor["name"]): _by_row(tensor) for tensor in tensors}
+    (only,) = found if len(found) == 1 else ("",)
+    if only and only not in columns and _width(found[only]) == len(columns):
+        return _table(found[only], columns)
+    return _columns(found)
+
+
+def _width(rows: Sequence[Any]) -> int:
+    """How many values each row has; 0 where they have none or are none."""
+    return len(cast("list[Any]", rows[0])) if rows and isinstance(rows[0], list) else 0
 
 
 def _by_row(tensor: dict[str, Any]) -> list[Any]:
@@ -171,10 +185,16 @@ def _table(rows: list[Any], names: Sequence[str]) -> Rows:
 
 
 def _unmasked(columns: dict[str, list[Any]], count: int) -> Rows:
-    masked = frozenset(name for name, values in columns.items() if MASK in [v for v in values if isinstance(v, str)])
+    masked = frozenset(name for name, values in columns.items() if any(_is_masked(value) for value in values))
     return Rows(
         columns={name: values for name, values in columns.items() if name not in masked}, count=count, masked=masked
     )
+
+
+def _is_masked(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_is_masked(part) for part in cast("list[Any]", value))
+    return isinstance(value, str) and value == MASK
 
 
 def _value(cell: str) -> Any:

@@ -1,4 +1,4 @@
-"""The genuine SageMaker SDK's resources of serving against the AWS server, in a process of their own as a user runs it."""
+"""The genuine SageMaker SDK's serving resources against the AWS server, in a process of its own as a user runs it."""
 
 import json
 import os

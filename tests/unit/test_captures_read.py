@@ -11,6 +11,7 @@ import pytest
 from ml.captures import Body, Captures, UnreadableBodyError, read_truth, variants_of
 from ml.captures import reading as reading_module
 from ml.errors import NotFoundError, SpecError
+from ml.serving.personal import MASK
 from tests.unit.memory_s3 import MemoryS3
 
 pytestmark = pytest.mark.unit
@@ -126,6 +127,10 @@ def test_rows_without_names_get_the_models() -> None:
     one = Body(content_type="application/json", encoding="JSON", data="[1, 2]")
     assert one.rows(["a", "b"]).columns == {"a": [1], "b": [2]}
     assert one.rows(["a"]).columns == {"a": [1, 2]}
+    tensor = {"name": "x", "shape": [2, 2], "datatype": "FP64", "data": [1, 2, 3, 4]}
+    matrix = Body(content_type="application/json", encoding="JSON", data=json.dumps({"inputs": [tensor]}))
+    assert matrix.rows(["a", "b"]).columns == {"a": [1, 3], "b": [2, 4]}
+    assert matrix.rows().columns == {"x": [[1, 2], [3, 4]]}
 
 
 @pytest.mark.parametrize(
@@ -155,6 +160,20 @@ def test_rows_without_names_get_the_models() -> None:
 def test_answers_become_predictions(content_type: str, data: str, columns: dict[str, list[Any]]) -> None:
     encoding = "CSV" if "csv" in content_type else "JSON"
     assert Body(content_type=content_type, encoding=encoding, data=data).predictions().columns == columns
+
+
+def test_masked_tensors_and_masked_columns_of_a_matrix_are_named_and_not_among_the_values() -> None:
+    tensors = [
+        {"name": "name", "shape": [2], "datatype": "BYTES", "data": [MASK, MASK]},
+        {"name": "age", "shape": [2], "datatype": "INT64", "data": [7, 8]},
+    ]
+    rows = Body(content_type="application/json", encoding="JSON", data=json.dumps({"inputs": tensors})).rows()
+    assert (rows.columns, rows.masked, rows.count) == ({"age": [7, 8]}, {"name"}, 2)
+    tensor = {"name": "x", "shape": [2, 2], "datatype": "FP64", "data": [MASK, 7, MASK, 8]}
+    matrix = Body(content_type="application/json", encoding="JSON", data=json.dumps({"inputs": [tensor]}))
+    rows = matrix.rows(["number", "age"])
+    assert (rows.columns, rows.masked, rows.count) == ({"age": [7, 8]}, {"number"}, 2)
+    assert (matrix.rows().columns, matrix.rows().masked) == ({}, {"x"})
 
 
 def test_masked_columns_are_named_and_not_among_the_values() -> None:
