@@ -55,9 +55,9 @@ class Endpoints:
         return Deployment(
             config=config,
             containers={
-                each["VariantName"]: models.container_of(self.plane, region, name)
+                each["VariantName"]: models.container_of(self.plane, region, each["ModelName"])
                 for each in variants
-                if (name := each.get("ModelName"))
+                if each.get("ModelName")
             },
             weights={each["VariantName"]: float(each["InitialVariantWeight"]) for each in variants},
             counts={each["VariantName"]: int(each.get("InitialInstanceCount", 1)) for each in variants},
