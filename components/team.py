@@ -128,6 +128,7 @@ class Team(pulumi.ComponentResource):
                 kms_key_arn=args.kms_key_arn,
                 tracking_server_arn=args.tracking_server_arn,
                 approval_required=args.approval_required,
+                alerts_of=placement.prefix,
             ),
             opts=child,
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from components.approval_policy import OWN_NAMES, PIPELINE_SUFFIX
 from components.iam import Statement, allow, document, unscoped
+from components.monitoring.topic_policy import publishing
 from components.record_policy import results_kept
 from components.training_policy import file_access, tracking_access
 
@@ -102,8 +103,11 @@ def submit_policy(
     kms_key_arn: str,
     tracking_server_arn: str | None,
     approval_required: bool = False,
+    alerts_of: str | None = None,
 ) -> str:
     """What a member may do: submit, watch and stop jobs and endpoints named `<team>-…`, with the team's role alone.
+
+    alerts_of: prefix of the platform's names; members tell people through its alert topic.
 
     approval_required: members deploy the models that approvers make; they make none from files of their own.
 
@@ -193,6 +197,9 @@ def submit_policy(
             because="ListServiceQuotas knows no resources",
         ),
     ]
+    if alerts_of is not None:
+        # `ml watch` tells people which features drifted.
+        statements += publishing(partition, region, account_id, alerts_of)
     if tracking_server_arn is not None:
         statements.append(tracking_access(tracking_server_arn))
     return document(*statements)

@@ -72,6 +72,7 @@ class Platform:
                 "account_id": placement.account_id,
                 "region": settings.region,
                 "partition": placement.partition,
+                "alert_topic_arn": self.monitoring.topic.arn,
             },
             "network": {
                 "vpc_id": base.network.vpc_id,

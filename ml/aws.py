@@ -73,6 +73,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "sagemaker-runtime": ("InvokeEndpoint",),
     "service-quotas": ("ListServiceQuotas",),
     "cloudwatch": ("DeleteAlarms", "DescribeAlarms", "GetMetricData", "PutMetricAlarm", "PutMetricData"),
+    "sns": ("Publish",),
     "logs": ("CreateLogGroup", "DescribeLogStreams", "GetLogEvents", "PutRetentionPolicy"),
 }
 """Every operation that the `ml` command calls. A client made here has no other, but STS, which has all."""

@@ -27,6 +27,7 @@ class Platform(Section):
     schema_version: version of the contract that the writer used (SCHEMA_VERSION).
     environment: name of the environment, which is the Pulumi stack's name.
     account_id: 12 digits. A client whose caller belongs to another account must refuse to act.
+    alert_topic_arn: SNS topic that teams tell people by; None of a platform that does not let them.
     """
 
     schema_version: int
@@ -34,6 +35,7 @@ class Platform(Section):
     account_id: Annotated[str, Field(pattern=r"^\d{12}$")]
     region: str
     partition: str
+    alert_topic_arn: Arn | None = None
 
 
 class Network(Section):

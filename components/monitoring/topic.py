@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.iam import written_with
-from components.monitoring.topic_policy import topic_key_policy, topic_policy
+from components.monitoring.topic_policy import topic_key_policy, topic_name, topic_policy
 from components.placement import Placement
 
 Protocol = Literal["email", "https", "sqs", "lambda"]
@@ -68,10 +68,12 @@ class AlertTopic(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
-        aws.kms.Alias(f"{name}-key-alias", name=f"alias/{place.prefix}-alerts", target_key_id=key.key_id, opts=child)
+        aws.kms.Alias(
+            f"{name}-key-alias", name=f"alias/{topic_name(place.prefix)}", target_key_id=key.key_id, opts=child
+        )
         topic = aws.sns.Topic(
             f"{name}-topic",
-            name=f"{place.prefix}-alerts",
+            name=topic_name(place.prefix),
             kms_master_key_id=key.key_id,
             # SHA-256 instead of SHA-1 (https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html).
             signature_version=2,

@@ -3,7 +3,7 @@
 Both documents know the same list of services; none of them may act for another account, and none but over TLS.
 """
 
-from components.iam import Statement, document
+from components.iam import Statement, allow, document
 
 USE_KEY = ("kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:Decrypt")
 """What a service needs of the key to publish to an encrypted topic
@@ -23,6 +23,28 @@ https://docs.aws.amazon.com/prometheus/latest/userguide/AMP-alertmanager-receive
 https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html and
 https://docs.aws.amazon.com/cost-management/latest/userguide/ad-SNS.html.
 """
+
+
+def topic_name(prefix: str) -> str:
+    """Name of the topic of the platform whose resources' names begin with `prefix`; its key has it as an alias."""
+    return f"{prefix}-alerts"
+
+
+def publishing(partition: str, region: str, account_id: str, prefix: str) -> list[Statement]:
+    """What a principal of the account needs to publish to the topic.
+
+    Its key by its alias (https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html).
+    """
+    name = topic_name(prefix)
+    return [
+        allow("Alert", ["sns:Publish"], [f"arn:{partition}:sns:{region}:{account_id}:{name}"]),
+        allow(
+            "EncryptAlerts",
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            [f"arn:{partition}:kms:{region}:{account_id}:key/*"],
+            {"ForAnyValue:StringEquals": {"kms:ResourceAliases": [f"alias/{name}"]}},
+        ),
+    ]
 
 
 def topic_policy(topic_arn: str, partition: str, region: str, account_id: str) -> str:

@@ -51,7 +51,7 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Judge the windows that are complete since the last run; exits with 10 where one has drifted."""
+    """Judge the windows that are complete since the last run, and tell; exits with 10 where one has drifted."""
     from ml.commands import watch as commands
 
     end(commands.run(endpoint, env=env, output=output, lag=lag, prometheus=prometheus))
@@ -68,3 +68,31 @@ def windows(
     from ml.commands import watch as commands
 
     end(commands.windows(endpoint, env=env, output=output, most=most))
+
+
+@watch.command(
+    epilog=epilog(
+        "ml watch report research-flight-delays 20260102T030405Z-0000 --page window.html",
+        "ml watch report research-flight-delays 20260102T030405Z-0000 --evidently evidently.html",
+    )
+)
+def report(
+    endpoint: Endpoint,
+    window: Annotated[str, typer.Argument(metavar="WINDOW", help="Its name, as `ml watch windows` lists it.")],
+    env: Env = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", metavar="FILE", help="The platform's page of a window that drifted.")
+    ] = None,
+    evidently: Annotated[
+        Path | None,
+        typer.Option("--evidently", metavar="FILE", help="Evidently's page, where Evidently is installed."),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", metavar="TABLE", help="The reference's table for Evidently, if it lies elsewhere."),
+    ] = None,
+) -> None:
+    """Write pages about a window that was judged."""
+    from ml.commands import watch as commands
+
+    end(commands.report(endpoint, window, env=env, page=page, evidently=evidently, reference=reference))

@@ -6,9 +6,9 @@ from ml.commands.output import Format, print_json, table
 from ml.environment import open_environment, readable_errors, team_of
 from ml.errors import ExitCode
 from ml.targets.sagemaker.endpoints import EndpointState
-from ml.targets.sagemaker.history import Version, chosen, serving
+from ml.targets.sagemaker.history import Version, serving
 from ml.targets.sagemaker.noticing import known_versions
-from ml.targets.sagemaker.restoring import restore
+from ml.targets.sagemaker.restoring import bring_back
 
 
 def rollback(name: str, *, env: str | None, output: Format, to: str | None, show: bool, wait: bool) -> ExitCode:
@@ -18,11 +18,9 @@ def rollback(name: str, *, env: str | None, output: Format, to: str | None, show
         state = find(environment.clients.client("sagemaker"), name)
         team = team_of(environment, state.name, "No log tells of it.")
         contract = environment.for_team(team)
-        known = known_versions(environment, contract, team, state)
         if show:
-            return _show(state, known, output)
-        version = chosen(known, state.config, state.name, to)
-        asked = restore(environment, contract, team, state.name, version)
+            return _show(state, known_versions(environment, contract, team, state), output)
+        version, asked = bring_back(environment, contract, team, state, to)
         wanted = Wanted(
             team=team,
             endpoint=state.name,

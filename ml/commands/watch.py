@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from ml.commands.output import Format, print_json, say, table
-from ml.environment import Environment, open_environment, readable_errors, team_of
-from ml.errors import ExitCode, MlError, NotFoundError, SpecError
+from ml.commands.watched import Watched
+from ml.drift import DriftError
+from ml.environment import Environment, open_environment, readable_errors
+from ml.errors import EnvironmentNotReadyError, ExitCode, NotFoundError, SpecError
 from ml.spec import load_spec
 from ml.watch.metrics import Sample, exposition, put
 from ml.watch.place import REFERENCE, Place
 from ml.watch.quality import told as quality_told
-from ml.watch.reaction import react
-from ml.watch.reference import Reference, build
+from ml.watch.reference import build, compared_table
 from ml.watch.run import Watcher
 from ml.watch.tables import batches, opened
 from ml.watch.told import headline, lines, quality_samples, samples
+from platform_contract import PlatformContract
 
 LAG = timedelta(minutes=5)
 """AWS says no more than that captures appear in S3 after some minutes."""
@@ -33,17 +35,21 @@ def start(spec_file: Path, *, env: str | None, output: Format) -> ExitCode:
     source = watch.reference
     if not source.startswith("s3://"):
         source = str(spec_file.parent / source)
+    endpoint = f"{spec.team}-{spec.deploy.endpoint}"
     with readable_errors(environment):
+        if watch.fallback is not None:
+            _see_that_it_was(environment, contract, spec.team, endpoint, watch.fallback)
         s3 = environment.clients.client("s3")
         with opened(s3, source) as file:
             reference = build(watch, batches(file), watch.reference)
-        place = Place(s3, contract, spec.team, f"{spec.team}-{spec.deploy.endpoint}")
+        place = Place(s3, contract, spec.team, endpoint)
         place.write(REFERENCE, reference.document())
+        place.settle()
     rule = reference.rule
     if output is Format.JSON:
         print_json(
             {
-                "endpoint": f"{spec.team}-{spec.deploy.endpoint}",
+                "endpoint": endpoint,
                 "reference": place.uri(REFERENCE),
                 "rows": reference.profile.rows,
                 "windows": rule.windows,
@@ -53,11 +59,11 @@ def start(spec_file: Path, *, env: str | None, output: Format) -> ExitCode:
         )
     else:
         print(
-            f"The reference of {spec.team}-{spec.deploy.endpoint} has {reference.profile.rows:,} rows of "
+            f"The reference of {endpoint} has {reference.profile.rows:,} rows of "
             f"{len(list(reference.profile.names()))} columns, and {rule.windows} windows to calibrate on: at most "
             f"{rule.rate:g} of the windows without drift will be called drifted."
         )
-        print(f"Look at what comes in: ml watch run {spec.team}-{spec.deploy.endpoint} --env {environment.name}")
+        print(f"Look at what comes in: ml watch run {endpoint} --env {environment.name}")
     return ExitCode.OK
 
 
@@ -65,7 +71,7 @@ def run(endpoint: str, *, env: str | None, output: Format, lag: int | None, prom
     """Judge the windows that are complete since the last run; tell, and react."""
     environment = open_environment(env)
     with readable_errors(environment):
-        watched = _Watched(environment, endpoint)
+        watched = Watched(environment, endpoint)
         reference = watched.reference()
         watcher = Watcher(watched.s3, watched.contract, watched.team, endpoint, watched.place, reference)
         cloudwatch = environment.clients.client("cloudwatch")
@@ -73,18 +79,27 @@ def run(endpoint: str, *, env: str | None, output: Format, lag: int | None, prom
         found: list[dict[str, Any]] = []
         for document in watcher.windows(now - (LAG if lag is None else timedelta(seconds=lag))):
             say(f"· {headline(document)}")
-            put(cloudwatch, watched.team, endpoint, list(samples(document)))
-            told += samples(document)
+            measured = list(samples(document))
+            put(cloudwatch, watched.team, endpoint, measured)
+            told += measured
             found.append(document)
         qualities = list(watcher.quality(now))
         for document in qualities:
-            put(cloudwatch, watched.team, endpoint, list(quality_samples(document)))
-            told += quality_samples(document)
+            measured = list(quality_samples(document))
+            put(cloudwatch, watched.team, endpoint, measured)
+            told += measured
+        # What an earlier run found, and was killed before it told, is among them.
+        untold = watched.place.unsettled()
+        news = [document for document in qualities if document["lost"] and not document["told"]]
+        reaction = watched.react(reference) if untold else None
+        if not (untold or news) or watched.alert(untold, news, reaction):
+            for document in news:
+                watcher.quality_told(document)
+            watched.place.settle()
     if prometheus is not None and told:
         _replace(prometheus, exposition(endpoint, told))
     drifted = [document for document in found if document["drifted"]]
     lost = [document for document in qualities if document["lost"]]
-    reaction = _reaction(watched, reference) if drifted else None
     if output is Format.JSON:
         print_json(
             {
@@ -106,55 +121,73 @@ def run(endpoint: str, *, env: str | None, output: Format, lag: int | None, prom
     return ExitCode.DRIFTED if drifted or lost else ExitCode.OK
 
 
+def _see_that_it_was(
+    environment: Environment, contract: PlatformContract, team: str, endpoint: str, fallback: str
+) -> None:
+    """Raises NotFoundError unless the endpoint has had the version that it is to fall back to."""
+    from ml.audit import AuditLog
+    from ml.targets.sagemaker.history import named, versions
+
+    try:
+        named(versions(AuditLog(environment, contract, team).lines(), endpoint), endpoint, fallback)
+    except NotFoundError as error:
+        raise NotFoundError(f"deploy.watch.fallback: {error}. Deploy it first: it must have served here.") from error
+
+
+def report(
+    endpoint: str, window: str, *, env: str | None, page: Path | None, evidently: Path | None, reference: Path | None
+) -> ExitCode:
+    """Write pages about a window that was judged: the platform's own, Evidently's."""
+    from ml.drift.evidently_page import imported
+
+    if page is None and evidently is None:
+        raise SpecError("Say what to write: --page FILE, --evidently FILE, or both.")
+    try:
+        if evidently is not None:
+            imported()
+    except DriftError as error:
+        raise EnvironmentNotReadyError(str(error)) from error
+    environment = open_environment(env)
+    with readable_errors(environment):
+        watched = Watched(environment, endpoint)
+        if page is not None:
+            page.write_bytes(watched.page(window))
+            print(f"{page}: the page of {window}")
+        if evidently is not None:
+            _evidently(watched, window, evidently, reference)
+            print(f"{evidently}: Evidently's page of {window}")
+    return ExitCode.OK
+
+
+def _evidently(watched: Watched, window: str, target: Path, table: Path | None) -> None:
+    from importlib import import_module
+
+    from ml.drift.evidently_page import write_evidently_page
+    from ml.watch.again import rows_again
+
+    pandas: Any = import_module("pandas")
+    known = watched.reference()
+    place = str(table) if table else known.source
+    if not place.startswith("s3://") and not Path(place).is_file():
+        raise NotFoundError(f"{place}, the reference of {watched.endpoint}, is not here: say where, with --reference.")
+    rows = rows_again(watched.s3, watched.contract, watched.team, watched.endpoint, watched.place, known, window)
+    with opened(watched.s3, place) as file:
+        before = pandas.concat([compared_table(known.watch, frame, known.columns) for frame in batches(file)])
+    current = pandas.DataFrame(rows)
+    columns = [name for name in before.columns if name in current.columns]
+    categories = [name for name in columns if known.profile.columns[name].kind == "category"]
+    write_evidently_page(before[columns], current[columns], target, categories=categories)
+
+
 def _counted(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
-
-
-def _reaction(watched: "_Watched", reference: Reference) -> str | None:
-    """`rollback`; `none` where that had been done before, or cannot be; None where nobody asked for it."""
-    if reference.watch.on_drift == "alert":
-        return None
-    from ml.targets.sagemaker.endpoints import describe
-
-    sagemaker = watched.environment.clients.client("sagemaker")
-    try:
-        with readable_errors(watched.environment):
-            done = react(
-                watched.place,
-                lambda: describe(sagemaker, watched.endpoint).config,
-                lambda: _bring_back(watched),
-            )
-    except MlError as error:
-        say(f"{watched.endpoint} was not rolled back: {error}")
-        return "none"
-    if not done:
-        say(f"{watched.endpoint} serves what an earlier reaction brought: it is not rolled back again.")
-    return "rollback" if done else "none"
-
-
-def _bring_back(watched: "_Watched") -> None:
-    """Have the version before serve, and wait until it does. Raises MlError where there is none."""
-    from ml.targets.sagemaker import endpoints
-    from ml.targets.sagemaker.history import chosen
-    from ml.targets.sagemaker.noticing import known_versions
-    from ml.targets.sagemaker.restoring import restore
-
-    environment, contract, team = watched.environment, watched.contract, watched.team
-    sagemaker = environment.clients.client("sagemaker")
-    now = endpoints.describe(sagemaker, watched.endpoint)
-    version = chosen(known_versions(environment, contract, team, now), now.config, watched.endpoint, None)
-    say(f"Drifted: bringing back version {version.number}, {version.job} …")
-    restore(environment, contract, team, watched.endpoint, version)
-    state = endpoints.wait(sagemaker, watched.endpoint, lambda status: say(f"· {status}"))
-    if state.config != version.config:
-        raise MlError(f"it is {state.status} with {state.config}: {state.reason or 'SageMaker gives no reason'}")
 
 
 def windows(endpoint: str, *, env: str | None, output: Format, most: int) -> ExitCode:
     """List what the windows were found to be, newest last."""
     environment = open_environment(env)
     with readable_errors(environment):
-        place = _Watched(environment, endpoint).place
+        place = Watched(environment, endpoint).place
         known = list(islice(place.windows(), most))[::-1]
     if output is Format.JSON:
         print_json({"endpoint": endpoint, "windows": known})
@@ -168,28 +201,6 @@ def _row(document: dict[str, Any]) -> tuple[str, str, str, str]:
     verdict = "drifted" if document["drifted"] else "as the reference" if document["judged"] else "not judged"
     columns = dict.fromkeys(one["column"] for one in document["features"])
     return document["name"], f"{document['rows']:,}", verdict, ", ".join(columns)
-
-
-class _Watched:
-    """An endpoint and where what is known of it lies. Raises MlError for an endpoint of no team."""
-
-    def __init__(self, environment: Environment, endpoint: str) -> None:
-        team = team_of(environment, endpoint)
-        self.environment = environment
-        self.endpoint = endpoint
-        self.team = team
-        self.contract = environment.for_team(team)
-        self.s3: Any = environment.clients.client("s3")
-        self.place = Place(self.s3, self.contract, team, endpoint)
-
-    def reference(self) -> Reference:
-        """What its windows are held against. Raises NotFoundError where nobody has said that."""
-        document = self.place.read(REFERENCE)
-        if document is None:
-            raise NotFoundError(
-                f"{self.endpoint} is not watched yet: `ml watch start JOB.YAML`, with deploy.watch in it."
-            )
-        return Reference.from_document(document, self.place.uri(REFERENCE))
 
 
 def _replace(file: Path, text: str) -> None:

@@ -25,6 +25,7 @@ from ml.drift.errors import DriftError
 from ml.drift.metrics import Measured
 from ml.drift.profile import Profile, merged_profile, profile_of
 from ml.drift.rules import Finding, PValueRule, Rule, ThresholdRule, Verdict
+from ml.drift.segmented import SegmentedProfile
 
 __all__ = [
     "TESTS",
@@ -37,6 +38,7 @@ __all__ = [
     "PValueRule",
     "Profile",
     "Rule",
+    "SegmentedProfile",
     "ThresholdRule",
     "Verdict",
     "calibrate",

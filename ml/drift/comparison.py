@@ -97,6 +97,7 @@ def compare(
     for name in chosen - TESTS.keys():
         raise DriftError(f"{name!r} is no measure; there are {', '.join(TESTS)}.")
     wanted = None if columns is None else frozenset(columns)
+    reference, current = reference.beside(current)
     known, found = list(reference.names()), list(current.names())
     for name in (wanted or frozenset()) - frozenset(known) - frozenset(found):
         raise DriftError(f"Neither the reference nor the current rows have a column {name}.")

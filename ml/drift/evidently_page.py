@@ -19,15 +19,10 @@ INSTALL = f"uv pip install 'evidently=={VERSION}' 'pandas<3' 'plotly<6'"
 """With pandas 3 this version does not import, and beside plotly 6 a resolver takes an Evidently of another API."""
 
 
-def write_evidently_page(reference: Any, current: Any, path: Path, *, categories: Sequence[str] = ()) -> None:
-    """Write Evidently's drift report.
-
-    reference, current: pandas data frames with the same columns; all of their rows are read. categories: columns that
-    are categories though they hold numbers. Raises DriftError with the command to run where Evidently is not there.
-    """
+def imported() -> tuple[Any, Any]:
+    """Evidently and its presets. Raises DriftError with the command to run where it is not there."""
     try:
-        core = import_module("evidently")
-        presets = import_module("evidently.presets")
+        core, presets = import_module("evidently"), import_module("evidently.presets")
     except ImportError as error:
         raise DriftError(
             f"Evidently cannot be imported here ({error}). It is made for an environment of its own: {INSTALL}"
@@ -35,6 +30,16 @@ def write_evidently_page(reference: Any, current: Any, path: Path, *, categories
     if not hasattr(core, "Dataset"):
         found = getattr(core, "__version__", "an older one")
         raise DriftError(f"This Evidently ({found}) has another API than {VERSION}: {INSTALL}")
+    return core, presets
+
+
+def write_evidently_page(reference: Any, current: Any, path: Path, *, categories: Sequence[str] = ()) -> None:
+    """Write Evidently's drift report.
+
+    reference, current: pandas data frames with the same columns; all of their rows are read. categories: columns that
+    are categories though they hold numbers. Raises DriftError with the command to run where Evidently is not there.
+    """
+    core, presets = imported()
     numbers = [name for name in reference.columns if name not in categories and reference[name].dtype.kind in "iufb"]
     texts = [name for name in reference.columns if name not in numbers and reference[name].dtype.kind != "M"]
     definition = core.DataDefinition(numerical_columns=numbers, categorical_columns=texts)

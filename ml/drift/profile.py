@@ -85,14 +85,24 @@ class Profile:
 
     def copy(self) -> "Profile":
         """Another one with the same rows, which can be added to by itself."""
-        made = Profile(kinds=self._kinds, columns=self._wanted, exact=self._exact, categories=self._categories)
+        made = self._new(self._kinds, self._wanted)
         made.merge(self)
         return made
 
     def like(self) -> "Profile":
         """An empty profile of the same columns and kinds: what rows are added to that are held against this one."""
         kinds: dict[str, Kind] = {name: column.kind for name, column in self.columns.items()}
-        return Profile(kinds={**self._kinds, **kinds}, exact=self._exact, categories=self._categories)
+        return self._new({**self._kinds, **kinds}, None)
+
+    def with_columns(self, more: Mapping[str, Column]) -> "Profile":
+        """The same rows with more columns; it shares all of them, so nothing is added to it."""
+        made = Profile(exact=self._exact, categories=self._categories)
+        made.rows, made.columns, made._empty = self.rows, {**self.columns, **more}, self._empty
+        return made
+
+    def beside(self, current: "Profile") -> tuple["Profile", "Profile"]:
+        """This one and another as they are compared, column by column."""
+        return self, current
 
     def names(self) -> Iterator[str]:
         """All columns, with those that have no value in any row."""
@@ -122,7 +132,7 @@ class Profile:
                 "make the profile again with this release."
             )
         try:
-            made = cls(exact=document["exact"], categories=document["categories"])
+            made = cls._of(document)
             made.rows = document["rows"]
             made.columns = {name: column_from_json(column) for name, column in document["columns"].items()}
             made._empty = dict.fromkeys(document["empty"])
@@ -144,6 +154,14 @@ class Profile:
         if not isinstance(document, dict):
             raise DriftError(f"{path} is no profile: it is no JSON object.")
         return cls.from_json(document, str(path))  # pyright: ignore[reportUnknownArgumentType]
+
+    def _new(self, kinds: Mapping[str, Kind], columns: Iterable[str] | None) -> "Profile":
+        """An empty one that is made as this one was."""
+        return Profile(kinds=kinds, columns=columns, exact=self._exact, categories=self._categories)
+
+    @classmethod
+    def _of(cls, document: Mapping[str, Any]) -> "Profile":
+        return Profile(exact=document["exact"], categories=document["categories"])
 
     def _add(self, name: str, values: Any, rows: int) -> None:
         column = self.columns.get(name)

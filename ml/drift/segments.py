@@ -38,20 +38,20 @@ class Segments:
     ) -> None:
         self.by = by
         self.profiles: dict[str, Profile] = {}
-        self._most = most
+        self.most = most
         self._kinds: dict[str, Kind] = dict(kinds or {})
         self._columns = None if columns is None else frozenset(columns)
         self._closed = False
 
     def like(self) -> "Segments":
         """Empty ones of the same values and kinds: what rows are added to that are held against these. Values that
-        these do not have go to `others`."""
+        these do not have go to `others`; where these have none yet, the first that come are kept."""
         kinds = dict(self._kinds)
         for profile in self.profiles.values():
             kinds.update({name: column.kind for name, column in profile.columns.items()})
-        made = Segments(self.by, most=self._most, kinds=kinds, columns=self._columns)
+        made = Segments(self.by, most=self.most, kinds=kinds, columns=self._columns)
         made.profiles = {name: Profile(kinds=kinds, columns=self._columns) for name in self.profiles}
-        made._closed = True
+        made._closed = bool(self.profiles)
         return made
 
     def add(self, table: Any) -> None:
@@ -71,7 +71,7 @@ class Segments:
 
     def _profile(self, name: str) -> Profile:
         own = [known for known in self.profiles if known not in (OTHERS, MISSING)]
-        if name not in self.profiles and name != MISSING and (self._closed or len(own) >= self._most):
+        if name not in self.profiles and name != MISSING and (self._closed or len(own) >= self.most):
             name = OTHERS
         if name not in self.profiles:
             self.profiles[name] = Profile(kinds=self._kinds, columns=self._columns)

@@ -56,10 +56,21 @@ class Watch(SpecModel):
     ignore: tuple[str, ...] = Field(
         default=(), description="Columns that are not compared, such as identifiers, and the reference's truth."
     )
+    segments: str | None = Field(
+        default=None,
+        description="Column whose values are compared each for itself, too: the 20 that come first in the reference.",
+    )
     quality: Quality | None = Field(default=None, description="How good the answers are, once the truth is there.")
-    on_drift: Literal["alert", "rollback"] = Field(
+    on_drift: Literal["alert", "rollback", "fall-back"] = Field(
         default="alert",
-        description="alert: `ml watch run` tells. rollback: it also has the version before serve, once a version.",
+        description="alert: `ml watch run` tells. rollback: it also has the version before serve, once a version. "
+        "fall-back: it has the version that `fallback` names serve.",
+    )
+    fallback: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Training job, or number, of a version that this endpoint has had: what `ml rollback --list` "
+        "shows. Such as one of a simple model, that knows fewer columns.",
     )
 
     @model_validator(mode="after")
@@ -70,4 +81,8 @@ class Watch(SpecModel):
             raise ValueError("windows of time need `time`: the reference's column that says when")
         if self.quality is not None and self.prediction is None:
             raise ValueError("quality needs `prediction`: the reference's column with the model's answers")
+        if self.segments is not None and self.segments in (*self.ignore, self.prediction, self.time):
+            raise ValueError(f"segments: {self.segments} is no input of the model, so captures do not have it")
+        if (self.on_drift == "fall-back") != (self.fallback is not None):
+            raise ValueError("on_drift: fall-back and `fallback`, the version that serves then, go together")
         return self

@@ -1,24 +1,33 @@
-"""What of a row is compared: its columns, and the model's answer under one name."""
+"""What of requests is compared: their columns, and the model's answer under one name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ml.captures import PREDICTION
+from ml.watch.windows import Asked
 
 
 def answer_column(columns: Iterable[str]) -> str | None:
     """The column of the answer that is watched: the only one, or the last, which is the chance of the last class."""
-    found = [name for name in columns if name == PREDICTION or name.startswith(f"{PREDICTION}_")]
+    found = [name for name in columns if _is_answer(name)]
     return found[-1] if found else None
 
 
-def compared(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Rows as columns, the answer as `prediction`; a value that a row does not have is None."""
-    listed = list(rows)
-    names = list(dict.fromkeys(name for row in listed for name in row))
-    answer = answer_column(names)
-    inputs = [name for name in names if name != PREDICTION and not name.startswith(f"{PREDICTION}_")]
-    columns = {name: [row.get(name) for row in listed] for name in inputs}
-    if answer is not None:
-        columns[PREDICTION] = [row.get(answer) for row in listed]
+def compared(requests: Sequence[Asked]) -> dict[str, list[Any]]:
+    """The rows of requests as columns, the answer as `prediction`; a value that a row does not have is None."""
+    columns: dict[str, list[Any]] = {}
+    rows = 0
+    for one in requests:
+        answer = answer_column(one.columns)
+        own = {name: values for name, values in one.columns.items() if not _is_answer(name)}
+        if answer is not None:
+            own[PREDICTION] = one.columns[answer]
+        columns |= {name: [None] * rows for name in own if name not in columns}
+        for name, column in columns.items():
+            column += own.get(name) or [None] * one.count
+        rows += one.count
     return columns
+
+
+def _is_answer(name: str) -> bool:
+    return name == PREDICTION or name.startswith(f"{PREDICTION}_")

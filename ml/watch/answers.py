@@ -23,12 +23,13 @@ class Answers:
         self._text = io.TextIOWrapper(gzip.GzipFile(fileobj=self._file, mode="wb", mtime=0), newline="")
         self._rows = csv.writer(self._text)
 
-    def add(self, rows: Sequence[Asked]) -> None:
-        """Some more rows."""
-        for row in rows:
-            column = answer_column(row.values)
+    def add(self, requests: Sequence[Asked]) -> None:
+        """Some more requests."""
+        for one in requests:
+            column = answer_column(one.columns)
             if column is not None:
-                self._rows.writerow([row.id, row.row, json.dumps(row.values[column])])
+                answers = enumerate(one.columns[column], 1)
+                self._rows.writerows([one.id, row, json.dumps(answer)] for row, answer in answers)
 
     def close(self) -> Any:
         """The file, at its beginning."""

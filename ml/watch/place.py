@@ -3,7 +3,7 @@
 `reference.json` says what is compared with and how; `windows/START.json` what a window was found to be, and
 `windows/START.html` shows it, where it drifted; `answers/START.csv.gz` has its answers, and `quality/START.json` says
 how good these were, as far as their truth is there. A window's document is written when it is complete, so the newest
-says where the next run goes on.
+says where the next run goes on; `settled.json` names the last one whose drift was told and reacted to.
 """
 
 import json
@@ -18,6 +18,7 @@ from platform_contract import PlatformContract
 FOLDER = "watch"
 REFERENCE = "reference.json"
 WINDOWS = "windows"
+SETTLED = "settled.json"
 
 
 class Place:
@@ -63,8 +64,25 @@ class Place:
     def windows(self) -> Iterator[dict[str, Any]]:
         """The documents of the windows, newest first."""
         for name in reversed(self.names()):
-            if (document := self.read(f"{WINDOWS}/{name}.json")) is not None:
+            if (document := self.window(name)) is not None:
                 yield document
+
+    def window(self, name: str) -> dict[str, Any] | None:
+        """The document of a window; None where there is none."""
+        return self.read(f"{WINDOWS}/{name}.json")
+
+    def unsettled(self) -> list[dict[str, Any]]:
+        """The drifted windows that nobody has been told of, oldest first; none where telling has not begun."""
+        settled = self.read(SETTLED)
+        if settled is None:
+            return []
+        found = (self.window(name) for name in self.names() if name > settled["window"])
+        return [document for document in found if document is not None and document["drifted"]]
+
+    def settle(self) -> None:
+        """All windows until now are told, and reacted to."""
+        names = self.names()
+        self.write(SETTLED, {"window": names[-1] if names else ""})
 
     def names(self) -> list[str]:
         """Names of the windows that are known, oldest first."""

@@ -8,16 +8,17 @@ from ml.watch.place import Place
 REACTION = "reaction.json"
 
 
-def react(place: Place, serving: Callable[[], str], roll_back: Callable[[], None]) -> bool:
-    """Roll back, unless what serves now is what an earlier reaction brought. Whether it did.
+def react(place: Place, kind: str, serving: Callable[[], str], bring: Callable[[], None]) -> bool:
+    """Bring another version, unless what serves now is what an earlier reaction brought. Whether it did.
 
-    serving: the name of the configuration that serves. What `roll_back` raises passes, and nothing is noted then.
+    kind: rollback or fall-back. serving: the name of the configuration that serves. What `bring` raises passes, and
+    nothing is noted then.
     """
     before = serving()
     last = place.read(REACTION)
     if last is not None and last["serves"] == before:
         return False
-    roll_back()
+    bring()
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    place.write(REACTION, {"at": at, "kind": "rollback", "served": before, "serves": serving()})
+    place.write(REACTION, {"at": at, "kind": kind, "served": before, "serves": serving()})
     return True

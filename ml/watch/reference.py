@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ml.captures import PREDICTION
-from ml.drift import CalibratedRule, DriftError, Profile, calibrate, merged_profile
+from ml.drift import CalibratedRule, DriftError, Profile, SegmentedProfile, calibrate, merged_profile
 from ml.errors import SpecError
 from ml.spec.watch import Watch
 from ml.watch.quality import Measure
@@ -48,7 +48,7 @@ class Reference:
         try:
             return cls(
                 watch=Watch.model_validate(document["watch"]),
-                profile=Profile.from_json(document["profile"], name),
+                profile=SegmentedProfile.from_json(document["profile"], name),
                 rule=CalibratedRule.from_json(document["rule"]),
                 columns=tuple(document["columns"]),
                 source=document["source"],
@@ -66,13 +66,13 @@ def build(watch: Watch, frames: Iterable[Any], source: str) -> Reference:
     """
     windows: list[Profile] = []
     columns: tuple[str, ...] = ()
-    made = Profile()
+    made = SegmentedProfile(watch.segments) if watch.segments else Profile()
     measure = Measure(watch.quality) if watch.quality else None
     for frame, fresh in _cut(watch, frames):
         columns = columns or tuple(name for name in frame.columns if name not in aside(watch))
         if fresh:
             windows.append(made.like() if not windows else windows[0].like())
-        windows[-1].add(_table(watch, frame, columns))
+        windows[-1].add(compared_table(watch, frame, columns))
         if measure is not None and watch.quality is not None:
             measure.add(frame[watch.quality.target].tolist(), frame[watch.prediction].tolist())
     if windows and len(windows) > 1 and windows[-1].rows < windows[0].rows:
@@ -99,7 +99,8 @@ def aside(watch: Watch) -> set[str]:
     return {name for name in (*watch.ignore, watch.prediction, watch.time, target) if name is not None}
 
 
-def _table(watch: Watch, frame: Any, columns: Sequence[str]) -> Any:
+def compared_table(watch: Watch, frame: Any, columns: Sequence[str]) -> Any:
+    """Of a piece of the reference what windows are compared with, the answers as `prediction`."""
     table = frame[[*columns]]
     if watch.prediction:
         table = table.assign(**{PREDICTION: frame[watch.prediction]})
@@ -108,7 +109,7 @@ def _table(watch: Watch, frame: Any, columns: Sequence[str]) -> Any:
 
 def _cut(watch: Watch, frames: Iterable[Any]) -> Iterator[tuple[Any, bool]]:
     """Pieces of the table, and whether each begins a window."""
-    wanted = {name for name in (watch.prediction, watch.time) if name is not None}
+    wanted = {name for name in (watch.prediction, watch.time, watch.segments) if name is not None}
     if watch.quality:
         wanted.add(watch.quality.target)
     before: Any = None

@@ -13,13 +13,16 @@ from ml.watch.answers import FOLDER as ANSWERS
 from ml.watch.answers import Answers, read
 from ml.watch.judging import Judge
 from ml.watch.place import WINDOWS, Place
-from ml.watch.quality import judged, measured
+from ml.watch.quality import judged as quality_judged
+from ml.watch.quality import measured
 from ml.watch.reference import Reference
 from ml.watch.windows import by_rows, by_time, in_order
 from platform_contract import PlatformContract
 
 QUALITY = "quality"
 """Folder of the documents about windows' quality."""
+LAST = "\uffff"
+"""An event id after all others."""
 
 
 class Watcher:
@@ -48,31 +51,33 @@ class Watcher:
         else:
             assert watch.window is not None
             pieces = by_time(requests, timedelta(seconds=watch.window), until, columns)
-        judge, answers = Judge(self._reference), Answers()
+        judge, answers = Judge(self._reference), None
         for piece in pieces:
             window = piece.window
             try:
-                judge.add(piece.rows)
+                judge.add(piece.requests)
                 if watch.quality:
-                    answers.add(piece.rows)
+                    answers = answers or Answers()
+                    answers.add(piece.requests)
                 if not piece.last:
                     continue
-                document = judge.document(window)
-                name = _name(window.start, name)
-                if document["drifted"] and document["judged"]:
-                    page = judge.page(self._endpoint, window)
-                    document["page"] = self._place.write_page(f"{WINDOWS}/{name}.html", page)
+                judged = judge.judged(window)
             except DriftError as error:
                 raise MlError(f"The window from {window.start:%Y-%m-%d %H:%M:%S} UTC on: {error}") from error
-            with answers.close() as kept:
-                if watch.quality:
+            document, name = judged.document(), _name(window.start, name)
+            if document["drifted"] and document["judged"]:
+                page = judged.page(self._endpoint)
+                document["page"] = self._place.write_page(f"{WINDOWS}/{name}.html", page)
+            if answers is not None:
+                with answers.close() as kept:
                     self._place.write_file(f"{ANSWERS}/{name}.csv.gz", kept)
             document = {"name": name, **document, "last": "" if watch.window else window.last}
             # Last: where this is, the rest is too.
             self._place.write(f"{WINDOWS}/{name}.json", document)
             yield document
-            judge, answers = Judge(self._reference), Answers()
-        answers.close().close()
+            judge, answers = Judge(self._reference), None
+        if answers is not None:
+            answers.close().close()
         self.unreadable = captures.unreadable
 
     def quality(self, now: datetime) -> Iterator[dict[str, Any]]:
@@ -99,15 +104,21 @@ class Watcher:
                 if body is None:
                     continue
                 estimate, rows = measured(watch.quality, truth, read(body), watch.error_rate)
-                found = judged(watch.quality, usual, estimate, rows, min_rows=watch.min_rows)
-                found = {"name": window["name"], "start": window["start"], "end": window["end"], **found}
+                found = quality_judged(watch.quality, usual, estimate, rows, min_rows=watch.min_rows)
+                before = self._place.read(f"{QUALITY}/{window['name']}.json") or {}
+                told = found["lost"] and before.get("told", False)
+                found = {"name": window["name"], "start": window["start"], "end": window["end"], "told": told, **found}
                 self._place.write(f"{QUALITY}/{window['name']}.json", found)
                 yield found
+
+    def quality_told(self, document: dict[str, Any]) -> None:
+        """Note that people know of a window's quality."""
+        self._place.write(f"{QUALITY}/{document['name']}.json", {**document, "told": True})
 
     def _cursor(self) -> tuple[datetime, str, str]:
         """Where the newest window ended, by time and event id, and its name; without one, when watching began."""
         names = self._place.names()
-        newest = self._place.read(f"{WINDOWS}/{names[-1]}.json") if names else None
+        newest = self._place.window(names[-1]) if names else None
         if newest is None:
             return self._reference.made, "", ""
         return datetime.fromisoformat(newest["end"]), str(newest["last"]), names[-1]

@@ -18,14 +18,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One row: what the model was asked, and what it answered.
+    """The rows of one request: what the model was asked, and what it answered.
 
-    id: of the request; row: its place in it, from 1. values: column to value, the prediction's columns among them.
+    id: of the request. count: its rows. columns: name to values, the prediction's columns among them.
     """
 
     id: str
-    row: int
-    values: Mapping[str, Any]
+    count: int
+    columns: Mapping[str, list[Any]]
 
 
 @dataclass(kw_only=True)
@@ -44,14 +44,14 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """Some rows of a window. last: whether the window is complete with it."""
+    """Some requests of a window. last: whether the window is complete with it."""
 
     window: Window
-    rows: Sequence[Asked]
+    requests: Sequence[Asked]
     last: bool
 
 
-def rows_of(request: CapturedRequest, columns: Sequence[str] = ()) -> tuple[list[Asked], frozenset[str]]:
+def rows_of(request: CapturedRequest, columns: Sequence[str] = ()) -> tuple[Asked, frozenset[str]]:
     """The rows of a request with their answers, and the names of its personal columns.
 
     Raises UnreadableBodyError where request or answer have no rows, or not equally many.
@@ -63,13 +63,7 @@ def rows_of(request: CapturedRequest, columns: Sequence[str] = ()) -> tuple[list
     if asked.count != answered.count:
         raise UnreadableBodyError(f"{asked.count} rows have {answered.count} answers")
     together: dict[str, list[Any]] = {**asked.columns, **_apart(answered, asked)}
-    names = list(together)
-    values = zip(*together.values(), strict=True)
-    rows = [
-        Asked(id=request.id, row=place, values=dict(zip(names, row, strict=True)))
-        for place, row in enumerate(values, 1)
-    ]
-    return rows, asked.masked
+    return Asked(id=request.id, count=asked.count, columns=together), asked.masked
 
 
 def _apart(answered: Rows, asked: Rows) -> dict[str, list[Any]]:
@@ -95,16 +89,15 @@ def in_order(requests: Iterable[CapturedRequest], after: tuple[datetime, str]) -
 def by_rows(requests: Iterable[CapturedRequest], size: int, columns: Sequence[str] = ()) -> Iterator[Piece]:
     """Windows of at least `size` rows, whole requests each; the last one only once it is full."""
     window: Window | None = None
-    batch: list[Asked] = []
+    batch = _Batch()
     for request in requests:
         if window is None:
             window = Window(start=request.time, end=request.time)
-        batch += _into(window, request, columns)
+        batch.add(_into(window, request, columns))
         window.end = max(window.end, request.time)
         full = window.rows >= size
-        if full or len(batch) >= BATCH_ROWS:
-            yield Piece(window=window, rows=batch, last=full)
-            batch = []
+        if full or batch.rows >= BATCH_ROWS:
+            yield Piece(window=window, requests=batch.taken(), last=full)
         if full:
             window = None
 
@@ -117,32 +110,49 @@ def by_time(
     A request that comes after its window was closed (see OUT_OF_ORDER) is in the next.
     """
     window: Window | None = None
-    batch: list[Asked] = []
+    batch = _Batch()
     for request in requests:
         start = EPOCH + (request.time - EPOCH) // length * length
         if window is not None and start > window.start:
-            yield Piece(window=window, rows=batch, last=True)
-            window, batch = None, []
+            yield Piece(window=window, requests=batch.taken(), last=True)
+            window = None
         if window is None:
             if start + length > until:
                 continue
             window = Window(start=start, end=start + length)
-        batch += _into(window, request, columns)
-        if len(batch) >= BATCH_ROWS:
-            yield Piece(window=window, rows=batch, last=False)
-            batch = []
+        batch.add(_into(window, request, columns))
+        if batch.rows >= BATCH_ROWS:
+            yield Piece(window=window, requests=batch.taken(), last=False)
     if window is not None:
-        yield Piece(window=window, rows=batch, last=True)
+        yield Piece(window=window, requests=batch.taken(), last=True)
 
 
-def _into(window: Window, request: CapturedRequest, columns: Sequence[str]) -> list[Asked]:
+class _Batch:
+    """Requests that are handed on together. rows: how many they have."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._requests: list[Asked] = []
+
+    def add(self, asked: Asked | None) -> None:
+        if asked is not None:
+            self._requests.append(asked)
+            self.rows += asked.count
+
+    def taken(self) -> list[Asked]:
+        """All of them; none is left."""
+        taken, self._requests, self.rows = self._requests, [], 0
+        return taken
+
+
+def _into(window: Window, request: CapturedRequest, columns: Sequence[str]) -> Asked | None:
     window.requests += 1
     window.last = request.event_id
     try:
-        rows, masked = rows_of(request, columns)
+        asked, masked = rows_of(request, columns)
     except UnreadableBodyError:
         window.unreadable += 1
-        return []
+        return None
     window.masked |= masked
-    window.rows += len(rows)
-    return rows
+    window.rows += asked.count
+    return asked

@@ -174,6 +174,7 @@ def contract_parameters(role: str, environment: str = ENVIRONMENT, account: str 
             "account_id": account,
             "region": REGION,
             "partition": "aws",
+            "alert_topic_arn": f"arn:aws:sns:{REGION}:{account}:groundwork-{environment}-alerts",
         },
         "network": {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1"], "job_security_group_id": "sg-1"},
         "storage": {

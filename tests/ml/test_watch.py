@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.ml.conftest import TEAM, Platform
+from tests.ml.conftest import ENVIRONMENT, TEAM, Platform
 
 pytestmark = pytest.mark.ml
 
@@ -106,6 +106,12 @@ def test_drift_is_named_when_summer_comes_before_its_truth_shows_that_the_answer
         assert done.returncode in (0, 10), done.stderr + done.stdout
         return done.returncode, json.loads(done.stdout)
 
+    sns, sqs = platform.client("sns"), platform.client("sqs")
+    queue = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = sns.create_topic(Name=f"groundwork-{ENVIRONMENT}-alerts")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
     calm = capture(platform, spring[held_out], first=0)
     _, told = run()
     windows = told["windows"]
@@ -122,6 +128,18 @@ def test_drift_is_named_when_summer_comes_before_its_truth_shows_that_the_answer
     assert told["quality"] == []  # nobody can know yet
     assert {"temp", "humid", "prediction"} & {one["column"] for window in drifted for one in window["features"]}
     assert f'watch_rows{{endpoint="{ENDPOINT}"}} 1500' in page.read_text()
+    alerts = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    alert = next(
+        each for each in (json.loads(each["Body"]) for each in alerts) if drifted[0]["page"] in each["Message"]
+    )
+    assert alert["Subject"].startswith(f"{ENDPOINT}: drift in ")
+    assert alert["MessageAttributes"]["team"]["Value"] == TEAM
+    assert all(one["column"] in alert["Message"] for one in drifted[0]["features"])
+    own = tmp_path / "window.html"
+    assert platform.ml("watch", "report", ENDPOINT, drifted[0]["name"], "--page", own, cwd=tmp_path).returncode == 0
+    assert "<svg" in own.read_text()
+    evidently = platform.ml("watch", "report", ENDPOINT, drifted[0]["name"], "--evidently", tmp_path / "evidently.html")
+    assert "uv pip install 'evidently==" in evidently.stderr
     bucket, _, key = drifted[0]["page"].removeprefix("s3://").partition("/")
     shown = platform.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     assert "<svg" in shown

@@ -16,6 +16,8 @@ DATA, ARTIFACTS = f"arn:aws:s3:::{PREFIX}-data-{ACCOUNT}", f"arn:aws:s3:::{PREFI
 SAGEMAKER = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}"
 LOGS = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group"
 ALARMS = f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm"
+TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:{PREFIX}-alerts"
+TOPIC_KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/alerts"
 ALARM_VERBS = ("PutMetricAlarm", "TagResource", "DescribeAlarms", "DescribeAlarmHistory", "DeleteAlarms")
 ROLES = f"arn:aws:iam::{ACCOUNT}:role"
 PARAMETERS = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter"
@@ -323,6 +325,8 @@ CASES = [
             Request("logs:PutRetentionPolicy", f"{LOGS}:/aws/sagemaker/Endpoints/{TEAM}-1"),
             *(Request(f"cloudwatch:{verb}", f"{ALARMS}:{TEAM}-1/errors") for verb in ALARM_VERBS),
             Request("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": f"groundwork/{TEAM}"}),
+            Request("sns:Publish", TOPIC),
+            Request("kms:GenerateDataKey", TOPIC_KEY, {"kms:ResourceAliases": f"alias/{PREFIX}-alerts"}),
             Request("logs:TagResource", f"{LOGS}:/aws/sagemaker/Endpoints/{TEAM}-1"),
             Request("ssm:GetParametersByPath", f"{PARAMETERS}/groundwork/prod/contract/teams"),
             Request(
@@ -351,6 +355,9 @@ CASES = [
             *(Request(f"cloudwatch:{verb}", f"{ALARMS}:ranking-1/errors") for verb in ALARM_VERBS),
             Request("cloudwatch:SetAlarmState", f"{ALARMS}:{TEAM}-1/errors"),
             Request("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "groundwork/ranking"}),
+            Request("sns:Publish", f"{TOPIC}-of-others"),
+            Request("sns:Subscribe", TOPIC),
+            Request("kms:GenerateDataKey", TOPIC_KEY, {"kms:ResourceAliases": f"alias/{PREFIX}-tracking"}),
             Request("logs:TagResource", f"{LOGS}:/aws/sagemaker/Endpoints/ranking-1"),
             Request("logs:TagResource", f"{LOGS}:/aws/eks/{PREFIX}/cluster"),
             *(Request("codebuild:StartBuild", BUILDER, context) for context in OTHER_BUILDS),

@@ -53,6 +53,7 @@ def parameters() -> dict[str, str]:
 def test_what_infra_writes_is_what_ml_reads():
     contract = from_parameters("dev", parameters())
     assert contract.storage.artifact_bucket == "a"
+    assert contract.platform.alert_topic_arn is None  # as of a platform of an earlier release
     assert contract.teams["vision"].data_uri == "s3://data/teams/vision"
 
 

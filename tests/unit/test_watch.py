@@ -12,8 +12,10 @@ import pytest
 from pydantic import ValidationError
 
 from ml.captures import parse_line
-from ml.errors import SpecError
+from ml.errors import NotFoundError, SpecError
 from ml.spec.watch import Quality, Watch
+from ml.watch.again import rows_again
+from ml.watch.alert import message, subject
 from ml.watch.metrics import exposition
 from ml.watch.place import REFERENCE, Place
 from ml.watch.quality import Measure, told
@@ -166,6 +168,65 @@ def test_a_column_that_goes_or_comes_is_drift_without_a_measure():
     assert "door" in told
 
 
+def test_a_segment_that_drifts_is_named_though_the_whole_hides_it():
+    def mixed(seed: int, count: int, *, apart: float) -> list[dict[str, Any]]:
+        """North's doors are so much warmer, south's so much colder: together they are what they were."""
+        rows = doors(seed, count)
+        signs = [1 if row["door"] == "north" else -1 for row in rows]
+        moved = [row["temperature"] + apart * sign for row, sign in zip(rows, signs, strict=True)]
+        return [{**row, "temperature": value, "answer": 5.0} for row, value in zip(rows, moved, strict=True)]
+
+    import pandas
+
+    settings = {**SETTINGS, "rows": 400, "min_rows": 300, "segments": "door"}
+    known = build(Watch.model_validate(settings), [pandas.DataFrame(mixed(1, 12_000, apart=2.0))], "doors.csv")
+    read = Reference.from_document(json.loads(json.dumps(known.document())), "reference.json")
+    s3, start = MemoryS3(), known.made + timedelta(seconds=1)
+    capture(s3, mixed(2, 400, apart=2.0), start)
+    capture(s3, mixed(3, 400, apart=-2.0), start + timedelta(seconds=60), first=400)  # the two have changed places
+    calm, swapped = watcher(s3, read).windows(start + timedelta(minutes=9))
+    assert not calm["drifted"]
+    assert {"temperature (door=north)", "temperature (door=south)"} == {one["column"] for one in swapped["features"]}
+    page = s3.get_object(Bucket="artifacts", Key=swapped["page"].removeprefix("s3://artifacts/"))["Body"].read()
+    assert b"temperature (door=north)" in page
+
+
+def test_a_drift_that_nobody_was_told_of_is_told_by_the_next_run_and_once():
+    s3, known = MemoryS3(), reference()
+    place = Place(s3, CONTRACT, "research", ENDPOINT)
+    start = known.made + timedelta(seconds=1)
+    capture(s3, doors(3, 200, colder_by=6), start)
+    assert place.unsettled() == []
+    place.settle()
+    first, _ = watcher(s3, known).windows(start + timedelta(minutes=5))  # and then it was killed
+    told = place.unsettled()
+    assert told[0]["name"] == first["name"]
+    place.settle()
+    assert place.unsettled() == []
+    assert subject(ENDPOINT, told, []).startswith(f"{ENDPOINT}: drift in ")
+    text = message(ENDPOINT, "dev", told, [], "Nothing has been done about it.")
+    assert "times the most that is usual" in text
+    assert first["page"] in text
+    assert "ml watch windows research-doors --env dev" in text
+    odd = {**first, "features": [{"column": "größe\n" * 40, "text": ""}]}
+    assert len(subject(ENDPOINT, [odd], [])) == 100
+    assert subject(ENDPOINT, [odd], []).isascii()
+
+
+def test_the_rows_of_a_window_are_found_again_and_no_others():
+    s3, known = MemoryS3(), reference()
+    start = known.made + timedelta(seconds=1)
+    rows = doors(2, 250)
+    capture(s3, rows, start)
+    _, second = watcher(s3, known).windows(start + timedelta(minutes=5))
+    place = Place(s3, CONTRACT, "research", ENDPOINT)
+    found = rows_again(s3, CONTRACT, "research", ENDPOINT, place, known, second["name"])
+    assert found["temperature"] == [row["temperature"] for row in rows[100:200]]
+    assert found["prediction"] == [row["answer"] for row in rows[100:200]]
+    with pytest.raises(NotFoundError, match="has no window x"):
+        rows_again(s3, CONTRACT, "research", ENDPOINT, place, known, "x")
+
+
 def test_a_reference_is_kept_and_read_back_and_judges_alike():
     s3, known = MemoryS3(), reference()
     place = Place(s3, CONTRACT, "research", ENDPOINT)
@@ -194,6 +255,9 @@ def test_a_reference_without_the_column_of_a_setting_is_refused_by_name():
         ({"window": "1h", "rows": None}, "windows of time need `time`"),
         ({"window": "1h"}, "either window"),
         ({"rows": None}, "either window"),
+        ({"segments": "seconds"}, "segments: seconds is no input"),
+        ({"on_drift": "fall-back"}, "go together"),
+        ({"fallback": "1"}, "go together"),
     ],
 )
 def test_settings_that_say_no_window_or_two_are_refused(settings: dict[str, Any], words: str):
@@ -254,8 +318,8 @@ def test_a_version_is_rolled_back_once_however_often_a_window_drifts():
     def roll_back() -> None:
         serving.append({"v3": "v2", "v2": "v1", "v4": "v3"}[serving[-1]])
 
-    assert react(place, lambda: serving[-1], roll_back)
-    assert not react(place, lambda: serving[-1], roll_back)
+    assert react(place, "rollback", lambda: serving[-1], roll_back)
+    assert not react(place, "rollback", lambda: serving[-1], roll_back)
     assert serving == ["v3", "v2"]
     serving.append("v4")  # somebody has deployed again
-    assert react(place, lambda: serving[-1], roll_back)
+    assert react(place, "rollback", lambda: serving[-1], roll_back)

@@ -69,16 +69,22 @@ def serving(known: Sequence[Version], config: str) -> Version | None:
     return next((one for one in reversed(known) if one.config == config), None)
 
 
+def named(known: Sequence[Version], endpoint: str, to: str) -> Version:
+    """The version of a number or of a job, of which the newest. Raises NotFoundError where there is none."""
+    found = next((one for one in reversed(known) if to in (str(one.number), one.job)), None)
+    if found is None:
+        has = f"it has 1 to {len(known)}" if known else "the audit log knows none of its versions"
+        raise NotFoundError(f"{endpoint} has no version {to!r}; {has}: ml rollback {endpoint} --list")
+    return found
+
+
 def chosen(known: Sequence[Version], config: str, endpoint: str, to: str | None) -> Version:
     """The version to go back to. config: what serves now. to: a number or a job's name; None for the one before.
 
     Raises NotFoundError where there is none, MlError where it serves already or nobody knows which is before.
     """
     if to is not None:
-        found = next((one for one in reversed(known) if to in (str(one.number), one.job)), None)
-        if found is None:
-            has = f"it has 1 to {len(known)}" if known else "the audit log knows none of its versions"
-            raise NotFoundError(f"{endpoint} has no version {to!r}; {has}: ml rollback {endpoint} --list")
+        found = named(known, endpoint, to)
         if found.config == config:
             raise MlError(f"{endpoint} serves version {found.number} already.")
         return found

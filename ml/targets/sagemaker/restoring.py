@@ -11,10 +11,22 @@ from ml.environment import Environment, is_denied
 from ml.errors import MlError
 from ml.ledger import Ledger, creating
 from ml.targets.sagemaker.comparison import Desired
-from ml.targets.sagemaker.endpoints import BUSY, Asked, describe_raw
-from ml.targets.sagemaker.history import Version
+from ml.targets.sagemaker.endpoints import BUSY, Asked, EndpointState, describe_raw
+from ml.targets.sagemaker.history import Version, chosen
+from ml.targets.sagemaker.noticing import known_versions
 from ml.targets.sagemaker.variants import Layout, Variant, configuration, is_missing, standing
 from platform_contract import PlatformContract
+
+
+def bring_back(
+    environment: Environment, contract: PlatformContract, team: str, state: EndpointState, to: str | None
+) -> tuple[Version, Asked]:
+    """Ask for the version before to serve again, or for the one that `to` names: its number, or its job.
+
+    Raises what `chosen` and `restore` raise.
+    """
+    version = chosen(known_versions(environment, contract, team, state), state.config, state.name, to)
+    return version, restore(environment, contract, team, state.name, version)
 
 
 def restore(environment: Environment, contract: PlatformContract, team: str, endpoint: str, to: Version) -> Asked:
