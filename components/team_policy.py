@@ -9,7 +9,7 @@ from components.record_policy import results_kept
 from components.training_policy import file_access, tracking_access
 
 JOB_KINDS = ("training-job", "processing-job", "transform-job", "hyper-parameter-tuning-job", "pipeline")
-OWN_LOG_GROUPS = ("TrainingJobs", "ProcessingJobs")
+OWN_LOG_GROUPS = ("TrainingJobs", "ProcessingJobs", "TransformJobs")
 """Log groups that all teams' jobs share, below /aws/sagemaker/: members read their own streams."""
 SERVING_KINDS = ("model", "endpoint", "endpoint-config")
 ALARM_ACTIONS = [
@@ -134,6 +134,7 @@ def submit_policy(
                 "sagemaker:ListModels",
                 "sagemaker:ListProcessingJobs",
                 "sagemaker:ListTrainingJobs",
+                "sagemaker:ListTransformJobs",
             ],
             because="SageMaker's List actions know no resources",
         ),

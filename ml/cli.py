@@ -8,6 +8,7 @@ import traceback
 from ml.command_line import plan as plan  # isort: skip
 from ml.command_line import jobs as jobs  # isort: skip
 from ml.command_line import endpoints as endpoints  # isort: skip
+from ml.command_line import transform as transform  # isort: skip
 from ml.command_line import abtests as abtests  # isort: skip
 from ml.command_line import experiments as experiments  # isort: skip
 from ml.command_line import models as models  # isort: skip

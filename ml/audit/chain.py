@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 VERSION = 1
-ACTIONS = ("submit", "register", "promote", "approve", "reject", "deploy", "rollback", "delete", "settle")
+ACTIONS = ("submit", "register", "promote", "approve", "reject", "deploy", "rollback", "transform", "delete", "settle")
 """What lines tell of. `settle` says what became of an intent whose writer did not live to tell."""
 INTENT, DONE, REFUSED = "intent", "done", "refused"
 """Phases of an act: about to be asked for, accepted, refused. Most acts have the second alone."""

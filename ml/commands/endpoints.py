@@ -11,6 +11,7 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
+from ml.commands.chosen_model import choose, locked
 from ml.commands.deploying import Wanted, finish
 from ml.commands.output import Format, prediction, print_json
 from ml.environment import (
@@ -21,15 +22,14 @@ from ml.environment import (
     team_of,
 )
 from ml.errors import ExitCode, MlError, NotFoundError, SpecError
-from ml.spec import JobSpec, load_spec
+from ml.spec import load_spec
 from ml.spec.model import Deployment, EndpointInstance, as_text
 from ml.spec.rollout import CHALLENGER, MAIN, SHADOW, Rollout, Strategy
-from ml.targets.sagemaker import endpoints, jobs
+from ml.targets.sagemaker import endpoints
 from ml.targets.sagemaker.capturing import may_hold_personal_columns, refuse_what_cannot_be_masked
 from ml.targets.sagemaker.endpoints import EndpointState, Target
 from ml.targets.sagemaker.invoke import requests_in, table_of
 from ml.targets.sagemaker.noticing import notice_before
-from platform_contract import PlatformContract
 
 
 def deploy(
@@ -57,54 +57,29 @@ def deploy(
     owner = team or (spec.team if spec else "")
     environment = open_environment(env)
     contract = environment.for_team(owner)
-    approved: str | None = None
-    if contract.registry.approval_required:
-        model = _registered(contract, spec, job, model)
     with readable_errors(environment):
-        sagemaker = environment.clients.client("sagemaker")
-        if model:
-            from ml.tracking import model_version
-
-            version = model_version(environment, contract.tracking.uri, model)
-            if not version.job or not version.model_data:
-                raise MlError(f"Model {version.name} version {version.version} does not say which job it is from.")
-            source, model_data = version.job, version.model_data
-            if contract.registry.approval_required:
-                from ml.registry.approval import approved_package
-
-                package = approved_package(environment, contract, owner, version)
-                approved, model_data = package.arn, package.model_data
-        else:
-            source, model_data = _trained(sagemaker, job, f"{owner}-{spec.name}" if spec else "")
+        chosen = choose(environment, contract, owner, spec, job, model)
         wanted = spec.deploy if spec else None
         short = endpoint or (wanted.endpoint if wanted else "")
         target = Target(
             team=owner,
-            job=source,
-            model_data=model_data,
+            job=chosen.job,
+            model_data=chosen.model_data,
             endpoint=short if short.startswith(f"{owner}-") else f"{owner}-{short}",
             instance=wanted.instance if wanted else EndpointInstance.model_validate({}),
             image=wanted.image if wanted else None,
-            image_digest=_locked(environment, contract, spec_file, wanted.image if wanted else None),
+            image_digest=locked(environment, contract, spec_file, wanted.image if wanted else None),
             environment={name: as_text(value) for name, value in wanted.environment.items()} if wanted else {},
             expires=timedelta(seconds=expires) if expires else None,
-            package=approved,
-            **_captured(environment, wanted, source),
+            package=chosen.package,
+            **_captured(environment, wanted, chosen.job),
             **_rolled_out(wanted, variant, weight, rollout),
         )
         refuse_what_cannot_be_masked(target)
         notice_before(environment, contract, owner, target.endpoint)
         asked = endpoints.deploy(environment, contract, target)
-        words = Wanted(team=owner, endpoint=target.endpoint, job=source, variant=target.variant)
+        words = Wanted(team=owner, endpoint=target.endpoint, job=chosen.job, variant=target.variant)
         return finish(environment, contract, words, asked, output, wait=wait)
-
-
-def _registered(contract: PlatformContract, spec: JobSpec | None, job: str | None, model: str | None) -> str:
-    """The version to deploy where approval is required: the one named, or the champion. Raises MlError without one."""
-    if job is None and (model or (spec and spec.register_as)):
-        return model or f"{spec.register_as if spec else ''}@champion"
-    where = contract.platform.environment
-    raise MlError(f"{where} serves approved models alone: say --model NAME/VERSION, of which `ml promote` makes one.")
 
 
 def _rolled_out(
@@ -131,40 +106,11 @@ def _rolled_out(
     }
 
 
-def _locked(
-    environment: Environment, contract: PlatformContract, spec_file: Path | None, image: str | None
-) -> str | None:
-    """Digest that the images.lock beside a spec has for the image that serves."""
-    from ml.images.lock import locked_digest
-    from ml.images.registry import purpose_of
-    from ml.images.uris import platform_image
-
-    if spec_file is None:
-        return None
-    uri = platform_image(image, contract) if image else contract.registry.serving_image
-    place = purpose_of(contract, uri)
-    return locked_digest(spec_file.parent, environment.name, ":".join(place)) if place else None
-
-
 def _captured(environment: Environment, wanted: Deployment | None, job: str) -> dict[str, Any]:
     """Whether requests and answers are kept, and by whom."""
     if wanted is None or wanted.capture is None:
         return {}
     return {"capture_percent": wanted.capture.percent, "masked": may_hold_personal_columns(environment, job)}
-
-
-def _trained(sagemaker: Any, job: str | None, stem: str) -> tuple[str, str]:
-    """Name and model.tar.gz of a job, or of the newest completed run of `stem`."""
-    if job is None:
-        job = jobs.newest_run(sagemaker, stem, status="Completed")
-        if job is None:
-            raise NotFoundError(f"No run of {stem} has completed: `ml train` it first, or say --job NAME.")
-        state = jobs.describe(sagemaker, job)
-    else:
-        state = jobs.find(sagemaker, job)
-    if state.model_data is None:
-        raise MlError(f"{state.name} has no model to deploy: it is {state.status}.")
-    return state.name, state.model_data
 
 
 INFERENCE_ID = re.compile(r"[!-~][ -~]{0,63}")

@@ -78,9 +78,10 @@ def status(name: str | None, *, env: str | None, output: Format, team: str | Non
         try:
             state = jobs.find(sagemaker, name)
         except NotFoundError:
-            from ml.commands.endpoint_status import status_if_there
+            from ml.commands import endpoint_status, transform
 
-            found = status_if_there(environment, name, output)
+            found = transform.status_if_there(environment, name, output)
+            found = endpoint_status.status_if_there(environment, name, output) if found is None else found
             if found is None:
                 raise
             return found
@@ -93,7 +94,15 @@ def logs(name: str, *, env: str | None, output: Format, follow: bool, timestamps
     environment = open_environment(env)
     with readable_errors(environment):
         sagemaker = environment.clients.client("sagemaker")
-        job = jobs.find(sagemaker, name)
+        try:
+            job = jobs.find(sagemaker, name)
+        except NotFoundError:
+            from ml.commands.transform import logs_if_there
+
+            found = logs_if_there(environment, name, output, follow=follow, timestamps=timestamps)
+            if found is None:
+                raise
+            return found
         if follow:
             try:
                 state = _follow(environment, job.name, output, show_log=True, timestamps=timestamps, to_stdout=True)
@@ -104,7 +113,7 @@ def logs(name: str, *, env: str | None, output: Format, follow: bool, timestamps
             return state.exit_code
         lines = JobLog(environment.clients.client("logs"), job.name).read_rest()
     for line in lines:
-        _print_line(line, output, timestamps=timestamps, to_stdout=True)
+        print_line(line, output, timestamps=timestamps, to_stdout=True)
     if not lines:
         say(f"{job.name} has no log{' yet' if not job.finished else ''} (it is {job.status}).")
     return ExitCode.OK
@@ -115,7 +124,15 @@ def stop(name: str, *, env: str | None, output: Format, wait: bool) -> ExitCode:
     environment = open_environment(env)
     with readable_errors(environment):
         sagemaker = environment.clients.client("sagemaker")
-        state = jobs.find(sagemaker, name)
+        try:
+            state = jobs.find(sagemaker, name)
+        except NotFoundError:
+            from ml.commands.transform import stop_if_there
+
+            found = stop_if_there(environment, name, output, wait=wait)
+            if found is None:
+                raise
+            return found
         if not state.finished:
             jobs.stop(sagemaker, state.name)
             if wait:
@@ -166,7 +183,7 @@ def _follow(
     to_stdout: bool = False,
 ) -> jobs.JobState:
     def on_line(line: LogLine) -> None:
-        _print_line(line, output, timestamps=timestamps, to_stdout=to_stdout or output is Format.TEXT)
+        print_line(line, output, timestamps=timestamps, to_stdout=to_stdout or output is Format.TEXT)
 
     def on_state(state: jobs.JobState) -> None:
         if show_state and not state.finished and state.detail:
@@ -183,7 +200,8 @@ def _follow(
         ) from error
 
 
-def _print_line(line: LogLine, output: Format, *, timestamps: bool, to_stdout: bool) -> None:
+def print_line(line: LogLine, output: Format, *, timestamps: bool, to_stdout: bool) -> None:
+    """A log line: on stdout as the format has it, else on stderr."""
     time = datetime.fromtimestamp(line.time_ms / 1000, UTC)
     if output is Format.JSON and to_stdout:
         import json
@@ -236,8 +254,10 @@ def _list(sagemaker: Any, environment: Environment, output: Format, team: str | 
     summaries = list(jobs.list_jobs(sagemaker, contains=f"{team}-" if team else "", limit=limit))
     if team:
         summaries = [summary for summary in summaries if summary["TrainingJobName"].startswith(f"{team}-")]
+    from ml.commands.transform import listed
     from ml.targets.sagemaker import endpoints
 
+    transformed = listed(sagemaker, f"{team}-" if team else "", limit)
     served = endpoints.list_all(sagemaker, f"{team}-" if team else "")
     if output is Format.JSON:
         print_json(
@@ -250,6 +270,7 @@ def _list(sagemaker: Any, environment: Environment, output: Format, team: str | 
                     }
                     for summary in summaries
                 ],
+                "transforms": transformed,
                 "endpoints": [one.document() for one in served],
             }
         )
@@ -263,6 +284,9 @@ def _list(sagemaker: Any, environment: Environment, output: Format, team: str | 
         for summary in summaries
     ]
     print(table(("JOB", "STATUS", "CREATED (UTC)"), rows) if rows else f"No jobs in {environment.name}.")
+    if transformed:
+        print()
+        print(table(("TRANSFORM", "STATUS", "CREATED (UTC)"), [tuple(one.values()) for one in transformed]))
     if served:
         print()
         print(table(("ENDPOINT", "STATUS", "SERVES"), [(one.name, one.status, ", ".join(one.jobs)) for one in served]))

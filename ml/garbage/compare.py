@@ -85,12 +85,13 @@ def compare(
     """
     ledger = _Book(entries)
     items: list[Item] = []
-    for kind in ("training-job", "processing-job", "endpoint"):
+    for kind in (*JOB_KINDS, "endpoint"):
         for thing in inventory.of(kind):
             items += _working(thing, ledger.claim(thing), rules, with_owner)
     gone = {item.thing.arn for item in items if item.action is Action.REMOVE and item.thing is not None}
-    for kind, user in (("endpoint-config", "endpoint"), ("model", "endpoint-config")):
-        used = {name for thing in inventory.of(user) if thing.arn not in gone for name in thing.uses}
+    for kind, users in (("endpoint-config", ("endpoint",)), ("model", ("endpoint-config", "transform-job"))):
+        using = [thing for user in users for thing in inventory.of(user)]
+        used = {name for thing in using if thing.arn not in gone for name in thing.uses}
         for thing in inventory.of(kind):
             found = _part(thing, thing.name in used, ledger.claim(thing), rules, with_owner)
             items += found

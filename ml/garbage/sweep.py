@@ -22,6 +22,7 @@ from platform_contract import PlatformContract
 REMOVALS = {
     "training-job": ("stop_training_job", "TrainingJobName"),
     "processing-job": ("stop_processing_job", "ProcessingJobName"),
+    "transform-job": ("stop_transform_job", "TransformJobName"),
     "endpoint": ("delete_endpoint", "EndpointName"),
     "endpoint-config": ("delete_endpoint_config", "EndpointConfigName"),
     "model": ("delete_model", "ModelName"),
@@ -31,6 +32,7 @@ REMOVALS = {
 LOOKS = {
     "training-job": ("describe_training_job", "TrainingJobName"),
     "processing-job": ("describe_processing_job", "ProcessingJobName"),
+    "transform-job": ("describe_transform_job", "TransformJobName"),
     "endpoint": ("describe_endpoint", "EndpointName"),
     "endpoint-config": ("describe_endpoint_config", "EndpointConfigName"),
     "model": ("describe_model", "ModelName"),
@@ -173,9 +175,12 @@ class Sweep:
             endpoint = self._look("endpoint", intent.subject)
             serves = endpoint is not None and endpoint.get("EndpointConfigName") == intent.details.get("config")
             return "done" if serves else "not done"
+        if intent.action == "transform":
+            return "done" if self._look("transform-job", intent.subject) else "not done"
         if intent.action == "delete" and kind in JOB_KINDS:
             job = self._look(kind, intent.subject) or {}
-            status = job.get("TrainingJobStatus") or job.get("ProcessingJobStatus")
+            statuses = (job.get(f"{word}JobStatus") for word in ("Training", "Processing", "Transform"))
+            status = next((each for each in statuses if each), None)
             return "not done" if status == "InProgress" else "done"
         if intent.action == "delete" and kind in LOOKS:
             return "not done" if self._look(kind, intent.subject) else "done"

@@ -11,7 +11,7 @@ from ml.environment import Environment, is_denied, owning_team
 from ml.targets.sagemaker.variants import is_missing
 from ml.write_once import WriteOnce
 
-JOB_KINDS = ("training-job", "processing-job")
+JOB_KINDS = ("training-job", "processing-job", "transform-job")
 UPLOAD = "upload"
 """Kind of a folder of uploaded code or inputs, which is named by the digest of its content and has no entry."""
 UPLOAD_FOLDERS = ("code", "inputs")
@@ -25,7 +25,7 @@ class Thing:
     """Something that exists.
 
     created: when, by AWS's clock. running: of a job, whether it has not ended. instances: type and count of the
-    machines that it holds now. size: bytes in S3. uses: names of the models or the configuration that it needs.
+    machines that it holds now. size: bytes in S3. uses: names of the models or the configuration that it needs now.
     reads: S3 URIs that a job reads. owner: the tag `groundwork:owner`, of a package its author; None where that was not
     asked for, or is not there. approved: of a package, whether it is.
     """
@@ -74,6 +74,7 @@ class Cloud:
         listings = {
             "training-job": self._training_jobs,
             "processing-job": self._processing_jobs,
+            "transform-job": self._transform_jobs,
             "endpoint": self._endpoints,
             "endpoint-config": self._configs,
             "model": self._models,
@@ -97,6 +98,7 @@ class Cloud:
             ("endpoint", "list_endpoints", "Endpoints", "EndpointName", {}),
             ("training-job", "list_training_jobs", "TrainingJobSummaries", "TrainingJobName", running),
             ("processing-job", "list_processing_jobs", "ProcessingJobSummaries", "ProcessingJobName", running),
+            ("transform-job", "list_transform_jobs", "TransformJobSummaries", "TransformJobName", running),
         )
         found: list[str] = []
         for kind, operation, key, name, request in listings:
@@ -173,6 +175,27 @@ class Cloud:
                 inputs = [one.get("S3Input", {}).get("S3Uri", "") for one in described.get("ProcessingInputs", [])]
                 machines = [(str(cluster["InstanceType"]), int(cluster["InstanceCount"]))]
                 thing = replace(thing, instances=machines, reads=inputs)
+            yield thing
+
+    def _transform_jobs(self) -> Iterator[Thing]:
+        for entry in self._listed("list_transform_jobs", "TransformJobSummaries", NameContains=f"{self._team}-"):
+            name, status = entry["TransformJobName"], entry["TransformJobStatus"]
+            if not self._ours(name):
+                continue
+            thing = Thing(
+                kind="transform-job",
+                name=name,
+                arn=entry["TransformJobArn"],
+                created=entry["CreationTime"],
+                status=status,
+                running=status in RUNNING,
+            )
+            if thing.running:
+                described = self._sagemaker.describe_transform_job(TransformJobName=name)
+                resources = described["TransformResources"]
+                machines = [(str(resources["InstanceType"]), int(resources["InstanceCount"]))]
+                source = str(described["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"])
+                thing = replace(thing, instances=machines, reads=[source], uses=[described["ModelName"]])
             yield thing
 
     def _endpoints(self) -> Iterator[Thing]:

@@ -16,7 +16,16 @@ from ml.audit.chain import Place
 FOLDER = "ledger"
 """Under the team's artifact prefix; components/team_prefix.py has the same word for who may write there."""
 VERSION = 1
-KINDS = ("training-job", "processing-job", "model", "endpoint-config", "endpoint", "model-package", "build")
+KINDS = (
+    "training-job",
+    "processing-job",
+    "transform-job",
+    "model",
+    "endpoint-config",
+    "endpoint",
+    "model-package",
+    "build",
+)
 """AWS's words for resources, as they are in ARNs."""
 OPENED, CREATED, CLOSED = "opened", "created", "closed"
 

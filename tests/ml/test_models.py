@@ -90,6 +90,23 @@ def test_rows_that_the_model_refuses_end_with_1_and_its_own_words(
     assert "Traceback" not in result.stderr
 
 
+def test_a_model_answers_what_lies_in_s3_without_an_endpoint(platform: Platform, iris: Path) -> None:
+    s3 = platform.client("s3")
+    body = "id,5.1,3.5,1.4,0.2\nother,6.3,3.3,6.0,2.5\n"
+    s3.put_object(Bucket="groundwork-test-data", Key="teams/research/flowers/a.csv", Body=body)
+    join = ("--join", "--input-filter", "$[1:]", "--output-filter", "$[0,-1]")
+    done = platform.ml_json("transform", iris, "--input", "flowers", *join, "--env", "local")
+    assert (done["status"], done["exit_code"]) == ("Completed", 0)
+    bucket, _, prefix = done["output"].removeprefix("s3://").partition("/")
+    answers = s3.get_object(Bucket=bucket, Key=f"{prefix}/a.csv.out")["Body"].read().decode()
+    assert answers == "id,0\nother,2\n"
+    assert "MaxConcurrentTransforms=1" in platform.ml("logs", done["name"]).stdout
+    listed = platform.ml_json("status", "--team", "research")["transforms"]
+    assert (done["name"], "Completed") in [(one["name"], one["status"]) for one in listed]
+    log = platform.ml("audit", "log", "--team", "research", "--subject", done["name"])
+    assert log.stdout.count("transform") >= 2, log.stdout + log.stderr
+
+
 def test_an_endpoint_that_is_not_there_ends_with_6(platform: Platform, tmp_path: Path) -> None:
     (tmp_path / "rows.json").write_text("[[1]]")
     result = platform.ml("predict", "--endpoint", "nowhere", tmp_path / "rows.json", "--env", "local")

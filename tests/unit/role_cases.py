@@ -313,6 +313,11 @@ CASES = [
             *(Request("s3:GetObject", one) for one in (RECORD, ENTRY)),
             Request("s3:ListBucketVersions", ARTIFACTS, {"s3:prefix": f"teams/{TEAM}/audit/"}),
             Request("sagemaker:ListProcessingJobs"),
+            Request("sagemaker:ListTransformJobs"),
+            *(
+                Request(f"sagemaker:{verb}TransformJob", f"{SAGEMAKER}:transform-job/{TEAM}-1")
+                for verb in ("Create", "Describe", "Stop")
+            ),
             Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/{TEAM}-1"),
             Request("sagemaker:InvokeEndpoint", f"{SAGEMAKER}:endpoint/{TEAM}-1"),
             proposal("ada"),
@@ -335,6 +340,7 @@ CASES = [
                 {"iam:PassedToService": "sagemaker.amazonaws.com"},
             ),
             Request("logs:GetLogEvents", f"{LOGS}:/aws/sagemaker/ProcessingJobs:log-stream:{TEAM}-1"),
+            Request("logs:GetLogEvents", f"{LOGS}:/aws/sagemaker/TransformJobs:log-stream:{TEAM}-1"),
         ],
         must_not=[
             *OTHERS_FILES,
@@ -343,6 +349,7 @@ CASES = [
             Request("s3:PutObject", f"{ARTIFACTS}/teams/ranking/audit/1.json", ONCE),
             Request("s3:ListBucketVersions", ARTIFACTS, {"s3:prefix": "teams/ranking/audit/"}),
             Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/ranking-1"),
+            Request("sagemaker:CreateTransformJob", f"{SAGEMAKER}:transform-job/ranking-1"),
             Request("sagemaker:DeleteEndpoint", f"{SAGEMAKER}:endpoint/ranking-1"),
             proposal("bob"),
             proposal("ada", by=""),

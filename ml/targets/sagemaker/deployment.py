@@ -204,7 +204,9 @@ class Deployment:
         made_of: Mapping[str, Any] | None = None,
     ) -> None:
         target = self.target
-        details: dict[str, Any] = {"job": target.job, "config": self.config, **(made_of or {})}
+        details: dict[str, Any] = {"job": target.job, **(made_of or {})}
+        if target.endpoint:
+            details["config"] = self.config
         if kind == "endpoint":
             details |= {"instance_type": target.instance.type, "instance_count": target.instance.count}
         with creating(

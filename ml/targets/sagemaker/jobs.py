@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -67,7 +67,7 @@ def describe(sagemaker: Any, name: str) -> JobState:
     try:
         answer: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
     except ClientError as error:
-        if _not_found(error):
+        if is_not_found(error):
             raise NotFoundError(f"There is no training job {name!r}.") from error
         raise
     started, ended = answer.get("TrainingStartTime"), answer.get("TrainingEndTime")
@@ -161,7 +161,7 @@ def stop(sagemaker: Any, name: str) -> None:
     try:
         sagemaker.stop_training_job(TrainingJobName=name)
     except ClientError as error:
-        if _not_found(error):
+        if is_not_found(error):
             raise NotFoundError(f"There is no training job {name!r}.") from error
         raise MlError(f"SageMaker did not stop {name}: {error_details(error).message}") from error
 
@@ -174,10 +174,39 @@ def follow(
     on_state: Callable[[JobState], None],
 ) -> JobState:
     """Wait until a job has ended, handing over each log line and each change of its state."""
+    return follow_what(lambda: describe(sagemaker, name), log, on_line, on_state)
+
+
+class Followed(Protocol):
+    """A job's state, as far as following it goes."""
+
+    @property
+    def status(self) -> str: ...
+
+    @property
+    def detail(self) -> str: ...
+
+    @property
+    def seconds(self) -> int | None: ...
+
+    @property
+    def finished(self) -> bool: ...
+
+
+AnyState = TypeVar("AnyState", bound=Followed)
+
+
+def follow_what(
+    look: Callable[[], AnyState],
+    log: JobLog | None,
+    on_line: Callable[[LogLine], None],
+    on_state: Callable[[AnyState], None],
+) -> AnyState:
+    """Wait until what `look` sees has ended, handing over each log line and each change of its state."""
     pause = Pause()
     seen: tuple[str, str] | None = None
     while True:
-        state = describe(sagemaker, name)
+        state = look()
         if (state.status, state.detail) != seen:
             seen = (state.status, state.detail)
             on_state(state)
@@ -225,7 +254,8 @@ def _stem(name: str) -> str:
     return match["stem"] if match else name
 
 
-def _not_found(error: ClientError) -> bool:
+def is_not_found(error: ClientError) -> bool:
+    """Whether SageMaker knows no job of that name."""
     code, message = error_details(error)
     missing = re.search("not found|could not find|does not exist", message, re.IGNORECASE)
     return code in {"ValidationException", "ResourceNotFound", "ResourceNotFoundException"} and missing is not None

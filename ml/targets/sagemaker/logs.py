@@ -21,9 +21,10 @@ class LogLine(NamedTuple):
 class JobLog:
     """Reads a job's log from where the last read ended."""
 
-    def __init__(self, logs: Any, job: str):
+    def __init__(self, logs: Any, job: str, group: str = LOG_GROUP):
         self._logs = logs
         self._job = job
+        self._group = group
         self._tokens: dict[str, str | None] = {}
         self._empty_reads = 0
 
@@ -48,7 +49,7 @@ class JobLog:
     def _find_streams(self) -> None:
         try:
             pages = self._logs.get_paginator("describe_log_streams").paginate(
-                logGroupName=LOG_GROUP, logStreamNamePrefix=f"{self._job}/"
+                logGroupName=self._group, logStreamNamePrefix=f"{self._job}/"
             )
             for page in pages:
                 for stream in page["logStreams"]:
@@ -58,10 +59,10 @@ class JobLog:
                 raise
 
     def _read_stream(self, stream: str) -> Iterator[LogLine]:
-        machine = stream.rsplit("/", 1)[-1].rsplit("-", 1)[0]
+        machine = stream.removeprefix(f"{self._job}/").partition("/")[0].rsplit("-", 1)[0]
         while True:
             token = self._tokens[stream]
-            request: dict[str, Any] = {"logGroupName": LOG_GROUP, "logStreamName": stream, "startFromHead": True}
+            request: dict[str, Any] = {"logGroupName": self._group, "logStreamName": stream, "startFromHead": True}
             if token:
                 request["nextToken"] = token
             try:
