@@ -130,7 +130,7 @@ def _tensors(tensors: list[dict[str, Any]], columns: Sequence[str]) -> Rows:
     """A tensor is a column; one that has as many values a row as the model has columns is all of these."""
     found = {str(tensor["name"]): _by_row(tensor) for tensor in tensors}
     (only,) = found if len(found) == 1 else ("",)
-    if only and only not in columns and _width(found[only]) == len(columns):
+    if columns and only and only not in columns and _width(found[only]) == len(columns):
         return _table(found[only], columns)
     return _columns(found)
 
