@@ -6,13 +6,14 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from account.sections import EnvironmentSettings
 from account.settings import NAMESPACE, AccountSettings, load
 from components.ci_cache import CiCache, CiCacheArgs
 from components.ci_identity import CiIdentity, CiIdentityArgs
 from components.ci_roles import CiRoles, CiRolesArgs
 from components.ci_runner import IMAGE, CiRunner, CiRunnerArgs, RunnerNetwork
 from components.ci_team_role import CiTeamRole, CiTeamRoleArgs
-from components.ci_trust import GITHUB_AUDIENCE, GITHUB_ISSUER, Trusted
+from components.ci_trust import GITHUB_AUDIENCE, GITHUB_ISSUER, JENKINS_AUDIENCE, Trusted
 from components.cost_anomaly import ServiceAnomalyMonitor, ServiceAnomalyMonitorArgs
 from components.image_scanning import ImageScanning, ImageScanningArgs
 from components.job_logs import JobLogs, JobLogsArgs
@@ -107,6 +108,9 @@ class Account:
             issuers["github"] = (GITHUB_ISSUER, GITHUB_AUDIENCE)
         if self._settings.gitlab:
             issuers["gitlab"] = (self._settings.gitlab.url, self._settings.gitlab.url)
+        if jenkins := self._settings.jenkins:
+            issuers["jenkins-preview"] = (jenkins.previews.issuer, JENKINS_AUDIENCE)
+            issuers["jenkins-deploy"] = (jenkins.deploys.issuer, JENKINS_AUDIENCE)
         return CiIdentity("identity", CiIdentityArgs(issuers=issuers), self._opts) if issuers else None
 
     def _roles(self) -> dict[str, CiRoles]:
@@ -117,8 +121,8 @@ class Account:
                 CiRolesArgs(
                     placement=self._placement,
                     environment=environment.name,
-                    previewed_by=self._trusted(environment.previews_as, preview=True),
-                    deployed_by=self._trusted(environment.deploys_as, preview=False),
+                    previewed_by=self._trusted(environment, preview=True),
+                    deployed_by=self._trusted(environment, preview=False),
                     identities=identities,
                     state_bucket=environment.state_bucket,
                     state_key_arn=environment.state_key_arn,
@@ -129,10 +133,11 @@ class Account:
             for environment in self._settings.environments
         }
 
-    def _trusted(self, github_environment: str, *, preview: bool) -> Sequence[Trusted]:
-        """Which jobs may take a role: on GitHub those of one of its environments; on GitLab those of branches."""
+    def _trusted(self, environment: EnvironmentSettings, *, preview: bool) -> Sequence[Trusted]:
+        """Which jobs may take a role: GitHub's by environment, GitLab's by branch, Jenkins' by folder."""
         trusted: list[Trusted] = []
         if github := self._settings.github:
+            github_environment = environment.previews_as if preview else environment.deploys_as
             subjects = [each.trusted.environment_subject(github_environment) for each in github.repositories]
             trusted.append(Trusted(issuer=GITHUB_ISSUER, audience=GITHUB_AUDIENCE, subjects=subjects))
         if gitlab := self._settings.gitlab:
@@ -144,6 +149,12 @@ class Account:
                     issuer=gitlab.url, audience=gitlab.url, subjects=[each.deploy_subject for each in projects]
                 )
             )
+        if (jenkins := self._settings.jenkins) and preview:
+            folder = jenkins.previews
+            trusted.append(Trusted(issuer=folder.issuer, audience=JENKINS_AUDIENCE, patterns=[folder.preview_subject]))
+        elif jenkins:
+            folder, subject = jenkins.deploys, jenkins.deploys.deploy_subject(environment.name)
+            trusted.append(Trusted(issuer=folder.issuer, audience=JENKINS_AUDIENCE, subjects=[subject]))
         return trusted
 
     def _team_roles(self) -> dict[str, CiTeamRole]:

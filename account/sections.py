@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from components.ci_runner import SIZES
 from components.ci_scope import Elsewhere
 from components.ci_team_role import team_role_name
-from components.ci_trust import GithubRepository, GitlabProject
+from components.ci_trust import GithubRepository, GitlabProject, JenkinsFolder
 from infra.sections.network import SubnetId, VpcId
 from infra.sections.section import Problem, Section, check
 from infra.sections.values import KubernetesName, LogRetention, matching
@@ -53,6 +53,18 @@ StateAddress = Annotated[
 ]
 StackName = Annotated[str, AfterValidator(matching(r"[\w.-]+/[\w.-]+", "a stack as PROJECT/STACK"))]
 HttpsUrl = Annotated[str, AfterValidator(matching(r"https://[^\s/]+", "an https:// address without a path"))]
+ControllerUrl = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"https://[^\s/*?$]+(/[\w.-]+)*",
+            "an https:// address, without a / at its end",
+        )
+    ),
+]
+FolderPath = Annotated[
+    str, AfterValidator(matching(r"[\w.-]+(/[\w.-]+)*", "a folder of Jenkins, as groundwork or platform/groundwork"))
+]
 EnvironmentName = Annotated[KubernetesName, Field(max_length=20)]
 
 
@@ -126,6 +138,44 @@ class GitlabSettings(Section):
     url: HttpsUrl = "https://gitlab.com"
     projects: Annotated[tuple[ProjectSettings, ...], Field(min_length=1)]
     connection: Connection = "none"
+
+
+class JenkinsSettings(Section):
+    """Jenkins, where the account trusts jobs of it (docs/ci.md, Jenkins).
+
+    url: of the controller, without a slash at its end.
+    preview_folder: whose jobs preview.
+    deploy_folder: whose jobs deploy, each the environment that it is named by.
+    preview_issuer: where AWS reads the keys of the first folder's tokens; the controller by default.
+    deploy_issuer: where it reads those of the second.
+    """
+
+    url: ControllerUrl
+    preview_folder: FolderPath
+    deploy_folder: FolderPath
+    preview_issuer: ControllerUrl | None = None
+    deploy_issuer: ControllerUrl | None = None
+
+    @check("url", "preview_folder", "deploy_folder", "preview_issuer", "deploy_issuer")
+    def preview_is_not_deploy(self) -> Iterator[Problem]:
+        """Folders of which one sees the other's credential, or tokens that cannot be told apart."""
+        preview, deploy = f"{self.preview_folder}/", f"{self.deploy_folder}/"
+        if preview.startswith(deploy) or deploy.startswith(preview):
+            message = "a folder of its own, beside previewFolder: a job sees the credentials of all folders above it"
+            yield Problem(key="deployFolder", value=self.deploy_folder, message=message)
+        elif self.previews.issuer == self.deploys.issuer:
+            message = "an issuer of its own: by previewIssuer's keys previews could deploy"
+            yield Problem(key="deployIssuer", value=self.deploy_issuer, message=message)
+
+    @property
+    def previews(self) -> JenkinsFolder:
+        """As trust policies name it."""
+        return JenkinsFolder(url=self.url, path=self.preview_folder, issuer_url=self.preview_issuer)
+
+    @property
+    def deploys(self) -> JenkinsFolder:
+        """As trust policies name it."""
+        return JenkinsFolder(url=self.url, path=self.deploy_folder, issuer_url=self.deploy_issuer)
 
 
 class ElsewhereSettings(Section):

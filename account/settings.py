@@ -13,6 +13,7 @@ from account.sections import (
     EnvironmentSettings,
     GithubSettings,
     GitlabSettings,
+    JenkinsSettings,
     JobLogSettings,
     RunnerSettings,
     ScanningSettings,
@@ -43,6 +44,7 @@ class AccountSettings(Section):
     registry: how images are scanned.
     github: repositories that are trusted.
     gitlab: projects that are trusted.
+    jenkins: folders whose jobs are trusted.
     environments: what CI previews and deploys.
     teams: whose repositories submit jobs.
     runners: machines for CI jobs.
@@ -60,6 +62,7 @@ class AccountSettings(Section):
     registry: ScanningSettings = ScanningSettings()
     github: GithubSettings | None = None
     gitlab: GitlabSettings | None = None
+    jenkins: JenkinsSettings | None = None
     environments: tuple[EnvironmentSettings, ...] = ()
     teams: tuple[TeamSettings, ...] = ()
     runners: tuple[RunnerSettings, ...] = ()
@@ -68,14 +71,14 @@ class AccountSettings(Section):
     policy: PolicySettings = PolicySettings()
     key_deletion_days: Annotated[int, Field(ge=7, le=30)] = 30
 
-    @check("environments", "github", "gitlab")
+    @check("environments", "github", "gitlab", "jenkins")
     def environments_have_somebody_to_deploy_them(self) -> Iterator[Problem]:
         """CI roles that nobody may take."""
-        if self.environments and self.github is None and self.gitlab is None:
+        if self.environments and not (self.github or self.gitlab or self.jenkins):
             yield Problem(
                 key="environments",
                 value=[each.name for each in self.environments],
-                message="their roles need somebody who takes them: set `github` or `gitlab`",
+                message="their roles need somebody who takes them: set `github`, `gitlab` or `jenkins`",
             )
 
     @check("environments")

@@ -1,5 +1,6 @@
 """Whom a forge's jobs are to AWS: issuers, subjects, and the trust policies that name them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,6 +65,44 @@ class GitlabProject:
         return f"project_path:{self.path}:ref_type:branch:ref:*"
 
 
+JENKINS_AUDIENCE = "sts.amazonaws.com"
+"""What the credential in Jenkins must be given as its audience; Jenkins itself has no rule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JenkinsFolder:
+    """A folder with an id token credential of its own, as Jenkins' plugin oidc-provider names it and its jobs.
+
+    A credential of a folder has a key pair and an issuer of its own, and only jobs below the folder get its tokens; so
+    which folder a job is in is what it is trusted for (https://plugins.jenkins.io/oidc-provider/: the subject is the
+    job's URL; `FolderIssuer.java` of https://github.com/jenkinsci/oidc-provider-plugin: the issuer).
+    url: of the controller. path: of the folder, `folder/inner`. issuer: where the credential says that its keys are
+    read, for a controller that AWS cannot reach.
+    """
+
+    url: str
+    path: str
+    issuer_url: str | None = None
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of its tokens."""
+        return self.issuer_url or f"{self.url}/oidc{self._items}"
+
+    @property
+    def _items(self) -> str:
+        return "".join(f"/job/{name}" for name in self.path.split("/"))
+
+    def deploy_subject(self, environment: str) -> str:
+        """Subject of the folder's job that deploys an environment: it is named as the environment is."""
+        return f"{self.url}{self._items}/job/{environment}/"
+
+    @property
+    def preview_subject(self) -> str:
+        """Subjects of all jobs below the folder: branches and pull requests of a multibranch project are jobs."""
+        return f"{self.url}{self._items}/job/*"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trusted:
     """Subjects of one issuer that may take a role.
@@ -95,9 +134,7 @@ def job_trust(*, partition: str, account_id: str, trusted: Sequence[Trusted]) ->
     """
     statements = [
         {
-            "Sid": f"JobsOf{''.join(part.capitalize() for part in host_of(each.issuer).split('.'))}{word}".replace(
-                "-", ""
-            ),
+            "Sid": f"JobsOf{''.join(map(str.capitalize, re.findall(r'[A-Za-z0-9]+', host_of(each.issuer))))}{word}",
             "Effect": "Allow",
             "Principal": {"Federated": provider_arn(partition, account_id, each.issuer)},
             "Action": ["sts:AssumeRoleWithWebIdentity"],

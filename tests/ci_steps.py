@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from tests.checkout import SOURCE, Checkout, newcomers_environment
 
+_JENKINS = re.compile(r"""stage\('([^']+)'\)|\bsh (?:'''(.*?)'''|'([^']*)')""", re.DOTALL)
 _EXPRESSION = re.compile(r"\$\{\{ *(.+?) *\}\}")
 
 
@@ -54,7 +56,7 @@ class Script:
 
 def scripts() -> dict[str, Script]:
     """All of them, by name: `preview.yml/fork/1` is the second script of that job."""
-    found = [*_github(), *_gitlab()]
+    found = [*_github(), *_gitlab(), *_jenkins()]
     return {each.name: each for each in found}
 
 
@@ -80,6 +82,24 @@ def _gitlab() -> list[Script]:
             text = "\n".join(document["script"])
             variables = {name: str(value) for name, value in document.get("variables", {}).items()}
             found.append(Script(f".gitlab-ci.yml/{job}", text, ("bash", "-eo", "pipefail", "-c"), variables))
+    return found
+
+
+def _jenkins() -> list[Script]:
+    """Each `sh` is a script of its own, by the machine's sh with -xe:
+    https://www.jenkins.io/doc/pipeline/steps/workflow-durable-task-step/."""
+    found: list[Script] = []
+    for file in (SOURCE / "Jenkinsfile", SOURCE / ".ci" / "deploy.Jenkinsfile", SOURCE / ".ci" / "drift.Jenkinsfile"):
+        stage, number = "", 0
+        for match in _JENKINS.finditer(file.read_text()):
+            named, block, line = match.groups()
+            if named:
+                stage, number = named, 0
+                continue
+            text = textwrap.dedent(block) if block is not None else line
+            assert "\\" not in text, f"{file.name}: Groovy reads a backslash in a string"
+            found.append(Script(f"{file.name}/{stage}/{number}", text, ("sh", "-xe", "-c"), {}))
+            number += 1
     return found
 
 

@@ -15,7 +15,7 @@ GIVEN_HERE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"protection(\..*)?"), "teardowns read it from this file, and nobody else may lift a protection"),
     (re.compile(r"teams\[\d+\](\.name)?"), "a team's resources are known by it"),
     (
-        re.compile(r"(github|gitlab|teams\[\d+\]\.(repositories|projects))([.\[].*)?"),
+        re.compile(r"(github|gitlab|jenkins|teams\[\d+\]\.(repositories|projects))([.\[].*)?"),
         "whose jobs get into the account is decided here",
     ),
 )

@@ -28,17 +28,22 @@ from tests.unit.preview_events import created, report
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(2400)]
 ACCOUNT, REGION = "123456789012", "us-east-1"
 SCRIPTS = scripts()
+JENKINS = tuple(f"Jenkinsfile/{stage}/0" for stage in ("check", "tests without services"))
 ALL_OF_IT = ("check.yml/check/0", ".gitlab-ci.yml/check")
 QUICK = {
     *ALL_OF_IT,
+    *JENKINS,
+    *(f"Jenkinsfile/comment/{number}" for number in (0, 1)),
     *("preview.yml/fork/0", "preview.yml/fork/2", "preview.yml/rehearsal/1", "preview.yml/comment/0"),
     ".gitlab-ci.yml/comment-dev",
 }
 DEPLOYED = {
     *("deploy.yml/deploy/0", "drift.yml/drift/0", "preview.yml/preview/0", "preview.yml/fork/1"),
     *(f".gitlab-ci.yml/{job}" for job in ("deploy-dev", "drift", "preview-dev", "preview-fork")),
+    *("deploy.Jenkinsfile/deploy/0", "drift.Jenkinsfile/look/0"),
+    *("Jenkinsfile/preview/0", "Jenkinsfile/preview of a fork/0"),
 }
-REHEARSED = {"preview.yml/rehearsal/0", ".gitlab-ci.yml/rehearsal"}
+REHEARSED = {"preview.yml/rehearsal/0", ".gitlab-ci.yml/rehearsal", "Jenkinsfile/rehearsal/0"}
 LIKE_DEV = {".gitlab-ci.yml/deploy-prod"}
 """Differs from the step for dev in the environment's name alone, as a test here says."""
 GITHUB = {
@@ -56,6 +61,16 @@ GITLAB = {
 }
 
 
+CHANGE = {
+    "JENKINS_URL": "https://jenkins.example.com/",
+    "BUILD_NUMBER": "4",
+    "CHANGE_ID": "12",
+    "CHANGE_TARGET": "main",
+    "GROUNDWORK_REPOSITORY": "acme/platform",
+}
+"""https://www.jenkins.io/doc/book/pipeline/multibranch/#additional-environment-variables"""
+
+
 def run(name: str) -> Script:
     return SCRIPTS[name]
 
@@ -71,18 +86,22 @@ def test_production_is_deployed_as_development_is():
 
 def test_without_the_forges_token_a_job_stops_before_anything_is_asked(tmp_path: Path):
     names = [name for name in DEPLOYED if "aws-profile" in SCRIPTS[name].text]
-    assert len(names) == 6
+    assert len(names) == 9
     fork = program(tmp_path / "bin", "git", "exit 0")
     for name in names:
         script = run(name)
         known = dict.fromkeys(
-            ("ENVIRONMENT", "ACCOUNT_ID", "GROUNDWORK_ACCOUNT_ID", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), "dev"
+            (
+                *("ENVIRONMENT", "JOB_BASE_NAME", "ACCOUNT_ID", "GROUNDWORK_ACCOUNT_ID"),
+                *("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "CHANGE_TARGET"),
+            ),
+            "dev",
         )
         forge = {**fork, **known, "REGION": REGION, "GROUNDWORK_REGION": REGION, "ROLE": "r"}
         stopped = Script(name, script.text, script.shell, {}).run(Checkout(Path(__file__).parents[2]), forge)
         assert stopped.returncode != 0
         assert "This job has no identity" in stopped.stdout
-        assert "make" not in stopped.stdout
+        assert not [line for line in stopped.stdout.splitlines() if line.removeprefix("+ ").startswith("make ")]
 
 
 @pytest.mark.parametrize("name", ALL_OF_IT)
@@ -92,6 +111,14 @@ def test_a_check_is_make_check_and_make_test(name: str, tmp_path: Path):
     script = Script(name, run(name).text, run(name).shell, {})
     script.must(Checkout(Path(__file__).parents[2]), {**forge, "GROUNDWORK_CACHE": str(tmp_path)})
     assert seen.read_text().splitlines() == ["check TESTS=no", "test"]
+
+
+def test_jenkins_checks_every_branch(tmp_path: Path):
+    seen = tmp_path / "seen"
+    forge = program(tmp_path / "bin", "make", f'echo "$*" >>{shlex.quote(str(seen))}')
+    for name in JENKINS:
+        run(name).must(Checkout(Path(__file__).parents[2]), forge)
+    assert seen.read_text().splitlines() == ["check TESTS=no", "test TIER=unit"]
 
 
 def test_a_fork_fetches_the_state_of_a_deployment_and_is_told_where_there_is_none(tmp_path: Path):
@@ -133,6 +160,12 @@ def test_preview_and_rehearsal_become_one_comment(name: str, platform: Platform)
         run(name).must(checkout, {**job(name, forge), **git}, {"github.token": "app"})
         assert len(forge.bodies) == 1
         assert forge.bodies[0].count("\n## ") == 2
+        # Jenkins says to nobody which pull request it is at, so its stage does: the same comment once more.
+        known = {**CHANGE, **git, "GITHUB_API_URL": forge.url, "GITHUB_TOKEN": "app"}
+        if not name.startswith(".gitlab"):
+            for step in (0, 1):
+                run(f"Jenkinsfile/comment/{step}").must(checkout, known)
+            assert len(forge.bodies) == 1
 
 
 def job(name: str, forge: Forge) -> dict[str, str]:
@@ -188,6 +221,10 @@ class Deployed:
     def github(self, **more: str) -> dict[str, str]:
         token = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.token_url}/?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "asks"}
         return {**self.machine, **GITHUB, **token, **more}
+
+    def jenkins(self, **more: str) -> dict[str, str]:
+        known = {"GROUNDWORK_ACCOUNT_ID": ACCOUNT, "GROUNDWORK_REGION": REGION, "GROUNDWORK_SHARE_STATE": "yes"}
+        return {**self.machine, **CHANGE, **known, "GROUNDWORK_ID_TOKEN": TOKEN, **more}
 
     def gitlab(self, **more: str) -> dict[str, str]:
         known = {"GROUNDWORK_ACCOUNT_ID": ACCOUNT, "GROUNDWORK_REGION": REGION, "GROUNDWORK_ID_TOKEN": TOKEN}
@@ -300,7 +337,7 @@ def test_github_deploys_shares_previews_and_looks_for_drift(deployed: Deployed):
         run("preview.yml/preview/0").must(checkout, deployed.github(), known)
         told = review(checkout)
         assert (told["verdict"], names(told)) == ("changes", ["network-flow-logs"])
-        (checkout.folder / "shared").mkdir()
+        (checkout.folder / "shared").mkdir(exist_ok=True)
         state.rename(checkout.folder / "shared" / "state-dev.json")
         machine = {name: value for name, value in deployed.machine.items() if not name.startswith(("AWS_", "PULUMI_"))}
         run("preview.yml/fork/1").must(checkout, {**machine, **GITHUB}, known)
@@ -342,12 +379,33 @@ def test_gitlab_does_the_same(deployed: Deployed, tmp_path: Path):
 
 
 @pytest.mark.full
+def test_jenkins_does_the_same(deployed: Deployed):
+    checkout = deployed.checkout
+    run("deploy.Jenkinsfile/deploy/0").must(checkout, deployed.jenkins(JOB_BASE_NAME="dev"))
+    run("drift.Jenkinsfile/look/0").must(checkout, deployed.jenkins(ENVIRONMENT="dev"))
+    pull_request(deployed)
+    checkout.must("git", "worktree", "remove", "--force", ".base")
+    try:
+        run("Jenkinsfile/preview/0").must(checkout, deployed.jenkins())
+        assert names(review(checkout)) == ["network-flow-logs"]
+        checkout.must("git", "worktree", "remove", "--force", ".base")
+        shared = checkout.folder / "shared"
+        shared.mkdir(exist_ok=True)
+        (checkout.folder / "report" / "state-dev.json").rename(shared / "state-dev.json")
+        machine = {name: value for name, value in deployed.machine.items() if not name.startswith(("AWS_", "PULUMI_"))}
+        run("Jenkinsfile/preview of a fork/0").must(checkout, {**machine, **CHANGE})
+        assert names(review(checkout)) == ["network-flow-logs"]
+    finally:
+        merged(deployed)
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("name", sorted(REHEARSED))
 def test_a_rehearsal_needs_nothing_of_the_forge(name: str, deployed: Deployed):
     checkout = deployed.checkout
     pull_request(deployed)
     try:
-        forge = {**GITHUB, "CI_MERGE_REQUEST_DIFF_BASE_SHA": deployed.base, "PATH": deployed.machine["PATH"]}
+        forge = {**GITHUB, "CI_MERGE_REQUEST_DIFF_BASE_SHA": deployed.base, **CHANGE, "PATH": deployed.machine["PATH"]}
         run(name).must(checkout, forge, deployed.expressions)
         found = json.loads((checkout.folder / "report" / "rehearsal.json").read_text())
         assert found["verdict"] == "well"

@@ -1,5 +1,6 @@
 """The account's stack: what its settings bring about, and what a bad file is answered with."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from account.sections import (
     EnvironmentSettings,
     GithubSettings,
     GitlabSettings,
+    JenkinsSettings,
     RunnerSettings,
     ScanningSettings,
     TeamSettings,
@@ -28,6 +30,11 @@ ROOT = Path(__file__).parents[2]
 PREFIX = "groundwork-account:"
 GITHUB = {"repositories": [{"name": "octo-org/platform", "public": False}], "connection": "confirmed"}
 GITLAB = {"projects": [{"path": "group/platform", "public": False}], "connection": "confirmed"}
+JENKINS = {
+    "url": "https://jenkins.example.com",
+    "previewFolder": "groundwork",
+    "deployFolder": "groundwork-deploy",
+}
 GOOD: dict[str, Any] = {"region": "us-east-1", "accountId": ACCOUNT}
 RUNNER: dict[str, Any] = {"name": "cpu", "forge": "github", "repository": "octo-org/platform"}
 CHURN = {"name": "octo-org/churn", "public": False}
@@ -90,6 +97,22 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"teams": [TEAM, TEAM]}, ["teams[1].team", "teams[0] is this team's already"]),
     ({"teams": [{**TEAM, "team": "t" * 45}]}, ["teams[0].team", "64 characters"]),
     ({"teams": [{**TEAM, "projects": GITLAB["projects"]}]}, ["teams[0].projects", "set `gitlab`"]),
+    ({"jenkins": {**JENKINS, "url": "http://jenkins.example.com"}}, ["jenkins.url", "https://"]),
+    (
+        {"jenkins": {**JENKINS, "deployFolder": "groundwork/deploy"}},
+        ["jenkins.deployFolder", "of all folders above it"],
+    ),
+    (
+        {
+            "jenkins": {
+                **JENKINS,
+                "previewIssuer": "https://keys.example.com",
+                "deployIssuer": "https://keys.example.com",
+            }
+        },
+        ["jenkins.deployIssuer", "previews could deploy"],
+    ),
+    ({"jenkins": {**JENKINS, "deployFolder": "cfn:folder"}}, ["deployFolder", "is decided here"]),
     ({"boundary": {"regions": ["eu-west-1"]}}, ["boundary.regions", "us-east-1"]),
     ({"keyDeletionDays": 3}, ["keyDeletionDays", "7 or more"]),
     ({"github": {"repositories": [{"name": "cfn:repository", "public": False}]}}, ["name", "is decided here"]),
@@ -137,6 +160,7 @@ def test_the_project_file_declares_exactly_the_settings_that_the_program_reads()
     sections = {
         "github": GithubSettings,
         "gitlab": GitlabSettings,
+        "jenkins": JenkinsSettings,
         "environments": EnvironmentSettings,
         "runners": RunnerSettings,
         "teams": TeamSettings,
@@ -170,6 +194,28 @@ def test_the_logs_of_jobs_get_a_key_and_an_end_where_the_settings_say_so():
     }
     assert {group.inputs["retentionInDays"] for group in groups} == {90}
     assert all(group.inputs["kmsKeyId"] for group in groups)
+
+
+def test_jenkins_previews_and_deploys_by_the_folder_that_a_job_is_in():
+    recording = record({**GOOD, "jenkins": JENKINS, "environments": [{"name": "dev"}]})
+    providers = recording.of("aws:iam/openIdConnectProvider:OpenIdConnectProvider").values()
+    assert {one.inputs["url"]: one.inputs["clientIdLists"] for one in providers} == {
+        "https://jenkins.example.com/oidc/job/groundwork": ["sts.amazonaws.com"],
+        "https://jenkins.example.com/oidc/job/groundwork-deploy": ["sts.amazonaws.com"],
+    }
+    roles = recording.of("aws:iam/role:Role").values()
+    trust = {one.inputs["name"]: json.loads(one.inputs["assumeRolePolicy"])["Statement"] for one in roles}
+    (deploy,) = trust["ci-groundwork-dev-deploy"]
+    assert deploy["Condition"] == {
+        "StringEquals": {
+            "jenkins.example.com/oidc/job/groundwork-deploy:aud": "sts.amazonaws.com",
+            "jenkins.example.com/oidc/job/groundwork-deploy:sub": [
+                "https://jenkins.example.com/job/groundwork-deploy/job/dev/"
+            ],
+        }
+    }
+    (preview,) = trust["ci-groundwork-dev-preview"]
+    assert preview["Principal"]["Federated"].endswith(":oidc-provider/jenkins.example.com/oidc/job/groundwork")
 
 
 def test_a_whole_account_has_each_thing_once():

@@ -12,6 +12,7 @@ from account.program import Account
 from account.sections import EnvironmentSettings
 from components.ci_roles import role_name
 from components.ci_runner import label, project_name
+from components.jenkins_agents import LABEL
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
@@ -130,10 +131,35 @@ def test_gitlabs_jobs_have_a_tag_of_their_own_and_the_audience_that_iam_knows():
     assert jobs["deploy-prod"]["rules"][0]["when"] == "manual"
 
 
-def test_the_jenkinsfile_asks_for_an_agent_of_ours():
-    from components.jenkins_agents import LABEL
+JENKINSFILES = (ROOT / "Jenkinsfile", *sorted((ROOT / ".ci").glob("*.Jenkinsfile")))
 
-    assert re.search(rf"label '{LABEL}'", (ROOT / "Jenkinsfile").read_text())
+
+@pytest.mark.parametrize("file", JENKINSFILES, ids=lambda file: file.name)
+def test_jenkins_builds_ask_for_agents_of_ours(file: Path):
+    assert set(re.findall(r"label '([^']+)'", file.read_text())) == {LABEL}
+
+
+def test_jenkins_stages_with_an_identity_are_for_no_fork():
+    stages = dict(
+        re.findall(r"stage\('([^']+)'\) \{(.*?)(?=\n        stage\(|\Z)", JENKINSFILES[0].read_text(), re.DOTALL)
+    )
+    secret = {name for name, text in stages.items() if "withCredentials" in text}
+    assert secret == {"preview", "comment"}
+    for name in secret:
+        assert "expression { env.GROUNDWORK_ACCOUNT_ID && !env.CHANGE_FORK }" in stages[name]
+    assert "GITHUB_TOKEN" not in stages["preview"]
+    assert stages["comment"].index("git checkout --quiet --detach FETCH_HEAD") < stages["comment"].index("GITHUB_TOKEN")
+    assert "--policy-pack .base/policies" in stages["preview"]
+
+
+def test_jenkins_deploys_with_the_other_folders_credential_and_production_waits_for_a_word():
+    text = (ROOT / ".ci" / "deploy.Jenkinsfile").read_text()
+    assert re.findall(r"credentialsId: '([^']+)'", text) == ["groundwork-deploy"]
+    assert role_name("$JOB_BASE_NAME", "deploy") in text
+    assert text.index("not { environment name: 'JOB_BASE_NAME', value: 'dev' }") < text.index("input {")
+    assert "credentialsId: 'groundwork-deploy'" not in "".join(
+        file.read_text() for file in JENKINSFILES if "deploy." not in file.name
+    )
 
 
 def profile(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

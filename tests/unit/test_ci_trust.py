@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from components.ci_trust import GITHUB_AUDIENCE, GITHUB_ISSUER, GithubRepository, GitlabProject, Trusted, job_trust
+from components.ci_trust import (
+    GITHUB_AUDIENCE,
+    GITHUB_ISSUER,
+    JENKINS_AUDIENCE,
+    GithubRepository,
+    GitlabProject,
+    JenkinsFolder,
+    Trusted,
+    job_trust,
+)
 from local.aws_server.iam_policy import Policy, evaluate
 from tests.unit.recording import ACCOUNT
 
@@ -14,6 +23,8 @@ OLD = GithubRepository(name="octo-org/platform")
 NEW = GithubRepository(name="octo-org/platform", owner_id=123456, repository_id=456789)
 PROJECT = GitlabProject(path="group/sub/platform", branch="main")
 GITLAB = "https://gitlab.com"
+PREVIEWS = JenkinsFolder(url="https://ci.example.com", path="checks")
+DEPLOYS = JenkinsFolder(url="https://ci.example.com", path="ops/deploy")
 
 
 def trust(*trusted: Trusted) -> dict[str, Any]:
@@ -97,3 +108,25 @@ def test_one_forges_subject_is_worth_nothing_from_another():
     assert not admitted(both, GITLAB, GITLAB, "repo:octo-org/platform:environment:prod")
     assert len({statement["Sid"] for statement in both["Statement"]}) == 2
     assert all(statement["Sid"].isalnum() for statement in both["Statement"])
+
+
+def test_a_jenkins_job_deploys_from_its_folder_alone_and_the_environment_that_it_is_named_by():
+    audience = JENKINS_AUDIENCE
+    deploy = trust(Trusted(issuer=DEPLOYS.issuer, audience=audience, subjects=[DEPLOYS.deploy_subject("dev")]))
+    preview = trust(Trusted(issuer=PREVIEWS.issuer, audience=audience, patterns=[PREVIEWS.preview_subject]))
+    job = "https://ci.example.com/job/ops/job/deploy/job/dev/"
+    assert DEPLOYS.issuer == "https://ci.example.com/oidc/job/ops/job/deploy"
+    assert admitted(deploy, DEPLOYS.issuer, audience, job)
+    assert not admitted(deploy, DEPLOYS.issuer, audience, job.replace("dev", "prod"))
+    assert not admitted(deploy, PREVIEWS.issuer, audience, job)
+    assert not admitted(deploy, DEPLOYS.issuer, "https://example.com", job)
+    assert admitted(preview, PREVIEWS.issuer, audience, "https://ci.example.com/job/checks/job/platform/job/PR-12/")
+    assert not admitted(preview, PREVIEWS.issuer, audience, "https://ci.example.com/job/others/job/platform/job/PR-12/")
+    assert not admitted(preview, DEPLOYS.issuer, audience, "https://ci.example.com/job/checks/job/platform/job/PR-12/")
+    assert all(statement["Sid"].isalnum() for statement in (*deploy["Statement"], *preview["Statement"]))
+
+
+def test_a_jenkins_that_aws_cannot_reach_has_its_keys_elsewhere():
+    folder = JenkinsFolder(url="https://ci.internal", path="deploy", issuer_url="https://keys.example.com/deploy")
+    assert folder.issuer == "https://keys.example.com/deploy"
+    assert folder.deploy_subject("dev") == "https://ci.internal/job/deploy/job/dev/"
