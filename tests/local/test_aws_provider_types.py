@@ -120,6 +120,13 @@ def test_created_read_back_imported_and_deleted(world: World, token: str) -> Non
         plugin.delete(live)
 
 
+def test_a_group_whose_rules_go_before_it_may_be_gone_already(world: World) -> None:
+    inputs = {"vpcId": world.vpc, "description": "jobs", "revokeRulesOnDelete": True}
+    live = world.plugin.create("aws:ec2/securityGroup:SecurityGroup", "subject", inputs)
+    for _ in range(2):
+        world.plugin.delete(live)
+
+
 @pytest.mark.parametrize(
     ("token", "name"),
     [(token, prop.name) for token, case in CASES.items() for prop in updatable(RESOURCES[token], case)],

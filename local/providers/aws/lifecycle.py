@@ -127,8 +127,13 @@ def delete(
     context = _context(aws, resource, name, {}, timeout_s)
     context.id, context.state = resource_id, state
     context.new = {prop.name: state[prop.name] for prop in resource.properties if state.get(prop.name) is not None}
+    gone = resource.reads[0].gone if resource.reads else ()
     for step in resource.delete:
-        context.take(step)
+        try:
+            context.take(step)
+        except AwsError as error:
+            if error.code not in gone:
+                raise
     if not resource.deleted_timeout_s:
         return
     pause, deadline = _FIRST_PAUSE_S, min(context.deadline, time.monotonic() + resource.deleted_timeout_s)
