@@ -16,7 +16,8 @@ from ml.garbage.compare import Action, unnoticed
 from ml.garbage.sweep import Sweep
 from ml.garbage.things import Inventory, Thing
 from ml.ledger import Ledger
-from ml.targets.sagemaker import endpoints
+from ml.targets.sagemaker import alarms, endpoints
+from ml.targets.sagemaker.alarms import Guarded
 from ml.targets.sagemaker.endpoints import EndpointState
 from ml.targets.sagemaker.history import Version, chosen
 from ml.targets.sagemaker.noticing import known_versions, notice, notice_before
@@ -227,6 +228,47 @@ def test_machines_stay_as_many_as_run_when_a_version_comes_back(platform: Platfo
     platform.fleet._run(NAME, "main", 5)  # pyright: ignore[reportPrivateUsage]
     assert platform.back() is ExitCode.OK
     assert platform.fleet.endpoints[NAME]["ProductionVariants"][0]["DesiredInstanceCount"] == 5
+
+
+def test_the_alarms_watch_the_version_that_came_back(platform: Platform) -> None:
+    guarded: dict[str, Any] = {"instance": instances(2), "rollout": rollout(strategy="canary"), "rollback_on": ERRORS}
+    platform.deploy(JOBS[0])
+    platform.deploy(JOBS[1], **guarded)
+    third = platform.deploy(JOBS[2], **guarded)
+    known = platform.fleet.cloudwatch.alarms
+    known["research-own"] = {
+        "AlarmName": "research-own",
+        "Dimensions": [{"Name": "EndpointConfigName", "Value": third}],
+    }
+    platform.back()
+    errors, p99 = known[f"{NAME}/errors"], known[f"{NAME}/p99"]
+    assert (
+        configs_of(p99)
+        == configs_of(*(one["MetricStat"]["Metric"] for one in errors["Metrics"][1:]))
+        == {platform.serves}
+    )
+    assert (p99["Threshold"], p99["Period"], p99["StateValue"]) == (200_000, 10, "INSUFFICIENT_DATA")
+    assert configs_of(known["research-own"]) == {third}
+    # The first version's metrics come by the minute: by tens of seconds there would be nothing to see.
+    platform.back()
+    errors, p99 = known[f"{NAME}/errors"], known[f"{NAME}/p99"]
+    assert configs_of(p99) == {platform.serves}
+    assert (p99["Period"], {one["MetricStat"]["Period"] for one in errors["Metrics"][1:]}) == (60, {60})
+
+
+def test_an_alarm_on_a_variant_that_goes_goes_with_it(platform: Platform) -> None:
+    platform.deploy(JOBS[0])
+    config = platform.deploy(JOBS[1], variant="challenger", weight=20.0)
+    guarded = Guarded(endpoint=NAME, variant="challenger", config=config)
+    alarms.make(platform.environment, contract(), "research", ERRORS, guarded)
+    platform.back()
+    assert platform.fleet.cloudwatch.alarms == {}
+
+
+def configs_of(*metrics: Any) -> set[str]:
+    """The configurations that metrics are of."""
+    named = [one for metric in metrics for one in metric["Dimensions"]]
+    return {one["Value"] for one in named if one["Name"] == "EndpointConfigName"}
 
 
 def test_the_end_of_an_ab_test_is_a_rollback(platform: Platform) -> None:

@@ -158,16 +158,20 @@ def make(
     return tuple(request["AlarmName"] for request in made)
 
 
-def states(environment: Environment, endpoint: str) -> list[AlarmState]:
-    """The endpoint's alarms as they are now."""
+def described(environment: Environment, endpoint: str) -> list[dict[str, Any]]:
+    """The endpoint's alarms as DescribeAlarms has them."""
     cloudwatch = environment.clients.client("cloudwatch")
     pages = cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=prefix_of(endpoint), AlarmTypes=["MetricAlarm"]
     )
+    return [one for page in pages for one in page.get("MetricAlarms", ())]
+
+
+def states(environment: Environment, endpoint: str) -> list[AlarmState]:
+    """The endpoint's alarms as they are now."""
     return [
         AlarmState(name=one["AlarmName"], state=one["StateValue"], reason=one.get("StateReason", ""))
-        for page in pages
-        for one in page.get("MetricAlarms", ())
+        for one in described(environment, endpoint)
     ]
 
 

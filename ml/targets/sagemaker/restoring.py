@@ -12,6 +12,7 @@ from ml.errors import MlError
 from ml.ledger import Ledger, creating
 from ml.targets.sagemaker.comparison import Desired
 from ml.targets.sagemaker.endpoints import BUSY, Asked, EndpointState, describe_raw
+from ml.targets.sagemaker.following import follow
 from ml.targets.sagemaker.history import Version, chosen
 from ml.targets.sagemaker.noticing import known_versions
 from ml.targets.sagemaker.variants import Layout, Variant, configuration, is_missing, standing
@@ -32,7 +33,8 @@ def bring_back(
 def restore(environment: Environment, contract: PlatformContract, team: str, endpoint: str, to: Version) -> Asked:
     """Ask for an earlier version to serve again, all at once; what runs now stays until it is ready.
 
-    Its weights come back with it; machines stay as many as run, where the variants are the same. Raises MlError where
+    Its weights come back with it; machines stay as many as run, where the variants are the same. The alarms of the
+    version that is left watch this one from now on. Raises MlError where
     the endpoint is in the middle of a change, or what the version is made of is gone.
     """
     sagemaker = environment.clients.client("sagemaker")
@@ -78,6 +80,7 @@ def restore(environment: Environment, contract: PlatformContract, team: str, end
             raise
         message = error_details(error).message
         raise MlError(f"SageMaker refused {error.operation_name} for {endpoint}: {message}") from error
+    follow(environment, contract, team, endpoint, document)
     return Asked(changed=True, desired=Desired.of(endpoint, to.config, layout, document), dropped=layout.dropped)
 
 
