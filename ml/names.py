@@ -9,3 +9,9 @@ def model_name(job: str, digest: str) -> str:
 def job_of(model: str) -> str:
     """The training job that a SageMaker model is from, by the model's name."""
     return model.rsplit("-", 1)[0]
+
+
+def protocol_names(model: str, job: str) -> dict[str, str]:
+    """The variables that tell the inference server (ml/serving/cli.py) what the Open Inference Protocol calls its model
+    and version. Nothing for a model without a name."""
+    return {"SERVING_MODEL_NAME": model, "SERVING_MODEL_VERSION": job} if model else {}

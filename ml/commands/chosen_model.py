@@ -13,11 +13,13 @@ from platform_contract import PlatformContract
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """A trained model. job: the run that it is from. package: ARN of the approved package; None where none is asked."""
+    """A trained model. job: the run that it is from. package: ARN of the approved package; None where none is asked.
+    name: of the registered model; empty where a run was chosen."""
 
     job: str
     model_data: str
     package: str | None = None
+    name: str = ""
 
 
 def choose(
@@ -44,11 +46,11 @@ def choose(
     if not version.job or not version.model_data:
         raise MlError(f"Model {version.name} version {version.version} does not say which job it is from.")
     if not contract.registry.approval_required:
-        return Chosen(job=version.job, model_data=version.model_data)
+        return Chosen(job=version.job, model_data=version.model_data, name=version.name)
     from ml.registry.approval import approved_package
 
     package = approved_package(environment, contract, owner, version)
-    return Chosen(job=version.job, model_data=package.model_data, package=package.arn)
+    return Chosen(job=version.job, model_data=package.model_data, package=package.arn, name=version.name)
 
 
 def _registered(contract: PlatformContract, spec: JobSpec | None, job: str | None, model: str | None) -> str:

@@ -70,6 +70,7 @@ def deploy(
             image=wanted.image if wanted else None,
             image_digest=locked(environment, contract, spec_file, wanted.image if wanted else None),
             environment={name: as_text(value) for name, value in wanted.environment.items()} if wanted else {},
+            called=chosen.name or (spec.register_as if spec else None) or short.removeprefix(f"{owner}-"),
             expires=timedelta(seconds=expires) if expires else None,
             package=chosen.package,
             **_captured(environment, wanted, chosen.job),

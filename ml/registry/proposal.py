@@ -7,6 +7,7 @@ from ml.environment import Environment
 from ml.identity import owner
 from ml.images import platform_image
 from ml.images.registry import released
+from ml.names import protocol_names
 from ml.records import RunRecord
 from ml.registry import packages
 from ml.registry.aliases import CHAMPION, Aliases, AliasHistory
@@ -54,7 +55,11 @@ def container(promoting: Promoting) -> dict[str, Any]:
     return {
         "Image": image,
         "ModelDataUrl": promoting.version.model_data,
-        "Environment": {"AWS_DEFAULT_REGION": contract.platform.region, **variables},
+        "Environment": {
+            "AWS_DEFAULT_REGION": contract.platform.region,
+            **protocol_names(promoting.version.name, promoting.record.job),
+            **variables,
+        },
     }
 
 

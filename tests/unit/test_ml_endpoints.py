@@ -87,6 +87,20 @@ def target(**changes: Any) -> Target:
     return Target(**{**values, **changes})
 
 
+def test_the_container_knows_what_the_open_inference_protocol_calls_its_model() -> None:
+    records = Records()
+    endpoints.deploy(environment(records), contract(), target(called="trial"))
+    (model,) = records.models.values()
+    told = {"SERVING_MODEL_NAME": "trial", "SERVING_MODEL_VERSION": "research-trial-20261121-101500-00ff"}
+    assert model["PrimaryContainer"]["Environment"].items() >= told.items()
+    wanted = {"SERVING_MODEL_NAME": "flowers"}
+    endpoints.deploy(environment(records), contract(), target(called="trial", environment=wanted))
+    assert [one["PrimaryContainer"]["Environment"]["SERVING_MODEL_NAME"] for one in records.models.values()] == [
+        "trial",
+        "flowers",
+    ]
+
+
 def test_a_first_deployment_makes_all_three_with_tags_role_and_network() -> None:
     records = Records()
     assert endpoints.deploy(environment(records), contract(), target()).changed

@@ -20,7 +20,7 @@ from ml.identity import resource_tags
 from ml.images import platform_image
 from ml.images.registry import released
 from ml.ledger import creating
-from ml.names import model_name
+from ml.names import model_name, protocol_names
 from ml.spec.model import EndpointInstance
 from ml.spec.rollout import MAIN, RollbackOn, Rollout
 from ml.spec.rollout_rules import Change, problems
@@ -39,6 +39,7 @@ class Target:
     """What is to be served where.
 
     job: name of the training job that the model is from. endpoint: its full name, the team's included.
+    called: the model's name in the Open Inference Protocol, the job being its version; empty for the server's own.
     expires: how long the endpoint may live before `ml gc` removes it; None for as long as it is wanted.
     image_digest: what images.lock has for the image, None without a lock.
     capture_percent: share of requests and answers to keep; None for none. masked: whether the container keeps them,
@@ -55,6 +56,7 @@ class Target:
     instance: EndpointInstance
     image: str | None
     environment: Mapping[str, str]
+    called: str = ""
     expires: timedelta | None = None
     package: str | None = None
     image_digest: str | None = None
@@ -91,7 +93,8 @@ class Deployment:
     def variables(self) -> dict[str, str]:
         """The container's environment."""
         region = {"AWS_DEFAULT_REGION": self.contract.platform.region}
-        return {**region, **self.target.environment, **capturing_variables(self.contract, self.target)}
+        names = protocol_names(self.target.called, self.target.job)
+        return {**region, **names, **self.target.environment, **capturing_variables(self.contract, self.target)}
 
     @cached_property
     def role(self) -> str:
