@@ -12,6 +12,7 @@ from local.aws_server.access.decision import Wish, require
 from local.aws_server.operations import Call, guard
 from local.aws_server.sagemaker import tags
 from local.aws_server.sagemaker.model_package_record import GROUP_KIND, key_of, package_of
+from local.aws_server.sagemaker.monitoring_definitions import TYPES as MONITORING_TYPES
 
 Keys = dict[str, Sequence[str]]
 PACKAGE, GROUP = "model-package", "model-package-group"
@@ -99,6 +100,16 @@ RESOURCES: Mapping[str, Callable[[Call], list[str]]] = {
     "StartInferenceExperiment": _named("inference-experiment", "Name"),
     "StopInferenceExperiment": _named("inference-experiment", "Name"),
     "DeleteInferenceExperiment": _named("inference-experiment", "Name"),
+    "CreateMonitoringSchedule": _named("monitoring-schedule", "MonitoringScheduleName"),
+    "UpdateMonitoringSchedule": _named("monitoring-schedule", "MonitoringScheduleName"),
+    "StartMonitoringSchedule": _named("monitoring-schedule", "MonitoringScheduleName"),
+    "StopMonitoringSchedule": _named("monitoring-schedule", "MonitoringScheduleName"),
+    "DeleteMonitoringSchedule": _named("monitoring-schedule", "MonitoringScheduleName"),
+    **{
+        f"{verb}{kind}JobDefinition": _named(resource_type, "JobDefinitionName")
+        for kind, resource_type in MONITORING_TYPES.items()
+        for verb in ("Create", "Delete")
+    },
     "AddTags": _tagged,
     "DeleteTags": _tagged,
 }
@@ -114,8 +125,9 @@ def check(call: Call) -> None:
         Wish(action=f"sagemaker:{call.operation}", resource=arn, keys=request_keys(call) | resource_keys(call, arn))
         for arn in RESOURCES[call.operation](call)
     ]
+    inline = (call.params.get("MonitoringScheduleConfig") or {}).get("MonitoringJobDefinition") or {}
     for member in PASSED:
-        if role := call.params.get(member):
+        if role := call.params.get(member) or inline.get(member):
             service: Keys = {"iam:passedtoservice": ["sagemaker.amazonaws.com"]}
             wishes.append(Wish(action="iam:PassRole", resource=role, keys=service))
     for wish in wishes:

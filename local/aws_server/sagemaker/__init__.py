@@ -12,6 +12,8 @@ from local.aws_server.sagemaker import lineage as lineage
 from local.aws_server.sagemaker import model_package_groups as model_package_groups
 from local.aws_server.sagemaker import model_packages as model_packages
 from local.aws_server.sagemaker import models as models
+from local.aws_server.sagemaker import monitoring_definitions as monitoring_definitions
+from local.aws_server.sagemaker import monitoring_operations as monitoring_operations
 from local.aws_server.sagemaker import processing_operations as processing_operations
 from local.aws_server.sagemaker import refused as refused
 from local.aws_server.sagemaker import search as search

@@ -23,13 +23,14 @@ def page(
     """The entries of one page, and `{"NextToken": …}` where there are more.
 
     name, status: the members with the entry's name and status. Filters are the request's NameContains, StatusEquals,
-    Creation- and LastModifiedTime(Before|After).
+    Creation-, LastModified- and ScheduledTime(Before|After).
     """
     kept = [dict(entry) for entry in entries if _wanted(entry, params, name, status)]
     keys: dict[str, Callable[[dict[str, Any]], Any]] = {
         "Name": lambda entry: entry[name],
         "Status": lambda entry: (entry.get(status, ""), entry["CreationTime"]),
         "CreationTime": lambda entry: entry["CreationTime"],
+        "ScheduledTime": lambda entry: entry["ScheduledTime"],
     }
     order = params.get("SortOrder", default_order)
     kept.sort(key=keys[params.get("SortBy", "CreationTime")], reverse=order == "Descending")
@@ -44,7 +45,7 @@ def _wanted(entry: Mapping[str, Any], params: Mapping[str, Any], name: str, stat
         return False
     if status and (wanted := params.get("StatusEquals")) and entry[status] != wanted:
         return False
-    for member in ("CreationTime", "LastModifiedTime"):
+    for member in ("CreationTime", "LastModifiedTime", "ScheduledTime"):
         moment = entry.get(member)
         if moment is None:
             continue

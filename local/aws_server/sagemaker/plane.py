@@ -207,6 +207,11 @@ RECORD_KINDS = {
     "endpoint": "sagemaker:endpoint",
     "inference-component": "sagemaker:inference-component",
     "inference-experiment": "sagemaker:inference-experiment",
+    "monitoring-schedule": "sagemaker:monitoring-schedule",
+    "data-quality-job-definition": "sagemaker:data-quality-job-definition",
+    "model-quality-job-definition": "sagemaker:model-quality-job-definition",
+    "model-bias-job-definition": "sagemaker:model-bias-job-definition",
+    "model-explainability-job-definition": "sagemaker:model-explainability-job-definition",
     "mlflow-tracking-server": "sagemaker:mlflow-tracking-server",
     "mlflow-app": "sagemaker:mlflow-app",
 }

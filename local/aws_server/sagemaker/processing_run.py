@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from local.aws_server.operations import ServiceError
+from local.aws_server.sagemaker import monitoring_metrics, processing_data
 from local.aws_server.sagemaker import processing_contract as contract
-from local.aws_server.sagemaker import processing_data
 from local.aws_server.sagemaker.environments import Environment
 from local.aws_server.sagemaker.files import Bucket, DataError
 from local.aws_server.sagemaker.job_run import GRACE_S, SERVER_STOPPED, JobRun, NotStartedError
@@ -71,6 +71,9 @@ class ProcessingRun(JobRun):
         if self._commands.shutdown and outcome.status != "Completed":
             outcome = Outcome("Failed", "Failed", SERVER_STOPPED)
         self.record.exit_message = contract.exit_message(self._hosts)
+        if monitoring_metrics.wanted(self._request):
+            for host in self._hosts:
+                monitoring_metrics.publish(self._plane, self.record.region, host.ml / monitoring_metrics.FOLDER)
         # With credentials of this moment: those of the start may have expired.
         bucket = self._bucket()
         for each in outputs:
@@ -88,6 +91,8 @@ class ProcessingRun(JobRun):
         names = [host.name for host in self._hosts]
         for host in self._hosts:
             contract.make_folders(host, self._request)
+            if monitoring_metrics.wanted(self._request):
+                (host.ml / monitoring_metrics.FOLDER).mkdir(parents=True, exist_ok=True)
             contract.write_configuration(host, self._request, names, self.record.arn)
             (host.folder / "hosts").write_text(hosts_file(self.record.key, names))
             processing_data.download(bucket, self._request, host, len(names))

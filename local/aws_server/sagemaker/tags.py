@@ -12,7 +12,8 @@ OWN = (
     *("training-job", "processing-job", "transform-job", "model", "model-package", "model-package-group"),
     *("artifact", "context", "action"),
     *("endpoint-config", "endpoint", "inference-component", "inference-experiment"),
-    *("mlflow-tracking-server", "mlflow-app"),
+    *("mlflow-tracking-server", "mlflow-app", "monitoring-schedule", "data-quality-job-definition"),
+    *("model-quality-job-definition", "model-bias-job-definition", "model-explainability-job-definition"),
 )
 MOST_TAGS = 50
 
