@@ -20,8 +20,21 @@ ROLE_PREFIX = "groundwork-"
 """First part of the name of every role that an environment makes."""
 
 CEILING_SERVICES = (
-    *("acm", "aps", "autoscaling", "cloudwatch", "cognito-idp", "ec2", "ec2messages", "ecr", "eks", "eks-auth"),
-    *("elasticloadbalancing", "events", "grafana", "kms", "logs", "pricing", "rds", "s3", "sagemaker"),
+    *("acm", "application-autoscaling", "aps", "autoscaling", "cloudwatch", "cognito-idp", "ec2", "ec2messages"),
+    *(
+        "ecr",
+        "eks",
+        "eks-auth",
+        "elasticloadbalancing",
+        "events",
+        "grafana",
+        "kms",
+        "logs",
+        "pricing",
+        "rds",
+        "s3",
+        "sagemaker",
+    ),
     *("sagemaker-mlflow", "secretsmanager", "servicequotas", "shield", "sns", "ssm", "ssmmessages", "tag", "wafv2"),
     "waf-regional",
 )
@@ -31,9 +44,13 @@ policies that EKS asks for (load balancers read certificates, Cognito pools, WAF
 The ceiling names whole services, on every resource: a boundary grants nothing, it cuts what the roles' own policies
 grant, and these name each action and resource. What it is there for is what it leaves out: changing IAM, assuming
 other roles, organizations, accounts, billing, audit trails, CI."""
-SERVICE_LINKED = ("elasticloadbalancing.amazonaws.com", "spot.amazonaws.com")
+SERVICE_LINKED = (
+    "elasticloadbalancing.amazonaws.com",
+    "sagemaker.application-autoscaling.amazonaws.com",
+    "spot.amazonaws.com",
+)
 """Service-linked roles that EKS Auto Mode's cluster role may have made (AmazonEKSComputePolicy,
-AmazonEKSLoadBalancingPolicy)."""
+AmazonEKSLoadBalancingPolicy), and the one that scales endpoints, which a team's first such endpoint makes."""
 PASSED_TO = ("ec2.amazonaws.com", "sagemaker.amazonaws.com")
 
 

@@ -11,7 +11,9 @@ from components.training_policy import file_access, tracking_access
 JOB_KINDS = ("training-job", "processing-job", "transform-job", "hyper-parameter-tuning-job", "pipeline")
 OWN_LOG_GROUPS = ("TrainingJobs", "ProcessingJobs", "TransformJobs")
 """Log groups that all teams' jobs share, below /aws/sagemaker/: members read their own streams."""
-SERVING_KINDS = ("model", "endpoint", "endpoint-config")
+SERVING_KINDS = ("model", "endpoint", "endpoint-config", "inference-component")
+SCALING = "sagemaker.application-autoscaling.amazonaws.com"
+"""Service that moves the copies of an endpoint that scales to zero."""
 ALARM_ACTIONS = [
     "cloudwatch:DeleteAlarms",
     "cloudwatch:DescribeAlarmHistory",
@@ -186,6 +188,34 @@ def submit_policy(
         # `ml deploy` has alarms take a new version back: alarms of the team's own endpoints, by their names
         # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html).
         allow("Alarms", ALARM_ACTIONS, [f"{arn}:cloudwatch:{region}:{account_id}:alarm:{team}-*"]),
+        # `ml deploy` of an endpoint that scales to zero. A scalable target's ARN has an id that AWS makes up: the
+        # dimension narrows it to inference components
+        # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html).
+        allow(
+            "Scaling",
+            [
+                "application-autoscaling:DeregisterScalableTarget",
+                "application-autoscaling:PutScalingPolicy",
+                "application-autoscaling:RegisterScalableTarget",
+            ],
+            [f"{arn}:application-autoscaling:{region}:{account_id}:scalable-target/*"],
+            {
+                "StringEquals": {
+                    "application-autoscaling:scalable-dimension": "sagemaker:inference-component:DesiredCopyCount"
+                }
+            },
+        ),
+        # The first target of an account makes this role
+        # (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-prerequisites.html).
+        allow(
+            "ScalingRole",
+            ["iam:CreateServiceLinkedRole"],
+            [
+                f"{arn}:iam::{account_id}:role/aws-service-role/{SCALING}/"
+                "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+            ],
+            {"StringEquals": {"iam:AWSServiceName": SCALING}},
+        ),
         allow(
             "Contract",
             ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],
@@ -215,7 +245,7 @@ def _job_actions() -> list[str]:
 
 def _serving_actions(*, makes_models: bool) -> list[str]:
     actions = ["sagemaker:AddTags", "sagemaker:ListTags"]
-    for kind in ("Model", "EndpointConfig", "Endpoint"):
+    for kind in ("Model", "EndpointConfig", "Endpoint", "InferenceComponent"):
         actions += [f"sagemaker:{verb}{kind}" for verb in ("Create", "Describe", "Delete")]
     if not makes_models:
         # CreateModel has no condition key for the package: a member could make a model of any file. The approver does.
@@ -224,5 +254,6 @@ def _serving_actions(*, makes_models: bool) -> list[str]:
         *actions,
         "sagemaker:UpdateEndpoint",
         "sagemaker:UpdateEndpointWeightsAndCapacities",
+        "sagemaker:UpdateInferenceComponent",
         "sagemaker:InvokeEndpoint",
     ]

@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     REFUSED = 8
     ROLLED_BACK = 9
     DRIFTED = 10
+    ASLEEP = 11
     INTERRUPTED = 130
 
 
@@ -32,6 +33,7 @@ EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.REFUSED: "`ml promote`: a gate refuses the version; `ml experiment`: the challenger is not to take over",
     ExitCode.ROLLED_BACK: "`ml deploy`: an alarm took the new version back; what served before serves",
     ExitCode.DRIFTED: "`ml watch run`: a window has drifted, or its answers have become worse",
+    ExitCode.ASLEEP: "`ml predict`: the endpoint has scaled to zero and wakes up: ask again in a few minutes",
     ExitCode.INTERRUPTED: "interrupted while waiting; what was submitted goes on",
 }
 """What each exit code means, as `--help` prints it."""
@@ -56,6 +58,12 @@ class EnvironmentNotReadyError(MlError):
     """The environment is not up, cannot be reached, or is not the one that the caller's account belongs to."""
 
     exit_code = ExitCode.ENVIRONMENT
+
+
+class AsleepError(MlError):
+    """The endpoint has scaled to zero; the call that found it so wakes it up, and is to be made again."""
+
+    exit_code = ExitCode.ASLEEP
 
 
 class NotFoundError(MlError):

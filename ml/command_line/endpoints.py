@@ -83,6 +83,7 @@ def deploy(
     epilog=epilog(
         "ml predict --endpoint research-flight-delays rows.csv --env local",
         "ml predict --endpoint research-flight-delays rows.json -o json",
+        "ml predict --endpoint research-trial rows.csv --wait   # of one that has scaled to zero",
         "head -3 rows.csv | ml predict --endpoint research-flight-delays - --content-type text/csv",
     )
 )
@@ -114,6 +115,9 @@ def predict(
             "-o json shows.",
         ),
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Ask again until an endpoint that has scaled to zero is awake.")
+    ] = False,
 ) -> None:
     """Ask an endpoint about rows; prints one prediction a row."""
     from ml.commands import endpoints
@@ -127,6 +131,7 @@ def predict(
             content_type=content_type,
             accept=accept,
             inference_id=inference_id,
+            wait=wait,
         )
     )
 

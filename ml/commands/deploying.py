@@ -8,7 +8,8 @@ from ml.commands.output import Format, print_json, say, table
 from ml.environment import Environment
 from ml.errors import ExitCode
 from ml.spec.rollout import MAIN
-from ml.targets.sagemaker import endpoints
+from ml.spec.scale import IDLE
+from ml.targets.sagemaker import components, endpoints
 from ml.targets.sagemaker.alarms import AlarmState, Watch
 from ml.targets.sagemaker.comparison import Difference
 from ml.targets.sagemaker.endpoints import Asked, EndpointState
@@ -58,6 +59,8 @@ def finish(
         say(f"\nNo longer waiting; the deployment goes on: ml status {wanted.endpoint} --env {environment.name}")
         return ExitCode.INTERRUPTED
     differing = endpoints.compare(sagemaker, asked.desired)
+    if asked.component:
+        differing += _component(environment, wanted.endpoint, asked.component)
     serves = state.config == asked.desired.config
     rang = [] if serves else list(watch.rang.values())
     code = _code(state, differing, rang)
@@ -66,8 +69,21 @@ def finish(
     if output is Format.JSON:
         print_json(_document(state, serves, differing, rang))
     else:
-        _print(environment, wanted, state, serves, differing, rang, code)
+        _print(environment, wanted, state, serves, differing, rang, code, scales=bool(asked.component))
     return code
+
+
+def _component(environment: Environment, endpoint: str, model: str) -> list[Difference]:
+    """Wait for an endpoint's inference component; what of it is other than wanted."""
+    found = components.settled(environment.clients.client("sagemaker"), endpoint, lambda status: say(f"· {status}"))
+    if found is None:
+        return [Difference(what="inference component", wanted=model, actual="none")]
+    if found.reason or found.status != "InService":
+        said = f"{found.status}: {found.reason}"
+        return [Difference(what="inference component", wanted="InService", actual=said)]
+    if found.model != model:
+        return [Difference(what="inference component: model", wanted=model, actual=found.model)]
+    return []
 
 
 def _code(state: EndpointState, differing: list[Difference], rang: list[AlarmState]) -> ExitCode:
@@ -95,10 +111,14 @@ def _print(
     differing: list[Difference],
     rang: list[AlarmState],
     code: ExitCode,
+    *,
+    scales: bool,
 ) -> None:
     if code is ExitCode.OK:
         where = "" if wanted.variant == MAIN else f" as {wanted.variant}"
         print(f"{state.name} is in service with {wanted.job}{where}.")
+        if scales:
+            print(f"After {IDLE} without a request it goes to zero; the next one wakes it up, which takes minutes.")
         print(f"Ask it: ml predict --endpoint {state.name} ROWS.csv --env {environment.name}")
         return
     for one in rang:

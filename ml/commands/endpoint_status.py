@@ -10,8 +10,9 @@ from ml.commands.endpoints import find, may_lack_the_team
 from ml.commands.output import Format, print_json, say, table
 from ml.environment import Environment, is_denied, open_environment, owning_team, readable_errors, team_names
 from ml.errors import ExitCode, MlError, NotFoundError
-from ml.targets.sagemaker import alarms, endpoints
+from ml.targets.sagemaker import alarms, components, endpoints
 from ml.targets.sagemaker.alarms import AlarmState
+from ml.targets.sagemaker.components import ComponentState
 from ml.targets.sagemaker.endpoints import EndpointState
 from ml.targets.sagemaker.noticing import notice
 from ml.targets.sagemaker.stages import Stage, stages
@@ -37,10 +38,12 @@ def status_if_there(environment: Environment, name: str, output: Format) -> Exit
 def _print(environment: Environment, state: EndpointState, output: Format) -> ExitCode:
     described: dict[str, Any] = endpoints.describe_raw(environment.clients.client("sagemaker"), state.name)
     variants = stages(described)
+    component = _component(environment, state.name, variants)
     rings, unknown = _alarms(environment, state.name)
     line = _taken_back(environment, state)
     if output is Format.JSON:
-        shown = {"variants": [one.document() for one in variants], "alarms": [one.document() for one in rings]}
+        shown: dict[str, Any] = {"variants": [one.document() for one in variants]}
+        shown |= {"alarms": [one.document() for one in rings]} | ({"copies": component.document()} if component else {})
         print_json({**state.document(), **shown, "taken_back": line.details if line else None})
     else:
         print(f"{state.name} is {state.status}, serving {', '.join(state.jobs) or 'nothing'}.")
@@ -52,6 +55,8 @@ def _print(environment: Environment, state: EndpointState, output: Format) -> Ex
             print(f"{line.details['job']} was taken back by {by} meanwhile: the audit log tells of it now.")
         if variants:
             print(table(("VARIANT", "", "REQUESTS", "MACHINES", "NOW"), [_row(one) for one in variants]))
+        if component:
+            print(_copies(component))
         if rings:
             print(table(("ALARM", "STATE", "BECAUSE"), [(one.name, one.state, one.reason) for one in rings]))
         if unknown:
@@ -59,6 +64,21 @@ def _print(environment: Environment, state: EndpointState, output: Format) -> Ex
     if state.status in endpoints.BUSY:
         return ExitCode.IN_PROGRESS
     return ExitCode.OK if state.status == "InService" else ExitCode.JOB_FAILED
+
+
+def _component(environment: Environment, name: str, variants: list[Stage]) -> ComponentState | None:
+    """The inference component of an endpoint that scales by copies."""
+    if not any(one.scales for one in variants):
+        return None
+    return components.describe(environment.clients.client("sagemaker"), name)
+
+
+def _copies(component: ComponentState) -> str:
+    coming = "" if component.copies == component.wanted else f" of {component.wanted}"
+    said = f"Copies of its model: {component.copies}{coming} ({component.status})."
+    if component.reason:
+        return f"{said} {component.reason}"
+    return said if component.wanted else f"{said} The next call fails and wakes it up, which takes minutes."
 
 
 def _row(stage: Stage) -> tuple[str, str, str, str, str]:

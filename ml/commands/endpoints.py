@@ -1,16 +1,14 @@
 """`ml deploy`, `ml predict`, and what `status` and `stop` say about endpoints."""
 
-import json
 import re
 import sys
 import uuid
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.aws import error_details
 from ml.commands.chosen_model import choose, locked
 from ml.commands.deploying import Wanted, finish
 from ml.commands.output import Format, prediction, print_json
@@ -21,11 +19,13 @@ from ml.environment import (
     readable_errors,
     team_of,
 )
-from ml.errors import ExitCode, MlError, NotFoundError, SpecError
+from ml.errors import ExitCode, NotFoundError, SpecError
 from ml.spec import load_spec
 from ml.spec.model import Deployment, EndpointInstance, as_text
 from ml.spec.rollout import CHALLENGER, MAIN, SHADOW, Rollout, Strategy
+from ml.spec.scale import unfit_for_scale
 from ml.targets.sagemaker import endpoints
+from ml.targets.sagemaker.asking import Asker
 from ml.targets.sagemaker.capturing import may_hold_personal_columns, refuse_what_cannot_be_masked
 from ml.targets.sagemaker.endpoints import EndpointState, Target
 from ml.targets.sagemaker.invoke import requests_in, table_of
@@ -75,7 +75,12 @@ def deploy(
             package=chosen.package,
             **_captured(environment, wanted, chosen.job),
             **_rolled_out(wanted, variant, weight, rollout),
+            scale=wanted.scale if wanted else None,
         )
+        if target.scale and (
+            unfit := unfit_for_scale(target.variant, target.rollout, target.capture_percent is not None)
+        ):
+            raise SpecError(unfit)
         refuse_what_cannot_be_masked(target)
         notice_before(environment, contract, owner, target.endpoint)
         asked = endpoints.deploy(environment, contract, target)
@@ -127,8 +132,12 @@ def predict(
     content_type: str | None,
     accept: str,
     inference_id: str | None = None,
+    wait: bool = False,
 ) -> ExitCode:
-    """Ask an endpoint about the rows of a file, or of stdin. inference_id: of the request; made up where None."""
+    """Ask an endpoint about the rows of a file, or of stdin. inference_id: of the request; made up where None.
+
+    wait: whether an endpoint that has scaled to zero is waited for.
+    """
     name = rows
     if rows == "-":
         body = sys.stdin.buffer.read()
@@ -143,16 +152,16 @@ def predict(
     answers: list[bytes] = []
     requests: list[dict[str, str]] = []
     with readable_errors(environment):
-        full_name = endpoint
+        full_name, asker = endpoint, Asker(environment.clients, wait=wait)
         for part, known_as in zip(parts, ids, strict=True):
             request = {"ContentType": part.content_type, "Accept": accept, "Body": part.body, "InferenceId": known_as}
             try:
-                answer, variant = _invoke(environment.clients, full_name, request)
+                answer, variant = asker.ask(full_name, request)
             except (NotFoundError, ClientError) as error:
                 if not may_lack_the_team(error):
                     raise
                 full_name = _full_name(environment.clients.client("sagemaker"), endpoint)
-                answer, variant = _invoke(environment.clients, full_name, request)
+                answer, variant = asker.ask(full_name, request)
             answers.append(answer)
             requests.append({"inference_id": known_as, "variant": variant})
     predictions = table_of(answers)
@@ -172,32 +181,6 @@ def _inference_ids(given: str | None, count: int) -> list[str]:
     if not INFERENCE_ID.fullmatch(ids[-1]):
         raise SpecError(f"--inference-id {given!r}: SageMaker takes 1 to 64 printable characters, no blank first")
     return ids
-
-
-def _invoke(clients: Any, endpoint: str, request: dict[str, Any]) -> tuple[bytes, str]:
-    """The answer's body, and the variant that gave it."""
-    try:
-        answer = clients.client("sagemaker-runtime").invoke_endpoint(EndpointName=endpoint, **request)
-    except ClientError as error:
-        if is_denied(error):
-            raise
-        code, message = error_details(error)
-        if code == "ValidationError" and "not found" in message.lower():
-            raise NotFoundError(f"There is no endpoint {endpoint!r}.") from error
-        if code == "ModelError":
-            raise MlError(f"{endpoint} refused the rows: {_original_message(error) or message}") from error
-        raise MlError(f"{endpoint} did not answer: {message}") from error
-    return answer["Body"].read(), answer.get("InvokedProductionVariant", "")
-
-
-def _original_message(error: ClientError) -> str:
-    """What the model's server itself answered: its message where it is a JSON document that has one."""
-    said = str(cast("dict[str, Any]", error.response).get("OriginalMessage", ""))
-    try:
-        document: Any = json.loads(said)
-        return str(document["message"])
-    except (ValueError, KeyError, TypeError):
-        return said
 
 
 def may_lack_the_team(error: Exception) -> bool:

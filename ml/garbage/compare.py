@@ -89,7 +89,10 @@ def compare(
         for thing in inventory.of(kind):
             items += _working(thing, ledger.claim(thing), rules, with_owner)
     gone = {item.thing.arn for item in items if item.action is Action.REMOVE and item.thing is not None}
-    for kind, users in (("endpoint-config", ("endpoint",)), ("model", ("endpoint-config", "transform-job"))):
+    for kind, users in (
+        ("endpoint-config", ("endpoint",)),
+        ("model", ("endpoint", "endpoint-config", "transform-job")),
+    ):
         using = [thing for user in users for thing in inventory.of(user)]
         used = {name for thing in using if thing.arn not in gone for name in thing.uses}
         for thing in inventory.of(kind):

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.environment import Environment, is_denied, owning_team
+from ml.targets.sagemaker import components
 from ml.targets.sagemaker.variants import is_missing
 from ml.write_once import WriteOnce
 
@@ -203,8 +204,13 @@ class Cloud:
             name = entry["EndpointName"]
             if not self._ours(name):
                 continue
-            config = self._described("describe_endpoint", EndpointName=name).get("EndpointConfigName", "")
+            described = self._described("describe_endpoint", EndpointName=name)
+            config = described.get("EndpointConfigName", "")
             variants = self._variants(config) if config else []
+            scales = any("ModelName" not in one for one in variants)
+            component = components.describe(self._sagemaker, name) if scales else None
+            running: list[Mapping[str, Any]] = described.get("ProductionVariants", []) if scales else []
+            now = {one["VariantName"]: int(one.get("CurrentInstanceCount") or 0) for one in running}
             yield Thing(
                 kind="endpoint",
                 name=name,
@@ -213,11 +219,11 @@ class Cloud:
                 status=entry["EndpointStatus"],
                 running=True,
                 instances=[
-                    (str(one["InstanceType"]), int(one.get("InitialInstanceCount") or 1))
+                    (str(one["InstanceType"]), now.get(one["VariantName"]) or int(one.get("InitialInstanceCount") or 1))
                     for one in variants
-                    if "InstanceType" in one
+                    if "InstanceType" in one and (not scales or now.get(one["VariantName"]))
                 ],
-                uses=[config] if config else [],
+                uses=[*([config] if config else []), *([component.model] if component else [])],
             )
 
     def _configs(self) -> Iterator[Thing]:

@@ -13,6 +13,7 @@ from ml.spec.capture import Capture
 from ml.spec.gates import Gates
 from ml.spec.rollout import CHALLENGER, RollbackOn, Rollout
 from ml.spec.rollout_rules import Change, problems
+from ml.spec.scale import Scale, unfit_for_scale
 from ml.spec.validation import Validation, check_channels
 from ml.spec.watch import Watch
 
@@ -103,6 +104,12 @@ class Deployment(SpecModel):
         default=None, description="What takes a new version back while it takes over."
     )
 
+    scale: Scale | None = Field(
+        default=None,
+        description="Copies that come and go with the requests, down to none; for endpoints of development: the first "
+        "call after an idle time fails, and the endpoint needs minutes to wake up.",
+    )
+
     watch: Watch | None = Field(default=None, description="What `ml watch` does with what is captured.")
 
     @model_validator(mode="after")
@@ -115,6 +122,10 @@ class Deployment(SpecModel):
     def _check_rollout(self) -> "Deployment":
         if self.weight is not None and self.variant != CHALLENGER:
             raise ValueError("weight is of a challenger; say variant: challenger")
+        if self.scale and (unfit := unfit_for_scale(self.variant, self.rollout, self.capture is not None)):
+            raise ValueError(unfit)
+        if self.scale and self.instance.count != 1:
+            raise ValueError("instance.count: with scale there are as many machines as copies need; leave it out")
         change = Change(counts={self.variant: self.instance.count}, types=(self.instance.type,))
         if found := problems(self.rollout, self.rollback_on, change):
             raise ValueError("; ".join(found))

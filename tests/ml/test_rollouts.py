@@ -11,35 +11,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.ml.number_model import LOADER, TRAIN
+
 pytestmark = [pytest.mark.ml, pytest.mark.timeout(600)]
 
 Platform = Any
 JobFolder = Any
 
 NAME = "research-rolling-out"
-LOADER = """
-import os
-
-class Model:
-    def predict(self, rows, params=None):
-        if os.environ.get("FAILS"):
-            raise RuntimeError("a bad model")
-        return [int(os.environ["NUMBER"])] * len(rows)
-
-def _load_pyfunc(path):
-    return Model()
-"""
-TRAIN = """
-import os
-import mlflow.pyfunc
-import pandas as pd
-from mlflow.models import infer_signature
-
-mlflow.pyfunc.save_model(
-    os.environ["SM_MODEL_DIR"], loader_module="loader", code_paths=["loader.py"], pip_requirements=[],
-    signature=infer_signature(pd.DataFrame({"x": [1.0]}), pd.Series([1])),
-)
-"""
 GUARDED = {
     "rollout": {"strategy": "canary", "wait": "5m"},
     "rollback_on": {"errors_percent": 5, "p99_ms": 60000, "periods": 1},

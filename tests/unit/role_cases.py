@@ -75,6 +75,9 @@ OWN_FILES = [
     Request("s3:ListBucket", DATA, {"s3:prefix": f"teams/{TEAM}/x"}),
 ]
 RECORD = f"{ARTIFACTS}/teams/{TEAM}/audit/1.json"
+SCALABLE = f"arn:aws:application-autoscaling:us-east-1:{ACCOUNT}:scalable-target/0ab1"
+COPIES = {"application-autoscaling:scalable-dimension": "sagemaker:inference-component:DesiredCopyCount"}
+SCALING_VERBS = ("RegisterScalableTarget", "PutScalingPolicy", "DeregisterScalableTarget")
 ENTRY = f"{ARTIFACTS}/teams/{TEAM}/ledger/endpoint/{TEAM}-1/1/opened.json"
 CHANGED_RECORDS = [
     *(Request("s3:PutObject", one) for one in (RECORD, ENTRY)),
@@ -320,6 +323,11 @@ CASES = [
             ),
             Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/{TEAM}-1"),
             Request("sagemaker:InvokeEndpoint", f"{SAGEMAKER}:endpoint/{TEAM}-1"),
+            *(
+                Request(f"sagemaker:{verb}InferenceComponent", f"{SAGEMAKER}:inference-component/{TEAM}-1")
+                for verb in ("Create", "Describe", "Update", "Delete")
+            ),
+            *(Request(f"application-autoscaling:{verb}", SCALABLE, COPIES) for verb in SCALING_VERBS),
             proposal("ada"),
             Request("sagemaker:CreateModelPackageGroup", f"{SAGEMAKER}:model-package-group/{TEAM}-loans"),
             Request("sagemaker:DescribeModelPackage", PACKAGE),
@@ -351,6 +359,12 @@ CASES = [
             Request("sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/ranking-1"),
             Request("sagemaker:CreateTransformJob", f"{SAGEMAKER}:transform-job/ranking-1"),
             Request("sagemaker:DeleteEndpoint", f"{SAGEMAKER}:endpoint/ranking-1"),
+            Request("sagemaker:UpdateInferenceComponent", f"{SAGEMAKER}:inference-component/ranking-1"),
+            Request(
+                "application-autoscaling:RegisterScalableTarget",
+                SCALABLE,
+                {"application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount"},
+            ),
             proposal("bob"),
             proposal("ada", by=""),
             proposal("ada", status="Approved"),

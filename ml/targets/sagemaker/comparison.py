@@ -85,8 +85,9 @@ def _variants(
         now = running.running.get(name) if running else None
         if now is None:
             continue
-        # An autoscaler may move a kept count while the rollout goes on; only a reset to the configuration is wrong.
-        if name not in kept or now.count == kept[name]:
+        # An autoscaler may move a kept count while the rollout goes on; only a reset to the configuration is wrong. One
+        # that scales has as many machines as its copies need.
+        if not variant.scale and (name not in kept or now.count == kept[name]):
             yield from _compared(f"{name}: instances", str(variant.count), str(now.count))
         yield from _compared(f"{name}: weight", f"{variant.weight:g}", f"{now.weight:g}")
 

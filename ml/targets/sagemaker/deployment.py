@@ -24,6 +24,7 @@ from ml.names import model_name, protocol_names
 from ml.spec.model import EndpointInstance
 from ml.spec.rollout import MAIN, RollbackOn, Rollout
 from ml.spec.rollout_rules import Change, problems
+from ml.spec.scale import Scale
 from ml.targets.sagemaker import alarms
 from ml.targets.sagemaker.alarms import Guarded
 from ml.targets.sagemaker.capturing import capture_config, capturing_variables
@@ -45,6 +46,7 @@ class Target:
     capture_percent: share of requests and answers to keep; None for none. masked: whether the container keeps them,
         less the personal columns: SageMaker's own capture can leave nothing out.
     package: ARN of the approved model package that says image, variables and files; None for a target that says them.
+    scale: copies that come and go, by an inference component; None for machines that stay.
     variant: which of the endpoint's variants it is. weight: percent of the requests for a challenger; None for as many
         as it has. rollout: how it takes over. rollback_on: what takes it back meanwhile; None for nothing.
     """
@@ -66,6 +68,7 @@ class Target:
     weight: float | None = None
     rollout: Rollout = field(default_factory=lambda: Rollout.model_validate({}))
     rollback_on: RollbackOn | None = None
+    scale: Scale | None = None
 
 
 @dataclass(frozen=True)
@@ -117,13 +120,14 @@ class Deployment:
     @cached_property
     def layout(self) -> Layout:
         """The variants that the endpoint gets."""
-        instance = self.target.instance
+        instance, scale = self.target.instance, self.target.scale
         new = Variant(
             name=self.target.variant,
-            model=self.model,
+            model="" if scale else self.model,
             instance_type=instance.type,
             count=instance.count,
             weight=1.0,
+            scale=(min(1, scale.min), scale.max) if scale else None,
         )
         return lay_out(new, self.before, self.target.weight)
 
@@ -153,7 +157,7 @@ class Deployment:
             "instance_type": target.instance.type,
             "instance_count": target.instance.count,
             "variant": target.variant,
-            "variants": {one.name: one.model for one in (*self.layout.production, *self.layout.shadows)},
+            "variants": {one.name: one.model or self.model for one in (*self.layout.production, *self.layout.shadows)},
             "rollout": target.rollout.strategy.value,
             "replaces": replaces,
         }
@@ -186,7 +190,9 @@ class Deployment:
         names = self._alarms()
         smallest = min(one.count for one in self.layout.expected)
         config = deployment_config(self.target.rollout, smallest, names)
-        request |= self.layout.retained() | ({"DeploymentConfig": config} if config else {})
+        request |= ({} if self.target.scale else self.layout.retained()) | (
+            {"DeploymentConfig": config} if config else {}
+        )
         self._create("endpoint", name, intent, "UpdateEndpoint", request)
         return names
 
@@ -261,6 +267,8 @@ class Deployment:
             "ProductionVariants": [one.request() for one in layout.production],
             "Tags": resource_tags(self.contract, self.target.team),
         }
+        if self.target.scale:
+            request["ExecutionRoleArn"] = self.role
         if layout.shadows:
             request["ShadowProductionVariants"] = [one.request() for one in layout.shadows]
         keys = {volume_key(self.contract, one.instance_type) or "" for one in (*layout.production, *layout.shadows)}
@@ -279,9 +287,9 @@ class Deployment:
 def config_name(target: Target, model: str, layout: Layout | None = None) -> str:
     """Name of the configuration that puts this model on these machines, beside the variants that stay."""
     capture = [] if target.capture_percent is None else [target.capture_percent, target.masked]
-    parts: list[Any] = [model, target.instance.type, target.instance.count, *capture]
+    parts: list[Any] = ["" if target.scale else model, target.instance.type, target.instance.count, *capture]
     variants = (*layout.production, *layout.shadows) if layout else ()
-    if len(variants) > 1:
+    if len(variants) > 1 or target.scale:
         parts.append([one.request() for one in variants])
     if every := metrics_every(target):
         parts.append(["metrics", every])

@@ -2,23 +2,25 @@
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ml.audit import recording
 from ml.aws import error_details
+from ml.commands.output import say
 from ml.environment import Environment, is_denied
 from ml.errors import MlError, NotFoundError
 from ml.ledger import Closing, Ledger
 from ml.names import job_of
-from ml.targets.sagemaker import alarms
+from ml.spec.scale import Scale
+from ml.targets.sagemaker import alarms, components
 from ml.targets.sagemaker.capturing import capture_config
 from ml.targets.sagemaker.comparison import Desired, Difference, differences
 from ml.targets.sagemaker.deployment import Deployment, Target, config_name
 from ml.targets.sagemaker.jobs import Pause
-from ml.targets.sagemaker.variants import Running, is_missing, standing
+from ml.targets.sagemaker.variants import Running, Standing, is_missing, standing
 from platform_contract import PlatformContract
 
 __all__ = [
@@ -63,13 +65,15 @@ class Asked:
     """What a deployment has asked for.
 
     changed: whether anything had to change. desired: what the endpoint is to be when that is over. alarms: names of
-    those that take it back meanwhile. dropped: variants that it ends.
+    those that take it back meanwhile. dropped: variants that it ends. component: name of the SageMaker model that its
+    inference component is to serve; "" where its machines have a model of their own.
     """
 
     changed: bool
     desired: Desired
     alarms: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    component: str = ""
 
 
 def deploy(environment: Environment, contract: PlatformContract, target: Target) -> Asked:
@@ -90,6 +94,9 @@ def deploy(environment: Environment, contract: PlatformContract, target: Target)
         deployment = Deployment(environment, contract, target, before)
         layout = deployment.layout
         desired = Desired.of(target.endpoint, deployment.config, layout, capture_config(contract, target))
+        _see_that_kind_stays(target, before)
+        if target.scale:
+            return _scaled(environment, contract, deployment, target.scale, desired, status)
         if serves == deployment.config and status == "InService":
             return Asked(changed=_shift(environment, contract, target, deployment), desired=desired)
         if found := deployment.problems:
@@ -109,6 +116,52 @@ def deploy(environment: Environment, contract: PlatformContract, target: Target)
         message = error_details(error).message
         raise MlError(f"SageMaker refused {error.operation_name} for {target.endpoint}: {message}") from error
     return Asked(changed=True, desired=desired, alarms=names, dropped=layout.dropped)
+
+
+def _see_that_kind_stays(target: Target, before: Standing | None) -> None:
+    """An endpoint's machines have models, or components bring them: SageMaker makes neither out of the other."""
+    scales = any(not one.model for one in before.configured.values()) if before else bool(target.scale)
+    if scales != bool(target.scale):
+        has, wants = ("scales", "does not") if scales else ("does not scale", "does")
+        raise MlError(
+            f"The endpoint {target.endpoint} {has} by copies of a model, and what you deploy {wants}: "
+            f"ml stop --endpoint {target.endpoint} first, or deploy to another endpoint."
+        )
+
+
+def _scaled(
+    environment: Environment,
+    contract: PlatformContract,
+    deployment: Deployment,
+    scale: Scale,
+    desired: Desired,
+    status: str | None,
+) -> Asked:
+    """Have an endpoint without a model serve one by its component; waits for the machines, which come first."""
+    target, sagemaker = deployment.target, environment.clients.client("sagemaker")
+    serves = deployment.before.config if deployment.before else None
+    ready = serves == deployment.config and status == "InService"
+    component = components.describe(sagemaker, target.endpoint) if ready else None
+    asked = Asked(changed=False, desired=desired, component=deployment.model)
+    if component and component.status != "Failed" and component.model == deployment.model:
+        components.move_by_load(environment, contract, target.team, target.endpoint, scale)
+        return asked
+    with recording(
+        environment, contract, target.team, "deploy", target.endpoint, deployment.told(replaces=serves)
+    ) as act:
+        deployment.make_parts(act.intent)
+        if status == "Failed":
+            sagemaker.delete_endpoint(EndpointName=target.endpoint)
+            _see_gone(sagemaker, target.endpoint, wait=True)
+            status = None
+        if not ready:
+            deployment.serve(act.intent, status)
+            state = wait(sagemaker, target.endpoint, lambda status: say(f"· {status}"))
+            if state.status != "InService":
+                raise MlError(f"{target.endpoint} is {state.status}: {state.reason or 'SageMaker does not say why'}")
+        components.put(environment, contract, target.team, target.endpoint, deployment.model, scale)
+        components.move_by_load(environment, contract, target.team, target.endpoint, scale)
+    return replace(asked, changed=True)
 
 
 def _shift(environment: Environment, contract: PlatformContract, target: Target, deployment: Deployment) -> bool:
@@ -175,7 +228,7 @@ def describe(sagemaker: Any, name: str) -> EndpointState:
         status=answer["EndpointStatus"],
         reason=answer.get("FailureReason") or None,
         config=config,
-        models=_models_of(sagemaker, config),
+        models=_models_of(sagemaker, answer["EndpointName"], config),
         changed=answer["LastModifiedTime"].isoformat(timespec="seconds"),
     )
 
@@ -212,6 +265,7 @@ def delete(environment: Environment, contract: PlatformContract, team: str, name
     """Delete a team's endpoint, with a line in the audit log, and with `wait` see it gone."""
     sagemaker = environment.clients.client("sagemaker")
     with recording(environment, contract, team, "delete", name, {"kind": "endpoint"}) as act:
+        components.remove(environment, name)
         sagemaker.delete_endpoint(EndpointName=name)
     ledger = Ledger(environment, contract, team)
     for entry in ledger.of("endpoint", name):
@@ -235,11 +289,15 @@ def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
         raise
 
 
-def _models_of(sagemaker: Any, config: str) -> tuple[str, ...]:
+def _models_of(sagemaker: Any, endpoint: str, config: str) -> tuple[str, ...]:
     try:
         answer: dict[str, Any] = sagemaker.describe_endpoint_config(EndpointConfigName=config)
     except ClientError as error:
         if is_missing(error):  # somebody deleted the configuration; the endpoint goes on
             return ()
         raise
-    return tuple(variant["ModelName"] for variant in answer["ProductionVariants"])
+    models = tuple(variant.get("ModelName", "") for variant in answer["ProductionVariants"])
+    if all(models):
+        return models
+    component = components.describe(sagemaker, endpoint)
+    return (component.model,) if component and component.model else ()

@@ -26,6 +26,12 @@ def bring_back(
 
     Raises what `chosen` and `restore` raise.
     """
+    config = configuration(environment.clients.client("sagemaker"), state.config)
+    if any("ModelName" not in one for one in config.get("ProductionVariants", ())):
+        raise MlError(
+            f"The endpoint {state.name} scales by copies of a model, and no configuration keeps their versions: deploy "
+            f"an earlier one again, with --job (ml rollback {state.name} --list names them)."
+        )
     version = chosen(known_versions(environment, contract, team, state), state.config, state.name, to)
     return version, restore(environment, contract, team, state.name, version)
 

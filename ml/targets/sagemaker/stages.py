@@ -11,7 +11,8 @@ class Stage:
     """One variant. kind: `serving`, `arriving` (of the update under way), or `shadow` and `arriving shadow`.
 
     share: percent of the requests; None where nobody knows it, and for a shadow. count, wanted: machines that there are
-    and that there are to be. says: what is being done with it, in SageMaker's words.
+    and that there are to be. says: what is being done with it, in SageMaker's words. scales: whether its machines
+    follow the copies of an inference component.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Stage:
     count: int
     wanted: int
     says: str
+    scales: bool = False
 
     def document(self) -> dict[str, Any]:
         """As `-o json` prints it."""
@@ -52,4 +54,5 @@ def _of(variants: Iterable[Mapping[str, Any]], kind: str) -> Iterable[Stage]:
             count=one.get("CurrentInstanceCount", 0),
             wanted=one.get("DesiredInstanceCount", 0),
             says="; ".join(each.get("StatusMessage") or each["Status"] for each in status),
+            scales="ManagedInstanceScaling" in one,
         )

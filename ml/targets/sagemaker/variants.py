@@ -15,7 +15,8 @@ from ml.spec.rollout import CHALLENGER, MAIN, SHADOW
 class Variant:
     """One variant of an endpoint configuration.
 
-    model: name of the SageMaker model. weight: its share of the requests is this over the sum of all; a shadow's is
+    model: name of the SageMaker model; "" where an inference component brings it. scale: fewest and most machines of
+    such a variant. weight: its share of the requests is this over the sum of all; a shadow's is
     beside the sum.
     """
 
@@ -24,12 +25,21 @@ class Variant:
     instance_type: str
     count: int
     weight: float
+    scale: tuple[int, int] | None = None
 
     def request(self) -> dict[str, Any]:
         """The variant as CreateEndpointConfig takes it."""
+        serves: dict[str, Any] = {"ModelName": self.model}
+        if self.scale:
+            low, high = self.scale
+            limits = {"Status": "ENABLED", "MinInstanceCount": low, "MaxInstanceCount": high}
+            serves = {
+                "ManagedInstanceScaling": limits,
+                "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
+            }
         return {
             "VariantName": self.name,
-            "ModelName": self.model,
+            **serves,
             "InstanceType": self.instance_type,
             "InitialInstanceCount": self.count,
             "InitialVariantWeight": self.weight,

@@ -1,0 +1,81 @@
+"""An endpoint of development that scales to zero, by the `ml` command on the local platform."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ml.number_model import LOADER, TRAIN
+
+pytestmark = [pytest.mark.ml, pytest.mark.timeout(600)]
+
+Platform = Any
+JobFolder = Any
+Ml = Callable[..., str]
+NAME = "research-naps"
+ASLEEP = 11
+
+
+@pytest.fixture
+def ml(platform: Platform) -> Iterator[Ml]:
+    def run(*words: object, code: int = 0) -> str:
+        result = platform.ml(*words, "--env", "local", timeout=400)
+        assert result.returncode == code, result.stdout + result.stderr
+        return result.stdout + result.stderr
+
+    yield run
+    platform.ml("stop", "--endpoint", NAME, "--env", "local", timeout=300)
+
+
+def alarm_with(platform: Platform, name: str, value: float) -> None:
+    """What the alarm's own look would do after minutes of such a load."""
+    data = json.dumps({"version": "1.0", "recentDatapoints": [value]})
+    for state in ("OK", "ALARM"):
+        platform.client("cloudwatch").set_alarm_state(
+            AlarmName=name, StateValue=state, StateReason="load", StateReasonData=data
+        )
+
+
+def scale_in(platform: Platform) -> None:
+    policies = platform.client("application-autoscaling").describe_scaling_policies(
+        ServiceNamespace="sagemaker", ResourceId=f"inference-component/{NAME}"
+    )
+    (tracking,) = [one for one in policies["ScalingPolicies"] if one["PolicyType"] == "TargetTrackingScaling"]
+    alarm_with(platform, next(one["AlarmName"] for one in tracking["Alarms"] if "-AlarmLow-" in one["AlarmName"]), 0.0)
+
+
+def test_an_endpoint_scales_to_zero_says_so_and_wakes_up(
+    platform: Platform, job: JobFolder, tmp_path: Path, ml: Ml
+) -> None:
+    (tmp_path / "loader.py").write_text(LOADER)
+    rows = tmp_path / "rows.csv"
+    rows.write_text("x\n1.0\n")
+
+    def spec(number: int) -> Path:
+        deploy = {"endpoint": "naps", "environment": {"NUMBER": number}, "scale": {"max": 2}}
+        return job(TRAIN, name="napping", deploy=deploy)
+
+    ml("train", spec(1), "-y")
+    deployed = ml("deploy", spec(1))
+    assert "research-naps is in service with research-napping-" in deployed
+    assert "After 15 minutes without a request it goes to zero" in deployed
+    assert "Serving already" in ml("deploy", spec(1))
+    assert ml("predict", "--endpoint", "naps", rows).strip() == "1"
+    assert "Copies of its model: 1 (InService)." in ml("status", NAME)
+
+    scale_in(platform)
+    ask = ("predict", "--endpoint", NAME, rows)
+    assert "has scaled to zero, and this call wakes it up" in ml(*ask, code=ASLEEP)
+    assert "Copies of its model: 0 (InService). The next call fails and wakes it up" in ml("status", NAME)
+    alarm_with(platform, f"{NAME}/wake", 1.0)
+    assert ml(*ask, "--wait").startswith("1\n")
+
+    ml("deploy", spec(2))
+    assert ml(*ask).strip() == "2"
+    assert "scales by copies of a model" in ml("rollback", NAME, "--to", "1", code=1)
+    assert "gone" in ml("stop", "--endpoint", NAME)
+    left = platform.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")
+    assert left["ScalableTargets"] == []
+    assert platform.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{NAME}/")["MetricAlarms"] == []
