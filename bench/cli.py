@@ -13,20 +13,21 @@ from bench.report import Report, as_text, machine_line
 _EXAMPLES = """\
 examples:
   make bench                              serving, serving-overhead, preview, job, startup, report (preview to startup
-                                          need `make local`), drift
+                                          need `make local`), drift, rollback
   python -m bench serving --rounds 3
   python -m bench setup --cold 3          a fresh checkout's `make local`, three times with empty caches
   python -m bench scale --sizes 2         `pulumi up` and preview, 8 pools and 10 teams, then 40 and 100 (3: 64 and 500)
   python -m bench job -o json > job.json
   python -m bench report                  the report of a preview of 500, 2,000 and 10,000 resources
   python -m bench drift                   drift metrics beside Evidently's, and of 3,000,000 rows × 100 columns
+  python -m bench rollback                how long a failing canary stays in service, a minute a round
   python -m bench rehearsal               each step of `groundwork rehearse`, five minutes a round
   python -m bench abtest                  how often A/B tests are wrong when one looks all the time, two minutes
   python -m bench startup                 `ml --help`, and `ml status` of the local stack
 
 exit codes: 0 all goals met · 1 a goal missed · 2 something could not be measured
 """
-_ALL = ("serving", "serving-overhead", "preview", "job", "startup", "report", "drift")
+_ALL = ("serving", "serving-overhead", "preview", "job", "startup", "report", "drift", "rollback")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "setup",
             "scale",
             "rehearsal",
+            "rollback",
             "abtest",
             "all",
         ),
@@ -60,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--rounds",
         type=int,
-        help="interleaved rounds (serving 5, serving-overhead 7, preview 20, job 10, startup 20, report 5, drift 3, "
-        "setup 3, scale 3, rehearsal 1); "
+        help="interleaved rounds (serving 5, serving-overhead 12, preview 20, job 10, startup 20, report 5, drift 3, "
+        "rollback 3, setup 3, scale 3, rehearsal 1); "
         "abtest: simulated tests (1000)",
     )
     parser.add_argument("--cold", type=int, default=0, help="setup: runs with empty caches, ten minutes each (0)")
@@ -73,11 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     machine = this_machine()
     reports: list[Report] = []
     failures: list[str] = []
-    for name in (
-        ("serving", "serving-overhead", "preview", "job", "startup", "report")
-        if options.bench == "all"
-        else (options.bench,)
-    ):
+    for name in _ALL if options.bench == "all" else (options.bench,):
         try:
             reports.append(_bench(name, options)())
         except BenchError as error:
@@ -108,6 +106,7 @@ def _bench(name: str, options: argparse.Namespace) -> Callable[[], Report]:
         preview,
         preview_report,
         rehearsal,
+        rollback,
         scale,
         serving,
         serving_overhead,
@@ -119,13 +118,14 @@ def _bench(name: str, options: argparse.Namespace) -> Callable[[], Report]:
 
     return {
         "serving": lambda: serving.run(rounds or 5, options.seconds),
-        "serving-overhead": lambda: serving_overhead.run(rounds or 7, options.seconds),
+        "serving-overhead": lambda: serving_overhead.run(rounds or 12, options.seconds),
         "preview": lambda: preview.run(rounds or 20),
         "job": lambda: job.run(rounds or 10),
         "startup": lambda: startup.run(rounds or 20),
         "report": lambda: preview_report.run(rounds or 5),
         "setup": lambda: setup.run(rounds or 3, options.cold),
         "rehearsal": lambda: rehearsal.run(rounds or 1),
+        "rollback": lambda: rollback.run(rounds or 3),
         "abtest": lambda: abtest.run(rounds or 1000),
         "drift": lambda: drift.run(rounds or 3),
         "scale": lambda: scale.run(options.sizes, rounds or 3),

@@ -6,6 +6,7 @@ One server looks at all of them at once, so that the module waits for a look (ea
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,10 @@ def test_alarms_are_in_the_states_that_their_metrics_ask_for(server: AwsServerPr
     items = cloudwatch.describe_alarm_history(AlarmName="high", ScanBy="TimestampAscending")["AlarmHistoryItems"]
     assert [each["HistoryItemType"] for each in items][:3] == ["ConfigurationUpdate", "StateUpdate", "Action"]
     assert items[1]["HistorySummary"] == "Alarm updated from INSUFFICIENT_DATA to ALARM"
+    hour, begin = timedelta(hours=1), items[0]["Timestamp"]
+    for start, end, found in ((begin - hour, begin + hour, True), (begin + hour, begin + 2 * hour, False)):
+        within = cloudwatch.describe_alarm_history(AlarmName="high", StartDate=start, EndDate=end)
+        assert bool(within["AlarmHistoryItems"]) is found
 
     # Two of three: the first look has had one period at least; once both are in the window it alarms.
     eventually(lambda: states(server)["two-of-three"], lambda state: state == "ALARM")

@@ -9,9 +9,13 @@ import pytest
 
 from bench.environments import BenchError
 from bench.flat_program import flatten
+from bench.intervals import Median, median_of
 from bench.load import generate, http_request, percentile
 from bench.rehearsal import report
 from bench.report import Goal, Report, as_text
+from bench.rollback import Round
+from bench.rollback import report as rollback_report
+from bench.serving_overhead import _goal  # pyright: ignore[reportPrivateUsage]
 
 pytestmark = pytest.mark.unit
 
@@ -22,6 +26,37 @@ def test_percentiles_are_nearest_rank() -> None:
     assert percentile(values, 0.99) == 99
     assert percentile([7.0], 0.99) == 7
     assert math.isnan(percentile([], 0.5))
+
+
+@pytest.mark.parametrize(
+    ("count", "interval", "confidence"),
+    [(5, (1, 5), 0.938), (6, (1, 6), 0.969), (9, (2, 8), 0.961), (12, (3, 10), 0.961), (20, (6, 15), 0.959)],
+)
+def test_a_median_has_the_sign_tests_interval(count: int, interval: tuple[int, int], confidence: float) -> None:
+    """Against table A.7 of https://www.coursehero.com/file/5646626/A7/."""
+    found = median_of([*range(count, 0, -1)])
+    assert (found.low, found.high) == interval
+    assert found.confidence == pytest.approx(confidence, abs=0.0005)
+    assert found.value == (count + 1) / 2
+
+
+def test_a_cost_is_decided_where_its_whole_interval_is_on_one_side_of_the_goal() -> None:
+    within, above = (
+        Median(value=value, low=value - 0.02, high=value + 0.02, confidence=0.96) for value in (0.05, 0.15)
+    )
+    between = Median(value=0.09, low=0.07, high=0.12, confidence=0.96)
+    said = [_goal("at most 10 %", cost, "fewer") for cost in (within, above, between)]
+    assert [one.met for one in said] == [True, False, False]
+    assert [one.measured.startswith("undecided") for one in said] == [False, False, True]
+    assert said[0].measured == "5.0% fewer (3.0% to 7.0%)"
+
+
+def test_a_rollback_is_held_against_the_canarys_share() -> None:
+    fine = Round(alarm=20.4, begun=21.0, over=22.0, asked=400, failed=100, failed_in_all=104)
+    worse = Round(alarm=20.4, begun=21.0, over=22.0, asked=400, failed=160, failed_in_all=160)
+    assert rollback_report([fine]).goals[0].met
+    assert not rollback_report([fine, worse]).goals[0].met
+    assert "20 s where the first bad response begins a period, never less than 10 s" in as_text(rollback_report([fine]))
 
 
 async def _load_on(answer: bytes, connections: int) -> Any:

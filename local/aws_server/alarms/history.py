@@ -56,13 +56,18 @@ def _plain(value: Any) -> str:
     return stamp(value) if isinstance(value, datetime) else str(value)
 
 
+def _utc(moment: datetime | None) -> datetime | None:
+    """A time that says no zone is in UTC."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
 @operation("cloudwatch", "DescribeAlarmHistory")
 def describe_alarm_history(call: Call) -> dict[str, Any]:
     """Items of metric alarms unless other types are asked for, newest first unless told otherwise."""
     params = call.params
     types = params.get("AlarmTypes") or ["MetricAlarm"]
     name, kind = params.get("AlarmName"), params.get("HistoryItemType")
-    start, end = params.get("StartDate"), params.get("EndDate")
+    start, end = _utc(params.get("StartDate")), _utc(params.get("EndDate"))
     records = call.server.records.items(KIND, f"{call.region}/")
     items = [
         item
@@ -71,8 +76,8 @@ def describe_alarm_history(call: Call) -> dict[str, Any]:
         if item["AlarmType"] in types
         and name in (None, item["AlarmName"])
         and kind in (None, item["HistoryItemType"])
-        and (start is None or item["Timestamp"] >= start)
-        and (end is None or item["Timestamp"] <= end)
+        and (start is None or _utc(item["Timestamp"]) >= start)
+        and (end is None or _utc(item["Timestamp"]) <= end)
     ]
     items.sort(key=lambda item: item["Timestamp"], reverse=params.get("ScanBy") != "TimestampAscending")
     token = params.get("NextToken") or "0"
