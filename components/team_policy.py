@@ -256,4 +256,5 @@ def _serving_actions(*, makes_models: bool) -> list[str]:
         "sagemaker:UpdateEndpointWeightsAndCapacities",
         "sagemaker:UpdateInferenceComponent",
         "sagemaker:InvokeEndpoint",
+        "sagemaker:InvokeEndpointAsync",
     ]

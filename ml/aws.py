@@ -79,7 +79,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "codebuild": ("BatchGetBuilds", "ListBuildsForProject", "StartBuild"),
     "iam": ("GetRole",),
     "application-autoscaling": ("DeregisterScalableTarget", "PutScalingPolicy", "RegisterScalableTarget"),
-    "sagemaker-runtime": ("InvokeEndpoint",),
+    "sagemaker-runtime": ("InvokeEndpoint", "InvokeEndpointAsync"),
     "service-quotas": ("ListServiceQuotas",),
     "cloudwatch": ("DeleteAlarms", "DescribeAlarms", "GetMetricData", "PutMetricAlarm", "PutMetricData"),
     "sns": ("Publish",),

@@ -84,6 +84,7 @@ def deploy(
         "ml predict --endpoint research-flight-delays rows.csv --env local",
         "ml predict --endpoint research-flight-delays rows.json -o json",
         "ml predict --endpoint research-trial rows.csv --wait   # of one that has scaled to zero",
+        "ml predict --async --endpoint research-summaries rows.jsonl --no-wait",
         "head -3 rows.csv | ml predict --endpoint research-flight-delays - --content-type text/csv",
     )
 )
@@ -115,9 +116,17 @@ def predict(
             "-o json shows.",
         ),
     ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Ask again until an endpoint that has scaled to zero is awake.")
+    asynchronous: Annotated[
+        bool, typer.Option("--async", help="Through the queue of an asynchronous endpoint (`deploy.async`).")
     ] = False,
+    wait: Annotated[
+        bool | None,
+        typer.Option(
+            "--wait/--no-wait",
+            help="Ask again until an endpoint that has scaled to zero is awake. With --async: wait for the answers, or "
+            "print where they will be.",
+        ),
+    ] = None,
 ) -> None:
     """Ask an endpoint about rows; prints one prediction a row."""
     from ml.commands import endpoints
@@ -131,6 +140,7 @@ def predict(
             content_type=content_type,
             accept=accept,
             inference_id=inference_id,
+            asynchronous=asynchronous,
             wait=wait,
         )
     )

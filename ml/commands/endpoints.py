@@ -73,6 +73,7 @@ def deploy(
             called=chosen.name or (spec.register_as if spec else None) or short.removeprefix(f"{owner}-"),
             expires=timedelta(seconds=expires) if expires else None,
             package=chosen.package,
+            asynchronous=wanted.asynchronous if wanted else None,
             **_captured(environment, wanted, chosen.job),
             **_rolled_out(wanted, variant, weight, rollout),
             scale=wanted.scale if wanted else None,
@@ -132,11 +133,13 @@ def predict(
     content_type: str | None,
     accept: str,
     inference_id: str | None = None,
-    wait: bool = False,
+    asynchronous: bool = False,
+    wait: bool | None = None,
 ) -> ExitCode:
     """Ask an endpoint about the rows of a file, or of stdin. inference_id: of the request; made up where None.
 
-    wait: whether an endpoint that has scaled to zero is waited for.
+    asynchronous: by the endpoint's queue. wait: whether an endpoint that has scaled to zero is waited for, and whether
+    the answers of a queue are; None for the latter alone.
     """
     name = rows
     if rows == "-":
@@ -148,11 +151,15 @@ def predict(
         name, body = path.name, path.read_bytes()
     parts = requests_in(body, name, content_type)
     ids = _inference_ids(inference_id, len(parts))
+    if asynchronous:
+        from ml.commands.predict_async import predict as enqueue
+
+        return enqueue(parts, ids, env=env, output=output, endpoint=endpoint, accept=accept, wait=wait is not False)
     environment = open_environment(env)
     answers: list[bytes] = []
     requests: list[dict[str, str]] = []
     with readable_errors(environment):
-        full_name, asker = endpoint, Asker(environment.clients, wait=wait)
+        full_name, asker = endpoint, Asker(environment.clients, wait=bool(wait))
         for part, known_as in zip(parts, ids, strict=True):
             request = {"ContentType": part.content_type, "Accept": accept, "Body": part.body, "InferenceId": known_as}
             try:

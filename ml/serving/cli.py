@@ -44,7 +44,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     name = environment.get("SERVING_MODEL_NAME", "model")
     add("--model-name", default=name, help=f"what the Open Inference Protocol calls the model ({name})")
     add("--model-version", default=environment.get("SERVING_MODEL_VERSION"), help="and its version (none)")
-    add("--max-body-mb", type=_positive, default=25.0, help="largest request body, MiB (25)")
+    add("--max-body-mb", type=_positive, default=_largest_body(environment), help="largest request body, MiB (25)")
     add("--max-concurrency", type=_count, default=64, help="most requests at once; more get 429 (64)")
     add("--body-timeout", type=_positive, default=30.0, help="longest wait for the rest of a body, s (30)")
     add("--drain-delay", type=_duration, default=0.0, help="on SIGTERM, time from unready to closing, s (0)")
@@ -111,6 +111,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.stderr.flush()
     # A prediction that never ends would otherwise keep the interpreter from ending.
     os._exit(code)
+
+
+def _largest_body(environment: Mapping[str, str]) -> str:
+    """MiB, by the deployment, or by the batch transform that has the server started
+    (https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-batch-code.html)."""
+    if said := environment.get("SERVING_MAX_BODY_MB"):
+        return said
+    largest = environment.get("SAGEMAKER_MAX_PAYLOAD_IN_MB", "")
+    return str(max(25, int(largest) if largest.isdigit() else 0))
 
 
 def _port(text: str) -> int:

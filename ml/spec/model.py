@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ml.spec.asynchronous import Asynchronous
 from ml.spec.base import MAX_NAMES, Scalar, Seconds, Slug, SpecModel
 from ml.spec.capture import Capture
 from ml.spec.gates import Gates
-from ml.spec.rollout import CHALLENGER, RollbackOn, Rollout
+from ml.spec.rollout import CHALLENGER, MAIN, RollbackOn, Rollout
 from ml.spec.rollout_rules import Change, problems
 from ml.spec.scale import Scale, unfit_for_scale
 from ml.spec.validation import Validation, check_channels
@@ -110,12 +111,26 @@ class Deployment(SpecModel):
         "call after an idle time fails, and the endpoint needs minutes to wake up.",
     )
 
+    asynchronous: Asynchronous | None = Field(
+        default=None, alias="async", description="Take requests into a queue, and write the answers to S3."
+    )
     watch: Watch | None = Field(default=None, description="What `ml watch` does with what is captured.")
 
     @model_validator(mode="after")
     def _check_watched(self) -> "Deployment":
         if self.watch and self.capture is None:
             raise ValueError("watch needs `capture: {}`, so that there is something to look at")
+        return self
+
+    @model_validator(mode="after")
+    def _check_queued(self) -> "Deployment":
+        if self.asynchronous and self.capture:
+            # https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture.html
+            raise ValueError("async takes no `capture`: requests and answers lie in S3 by themselves")
+        if self.asynchronous and self.variant != MAIN:
+            raise ValueError(f"async has one variant, which answers alone: no {self.variant}")
+        if self.asynchronous and self.scale:
+            raise ValueError("async and scale are two kinds of endpoints: choose one")
         return self
 
     @model_validator(mode="after")

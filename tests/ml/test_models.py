@@ -107,6 +107,29 @@ def test_a_model_answers_what_lies_in_s3_without_an_endpoint(platform: Platform,
     assert log.stdout.count("transform") >= 2, log.stdout + log.stderr
 
 
+@pytest.mark.full
+def test_rows_go_through_the_queue_of_an_asynchronous_endpoint(platform: Platform, iris: Path, tmp_path: Path) -> None:
+    spec = json.loads(iris.read_text())
+    (tmp_path / "train.py").write_text(IRIS)
+    (tmp_path / "job.yaml").write_text(json.dumps({**spec, "deploy": {"endpoint": "queued", "async": {}}}))
+    deployed = platform.ml_json("deploy", tmp_path / "job.yaml", "--env", "local")
+    assert (deployed["status"], deployed["serves"]) == ("InService", True)
+    (tmp_path / "rows.csv").write_text(ROW + "5.1,3.5,1.4,0.2\n6.3,3.3,6.0,2.5\n")
+    asked = ("predict", "--async", "--endpoint", "queued")
+    answered = platform.ml_json(*asked, tmp_path / "rows.csv", "--env", "local")
+    assert answered["predictions"] == [0, 2]
+    assert answered["requests"][0]["output"].startswith(
+        "s3://groundwork-test-artifacts/teams/research/async/research-queued/answers/"
+    )
+    (tmp_path / "bad.csv").write_text("sepal length (cm)\n5.1\n")
+    failed = platform.ml(*asked, tmp_path / "bad.csv", "--env", "local")
+    assert failed.returncode == 1
+    assert "petal width (cm)" in failed.stderr
+    at_once = platform.ml("predict", "--endpoint", "research-queued", tmp_path / "rows.csv", "--env", "local")
+    assert (at_once.returncode, "InvokeEndpointAsync" in at_once.stderr) == (1, True)
+    assert platform.ml("stop", "--endpoint", "research-queued").returncode == 0
+
+
 def test_an_endpoint_that_is_not_there_ends_with_6(platform: Platform, tmp_path: Path) -> None:
     (tmp_path / "rows.json").write_text("[[1]]")
     result = platform.ml("predict", "--endpoint", "nowhere", tmp_path / "rows.json", "--env", "local")

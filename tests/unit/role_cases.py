@@ -328,6 +328,7 @@ CASES = [
                 for verb in ("Create", "Describe", "Update", "Delete")
             ),
             *(Request(f"application-autoscaling:{verb}", SCALABLE, COPIES) for verb in SCALING_VERBS),
+            Request("sagemaker:InvokeEndpointAsync", f"{SAGEMAKER}:endpoint/{TEAM}-1"),
             proposal("ada"),
             Request("sagemaker:CreateModelPackageGroup", f"{SAGEMAKER}:model-package-group/{TEAM}-loans"),
             Request("sagemaker:DescribeModelPackage", PACKAGE),

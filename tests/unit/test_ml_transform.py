@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ml.errors import SpecError
+from ml.serving.cli import parser
 from ml.targets.sagemaker.transforms import Batch, job_name
 
 pytestmark = pytest.mark.unit
@@ -58,3 +59,10 @@ def test_a_transform_is_named_after_the_run_whose_model_answers() -> None:
     assert name.startswith("research-iris-2")
     assert name != "research-iris-20261121-093000-4f1c"
     assert len(job_name("a" * 63)) <= 63
+
+
+def test_the_inference_server_takes_what_a_transform_sends() -> None:
+    assert parser({}).parse_args(["--model-dir", "m"]).max_body_mb == 25
+    assert parser({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "60"}).parse_args(["--model-dir", "m"]).max_body_mb == 60
+    assert parser({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "6"}).parse_args(["--model-dir", "m"]).max_body_mb == 25
+    assert parser({"SERVING_MAX_BODY_MB": "200"}).parse_args(["--model-dir", "m"]).max_body_mb == 200

@@ -138,6 +138,8 @@ def react(server: Server, region: str, arn: str, alarm: dict[str, Any]) -> None:
     cooling = _cooling(done, out, float(configuration.get(f"Scale{'Out' if out else 'In'}Cooldown", COOLDOWN_S)))
     # What the last scaling out brings is not seen in the metric yet: until it has cooled down it counts as had before.
     base = cooling["before"] if cooling and out else current
+    # At zero, a backlog beyond the target brings the first instances of an asynchronous endpoint.
+    base = max(base, 1) if out else base
     count = wanted_count(base, value, float(configuration["TargetValue"]), target.min_capacity, target.max_capacity)
     if (out and count > current) or (not out and count < current and not cooling):
         cause = f"monitor alarm {alarm['AlarmName']} in state ALARM triggered policy {policy.policy_name}"

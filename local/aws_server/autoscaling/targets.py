@@ -115,10 +115,19 @@ def register_scalable_target(call: Call) -> dict[str, Any]:
             raise invalid("MinCapacity and MaxCapacity are required when registering a new scalable target")
         low = limits["MinCapacity"] if limits["MinCapacity"] is not None else known.min_capacity
         high = limits["MaxCapacity"] if limits["MaxCapacity"] is not None else known.max_capacity
-        least = 0 if call.params["ScalableDimension"] == COPIES else 1
+        least = 0 if call.params["ScalableDimension"] == COPIES or _is_asynchronous(call, resource) else 1
         if not least <= low <= high:
             raise invalid(f"MinCapacity must be {least} or more, and MaxCapacity no less than it.")
     return call.forward()
+
+
+def _is_asynchronous(call: Call, resource: str) -> bool:
+    """Whether a variant may have no instance: those of asynchronous endpoints may
+    (https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html)."""
+    found = call.server.call(
+        "sagemaker", "DescribeEndpoint", {"EndpointName": names_of(resource)[0]}, region=call.region
+    )
+    return bool(found.get("AsyncInferenceConfig"))
 
 
 @operation("application-autoscaling", "DescribeScalableTargets")

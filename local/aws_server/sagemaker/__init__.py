@@ -3,6 +3,7 @@
 Importing this package registers its operations with the AWS server.
 """
 
+from local.aws_server.sagemaker import async_operations as async_operations
 from local.aws_server.sagemaker import component_operations as component_operations
 from local.aws_server.sagemaker import endpoint_operations as endpoint_operations
 from local.aws_server.sagemaker import experiment_operations as experiment_operations

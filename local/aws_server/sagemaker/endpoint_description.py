@@ -29,6 +29,8 @@ def describe(record: EndpointRecord, progress: Progress | None) -> dict[str, Any
                 "DestinationS3Uri": capture["DestinationS3Uri"],
                 "KmsKeyId": capture.get("KmsKeyId", ""),
             }
+        if asynchronous := deployment.config.get("AsyncInferenceConfig"):
+            answer["AsyncInferenceConfig"] = asynchronous
         if metrics := deployment.config.get("MetricsConfig"):
             answer["MetricsConfig"] = metrics
     if record.pending is not None and record.deployment is not None:

@@ -104,6 +104,13 @@ def _retain(current: Deployment, pending: Deployment, excluded: set[str]) -> Non
             target.update({name: value for name, value in kept.items() if name in target})  # type: ignore[arg-type]
 
 
+def _may_be_idle(record: EndpointRecord, variant: str) -> bool:
+    """Whether a variant may have no instance: of an asynchronous endpoint, or one that hosts inference components."""
+    deployment = record.deployment
+    assert deployment is not None
+    return bool(deployment.config.get("AsyncInferenceConfig")) or "ModelName" not in deployment.variant(variant)
+
+
 @operation("sagemaker", "UpdateEndpointWeightsAndCapacities")
 def update_endpoint_weights_and_capacities(call: Call) -> dict[str, Any]:
     """Changes weights and instance counts of the variants that serve."""
@@ -119,6 +126,10 @@ def update_endpoint_weights_and_capacities(call: Call) -> dict[str, Any]:
                 raise ServiceError(
                     "ValidationException",
                     f"The variant name(s) {each['VariantName']} is/are not present within endpoint configuration.",
+                )
+            if each.get("DesiredInstanceCount") == 0 and not _may_be_idle(record, each["VariantName"]):
+                raise ServiceError(
+                    "ValidationException", "DesiredInstanceCount may be 0 for asynchronous endpoints alone."
                 )
         record.enter("Updating")
         save(endpoints.plane, record)

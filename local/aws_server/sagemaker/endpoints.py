@@ -8,6 +8,7 @@ from typing import Any
 
 from local.aws_server.operations import Server, ServiceError
 from local.aws_server.sagemaker import models, tags
+from local.aws_server.sagemaker.async_queue import AsyncQueue
 from local.aws_server.sagemaker.components import Components
 from local.aws_server.sagemaker.endpoint_record import KIND, Deployment, EndpointRecord, load, save
 from local.aws_server.sagemaker.fleet import Fleet, StartError
@@ -30,6 +31,7 @@ class Endpoints:
         self.invocations = Invocations(plane)
         self.components = Components(plane, self.invocations.metrics)
         self._traffic: dict[str, Traffic] = {}
+        self.queue = AsyncQueue(plane, self.invocations.metrics, self.traffic)
         self._starting: dict[str, Fleet] = {}
         self._rollouts: dict[str, Rollout] = {}
         self._lock = threading.RLock()
@@ -197,6 +199,7 @@ class Endpoints:
     def _delete(self, record: EndpointRecord) -> None:
         with self._lock:
             traffic = self._traffic.pop(record.key, None)
+        self.queue.forget(record.key)
         for fleet in traffic.fleets() if traffic is not None else ():
             fleet.drain(5.0)
             fleet.retire()
@@ -263,6 +266,7 @@ def start_endpoints(server: Server, plane: Plane) -> None:
     _endpoints[id(server)] = endpoints
     endpoints.invocations.start()
     endpoints.resume()
+    endpoints.queue.start()
 
 
 def stop_endpoints(server: Server) -> None:

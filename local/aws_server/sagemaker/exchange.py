@@ -32,13 +32,15 @@ class Answered:
         return self.reply.status if self.reply is not None else 500
 
 
-def exchange(choice: Choice, request: bytes, choose_again: Callable[[], Choice | None]) -> Answered:
+def exchange(
+    choice: Choice, request: bytes, choose_again: Callable[[], Choice | None], timeout_s: float = INVOCATION_TIMEOUT_S
+) -> Answered:
     """Sends a request, and to the next choice where the first has gone before it took the request.
 
     A request whose process ends before its answer is whole goes to one other process: one that was killed fails
     nobody's request, and a request that kills its server kills two of them and not all.
     """
-    until = time.monotonic() + INVOCATION_TIMEOUT_S
+    until = time.monotonic() + timeout_s
     second_try = False
     while True:
         fleet, variant = choice
@@ -46,7 +48,7 @@ def exchange(choice: Choice, request: bytes, choose_again: Callable[[], Choice |
             if instance is not None:
                 began = time.monotonic()
                 try:
-                    reply = instance.exchange(request, INVOCATION_TIMEOUT_S)
+                    reply = instance.exchange(request, timeout_s)
                 except NoAnswerError:
                     # It has just died: its own thread will notice; another one, or its successor, takes the request.
                     instance.suspect()

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from local.aws_server.operations import ACCOUNT_ID, Call, RawResponse, ServiceError, operation
+from local.aws_server.sagemaker.async_operations import refuse_synchronous
 from local.aws_server.sagemaker.component_invoke import component_traffic
 from local.aws_server.sagemaker.data_capture import OCTETS
 from local.aws_server.sagemaker.endpoints import endpoints_of
@@ -42,6 +43,7 @@ def invoke_endpoint(call: Call) -> RawResponse:
     traffic = endpoints.traffic(f"{call.region}/{name}")
     if traffic is None:
         raise ServiceError("ValidationError", f"Endpoint {name} of account {ACCOUNT_ID} not found.")
+    refuse_synchronous(traffic.main.deployment.config, name)
     traffic = component_traffic(call, endpoints.components, traffic)
     body = call.params.get("Body", b"")
     body = body.encode() if isinstance(body, str) else body

@@ -17,9 +17,9 @@ REFUSED = {
         "CreateNotebookInstance",
         "StartPipelineExecution",
     ),
-    "sagemaker-runtime": ("InvokeEndpointAsync", "InvokeEndpointWithResponseStream"),
+    "sagemaker-runtime": ("InvokeEndpointWithResponseStream",),
 }
-REFUSED_CONFIGURATION = ("AsyncInferenceConfig", "ExplainerConfig")
+REFUSED_CONFIGURATION = ("ExplainerConfig",)
 """Members of an endpoint configuration that change what an endpoint does, and that nothing here obeys."""
 
 
@@ -27,7 +27,7 @@ def _refuse(call: Call) -> NoReturn:
     raise ServiceError(
         "NotImplemented",
         f"The local AWS server does not run {call.service} {call.operation}: "
-        "it runs training, processing and batch transform jobs and real-time endpoints.",
+        "it runs training, processing and batch transform jobs, real-time and asynchronous endpoints.",
         status=501,
     )
 
@@ -37,6 +37,18 @@ def refuse_configuration(request: dict[str, Any]) -> None:
     for member in REFUSED_CONFIGURATION:
         if request.get(member):
             raise ServiceError("ValidationException", f"The local SageMaker has no {member}.")
+    if asynchronous := request.get("AsyncInferenceConfig"):
+        _refuse_of_asynchronous(request, asynchronous["OutputConfig"])
+
+
+def _refuse_of_asynchronous(request: dict[str, Any], output: dict[str, Any]) -> None:
+    for member in ("ShadowProductionVariants", "DataCaptureConfig"):
+        if request.get(member):
+            raise ServiceError("ValidationException", f"The local SageMaker's asynchronous endpoints have no {member}.")
+    if not output.get("S3OutputPath"):
+        raise ServiceError("ValidationException", "The local SageMaker needs the S3OutputPath of an OutputConfig.")
+    if (output.get("NotificationConfig") or {}).get("IncludeInferenceResponseIn"):
+        raise ServiceError("ValidationException", "The local SageMaker's notifications include no response.")
 
 
 for _service, _operations in REFUSED.items():

@@ -21,6 +21,7 @@ from ml.images import platform_image
 from ml.images.registry import released
 from ml.ledger import creating
 from ml.names import model_name, protocol_names
+from ml.spec.asynchronous import Asynchronous
 from ml.spec.model import EndpointInstance
 from ml.spec.rollout import MAIN, RollbackOn, Rollout
 from ml.spec.rollout_rules import Change, problems
@@ -29,6 +30,7 @@ from ml.targets.sagemaker import alarms
 from ml.targets.sagemaker.alarms import Guarded
 from ml.targets.sagemaker.capturing import capture_config, capturing_variables
 from ml.targets.sagemaker.endpoint_log import keep_for_a_while
+from ml.targets.sagemaker.queueing import async_config
 from ml.targets.sagemaker.rollout import deployment_config
 from ml.targets.sagemaker.training import volume_key, vpc_config
 from ml.targets.sagemaker.variants import Layout, Standing, Variant, is_missing, lay_out
@@ -49,6 +51,7 @@ class Target:
     scale: copies that come and go, by an inference component; None for machines that stay.
     variant: which of the endpoint's variants it is. weight: percent of the requests for a challenger; None for as many
         as it has. rollout: how it takes over. rollback_on: what takes it back meanwhile; None for nothing.
+    asynchronous: that requests wait in a queue and answers go to S3; None for answers at once.
     """
 
     team: str
@@ -69,6 +72,7 @@ class Target:
     rollout: Rollout = field(default_factory=lambda: Rollout.model_validate({}))
     rollback_on: RollbackOn | None = None
     scale: Scale | None = None
+    asynchronous: Asynchronous | None = None
 
 
 @dataclass(frozen=True)
@@ -278,6 +282,7 @@ class Deployment:
         if every := metrics_every(self.target):
             # https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch-enhanced-metrics.html
             request["MetricsConfig"] = {"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": every}
+        request |= async_config(self.contract, self.target)
         return {**request, **capture_config(self.contract, self.target)}
 
     def _tags(self, intent: Line) -> list[dict[str, str]]:
@@ -293,6 +298,8 @@ def config_name(target: Target, model: str, layout: Layout | None = None) -> str
         parts.append([one.request() for one in variants])
     if every := metrics_every(target):
         parts.append(["metrics", every])
+    if target.asynchronous:
+        parts.append(["async", target.asynchronous.model_dump()])
     return f"{target.endpoint}-{_digest(parts)}"
 
 
