@@ -15,3 +15,8 @@ def protocol_names(model: str, job: str) -> dict[str, str]:
     """The variables that tell the inference server (ml/serving/cli.py) what the Open Inference Protocol calls its model
     and version. Nothing for a model without a name."""
     return {"SERVING_MODEL_NAME": model, "SERVING_MODEL_VERSION": job} if model else {}
+
+
+def namespace_of(team: str) -> str:
+    """CloudWatch's namespace of a team's own metrics: no other is open to its members and its jobs."""
+    return f"groundwork/{team}"

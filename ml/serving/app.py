@@ -58,6 +58,7 @@ class App:
                 self.metrics,
                 log_form=self.settings.log_form,
                 interval_s=self.settings.capture_interval_s,
+                namespace=self.settings.capture_metrics,
             )
         self.metrics.load_seconds.set(load_seconds)
         self.metrics.ready.set(1)

@@ -34,7 +34,8 @@ class Capture:
     """Takes a share of the exchanges and has them written.
 
     uri: S3 prefix of one variant of an endpoint. percent: share of the exchanges, 0 to 100. interval_s: longest time
-    between two files. log_form: of the writing process's log.
+    between two files. log_form: of the writing process's log. namespace: CloudWatch's, that is told what S3 did not
+    take; empty for none.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Capture:
         *,
         log_form: str = "json",
         interval_s: float = 30.0,
+        namespace: str = "",
     ) -> None:
         self._share = percent / 100
         self._metrics = metrics
@@ -55,6 +57,7 @@ class Capture:
             personal=tuple(masker.personal),
             columns=tuple(masker.columns),
             log_form=log_form,
+            namespace=namespace,
         )
         self._waiting: deque[Exchange] = deque()
         # Each is added to by one thread alone: what is taken and left out by the server's, what is passed on by ours.

@@ -31,19 +31,28 @@ MOST_BATCHES = 200
 """Read and not yet encoded; beyond, they wait in the server."""
 NICENESS = 10
 """Where the machine is busy, requests come first."""
+LOST = "CapturesLost"
+"""Metric: captured exchanges that S3 did not take."""
 _LENGTH = struct.Struct("<I")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaptureSettings:
     """uri: S3 prefix of one variant of an endpoint. interval_s: longest time between two files. personal, columns: as
-    Masker takes them. log_form: as the server's."""
+    Masker takes them. log_form: as the server's. namespace: CloudWatch's, that is told of losses; empty for none."""
 
     uri: str
     interval_s: float
     personal: tuple[str, ...]
     columns: tuple[str, ...]
     log_form: str
+    namespace: str = ""
+
+    @property
+    def dimensions(self) -> list[dict[str, str]]:
+        """Of the metric: the endpoint and its variant, which the prefix ends with."""
+        *_, endpoint, variant = ["", *self.uri.rstrip("/").split("/")]
+        return [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
 
 
 def send(pipe: BinaryIO, value: Any) -> None:
@@ -65,12 +74,13 @@ def received(pipe: BinaryIO) -> Any:
 class Writer:
     """Collects lines and writes files of them."""
 
-    def __init__(self, settings: CaptureSettings, report: TextIO, s3: Any = None) -> None:
+    def __init__(self, settings: CaptureSettings, report: TextIO, s3: Any = None, cloudwatch: Any = None) -> None:
         self._settings = settings
         self._masker = Masker(settings.personal, settings.columns)
         self._bucket, _, self._prefix = settings.uri.removeprefix("s3://").rstrip("/").partition("/")
         self._report = report
         self._s3: Any = s3
+        self._cloudwatch: Any = cloudwatch
         self._lines: list[str] = []
 
     def run(self, batches: "queue.Queue[list[tuple[Any, ...]] | None]") -> None:
@@ -104,17 +114,40 @@ class Writer:
             outcome = "lost"
             code = getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__
             log(logging.ERROR, "captured data were not written", lines=len(lines), bucket=self._bucket, error=code)
+            self._tell_lost(len(lines))
         with contextlib.suppress(OSError):  # the server is gone: nobody counts any more
             self._report.write(json.dumps({outcome: len(lines)}) + "\n")
             self._report.flush()
 
-    def _client(self) -> Any:
-        if self._s3 is None:
-            import boto3
+    def _tell_lost(self, lines: int) -> None:
+        """Have an alarm ring (ml/targets/sagemaker/capture_alarm.py): a log line alone reaches nobody."""
+        if not self._settings.namespace:
+            return
+        datum = {"MetricName": LOST, "Dimensions": self._settings.dimensions, "Value": lines, "Unit": "Count"}
+        try:
+            self._cloudwatch = self._cloudwatch or _made("cloudwatch", config=_impatient())
+            self._cloudwatch.put_metric_data(Namespace=self._settings.namespace, MetricData=[datum])
+        except Exception as error:
+            code = getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__
+            log(logging.WARNING, "CloudWatch was not told of lost captures", lines=lines, error=code)
 
-            make: Any = boto3.client  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-            self._s3 = make("s3")
+    def _client(self) -> Any:
+        self._s3 = self._s3 or _made("s3")
         return self._s3
+
+
+def _made(service: str, **options: Any) -> Any:
+    import boto3
+
+    make: Any = boto3.client  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return make(service, **options)
+
+
+def _impatient() -> Any:
+    """Where CloudWatch cannot be reached, what is captured must not wait for it."""
+    from botocore.config import Config
+
+    return Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
 
 
 def main() -> int:

@@ -21,8 +21,8 @@ example:
 
 exit codes: 0 stopped in order · 1 model or address unusable, or requests lost when stopping · 2 wrong option
 environment: SM_MODEL_DIR, SERVING_HOST, SAGEMAKER_BIND_TO_PORT, SERVING_MODEL_NAME, SERVING_MODEL_VERSION,
-  SERVING_CAPTURE_URI and SERVING_CAPTURE_PERCENT are the defaults of --model-dir, --host, --port, --model-name,
-  --model-version, --capture-uri and --capture-percent
+  SERVING_CAPTURE_URI, SERVING_CAPTURE_PERCENT and SERVING_CAPTURE_METRICS are the defaults of --model-dir, --host,
+  --port, --model-name, --model-version, --capture-uri, --capture-percent and --capture-metrics
 """
 
 
@@ -64,6 +64,12 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="share of them that is written (100)",
     )
     add("--capture-interval", type=_positive, default=30.0, help="longest time between two files of them, s (30)")
+    add(
+        "--capture-metrics",
+        metavar="NAMESPACE",
+        default=environment.get("SERVING_CAPTURE_METRICS", ""),
+        help="CloudWatch namespace that is told how many could not be written (no)",
+    )
     add("--log-format", choices=("json", "text"), help="form of the log on stderr (text on a terminal, else json)")
     return options
 
@@ -98,6 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         capture_uri=options.capture_uri,
         capture_percent=options.capture_percent,
         capture_interval_s=options.capture_interval,
+        capture_metrics=options.capture_metrics,
         model_name=options.model_name,
         model_version=options.model_version,
         log_form=log_form,

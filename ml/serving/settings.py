@@ -14,6 +14,7 @@ class Settings:
     take a while to notice. drain_timeout_s: longest wait for requests in flight when stopping. access_log: a log line a
     request instead of one a failed request. capture_uri: S3 prefix that requests and answers are captured to, with
     personal columns masked; None for no capture. capture_percent: share of them, 0 to 100.
+    capture_metrics: CloudWatch namespace that is told how many could not be written; empty for none.
     capture_interval_s: longest time between two files of them. model_name, model_version:
     as the Open Inference Protocol knows the model; None for no version. log_form: `json` or `text`.
     """
@@ -30,6 +31,7 @@ class Settings:
     capture_uri: str | None = None
     capture_percent: float = 100.0
     capture_interval_s: float = 30.0
+    capture_metrics: str = ""
     model_name: str = "model"
     model_version: str | None = None
     log_form: str = "json"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ml.names import namespace_of
+
 MOST_DATA = 1000
 """Of one PutMetricData (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html)."""
 
@@ -46,7 +48,7 @@ def put(cloudwatch: Any, team: str, endpoint: str, samples: Sequence[Sample]) ->
         for sample in samples
     ]
     for first in range(0, len(data), MOST_DATA):
-        cloudwatch.put_metric_data(Namespace=f"groundwork/{team}", MetricData=data[first : first + MOST_DATA])
+        cloudwatch.put_metric_data(Namespace=namespace_of(team), MetricData=data[first : first + MOST_DATA])
 
 
 def exposition(endpoint: str, samples: Iterable[Sample]) -> str:

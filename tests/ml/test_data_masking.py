@@ -66,6 +66,8 @@ def test_no_personal_value_is_in_the_log_of_an_endpoint_or_in_what_it_captures(
     try:
         config = sagemaker.describe_endpoint(EndpointName="research-masked")["EndpointConfigName"]
         assert "DataCaptureConfig" not in sagemaker.describe_endpoint_config(EndpointConfigName=config)
+        alarm = ["research-masked/captures/main"]
+        assert platform.client("cloudwatch").describe_alarms(AlarmNames=alarm)["MetricAlarms"]
         (tmp_path / "rows.csv").write_text("name,age,income\nZoltan,36.5,50\n")
         answer = platform.ml("predict", "--endpoint", "research-masked", tmp_path / "rows.csv", "-o", "json")
         assert json.loads(answer.stdout)["predictions"] == [True]

@@ -2,13 +2,16 @@
 
 import io
 import json
+import queue
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from ml.errors import MlError
+from ml.serving.capture_writer import CaptureSettings, Writer
 from ml.spec.model import Deployment, EndpointInstance
+from ml.targets.sagemaker.capture_alarm import watch_captures
 from ml.targets.sagemaker.capturing import (
     capture_config,
     capturing_variables,
@@ -49,7 +52,48 @@ def test_the_container_captures_where_columns_are_personal_and_sagemaker_does_no
     assert capturing_variables(contract(), made) == {
         "SERVING_CAPTURE_URI": "s3://artifacts/teams/research/capture/research-trial/main",
         "SERVING_CAPTURE_PERCENT": "0.5",
+        "SERVING_CAPTURE_METRICS": "groundwork/research",
     }
+
+
+def test_an_alarm_says_that_the_containers_captures_are_lost() -> None:
+    told: list[dict[str, Any]] = []
+
+    class CloudWatch:
+        def put_metric_alarm(self, **call: Any) -> None:
+            told.append(call)
+
+    class NoBucket:
+        def put_object(self, **call: Any) -> None:
+            raise ClientError({"Error": {"Code": "NoSuchBucket", "Message": call["Bucket"]}}, "PutObject")
+
+    class Metrics:
+        def put_metric_data(self, **call: Any) -> None:
+            told.append(call)
+
+    made = target(capture_percent=0.5, masked=True)
+    watch_captures(environment({"cloudwatch": CloudWatch()}), contract(), made)
+    watch_captures(environment({}), contract(), target(capture_percent=5))
+    (alarm,) = told
+    variables = capturing_variables(contract(), made)
+    settings = CaptureSettings(
+        uri=variables["SERVING_CAPTURE_URI"],
+        interval_s=0,
+        personal=(),
+        columns=(),
+        log_form="json",
+        namespace=variables["SERVING_CAPTURE_METRICS"],
+    )
+    text = ("text/csv", None, None)
+    exchange = ("POST", text, b"1", "text/csv", text, b"2", "one", 0.0)
+    batches: queue.Queue[Any] = queue.Queue()
+    batches.put([exchange, exchange])
+    batches.put(None)
+    Writer(settings, io.StringIO(), NoBucket(), Metrics()).run(batches)
+    (datum,) = told[1]["MetricData"]
+    assert (datum["Value"], datum["MetricName"], told[1]["Namespace"]) == (2, alarm["MetricName"], alarm["Namespace"])
+    assert datum["Dimensions"] == alarm["Dimensions"]
+    assert alarm["AlarmName"] == "research-trial/captures/main"
 
 
 def test_nobody_captures_unless_the_spec_says_so() -> None:

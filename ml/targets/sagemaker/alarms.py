@@ -6,7 +6,7 @@ very thing that a deployment is to mend.
 Metrics: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,6 +60,16 @@ class AlarmState:
 def prefix_of(endpoint: str) -> str:
     """What the names of an endpoint's alarms begin with; no endpoint's name has a slash, so no other's do."""
     return f"{endpoint}/"
+
+
+def captures_alarm(endpoint: str, variant: str) -> str:
+    """The name of the alarm on a variant's captures (ml.targets.sagemaker.capture_alarm)."""
+    return f"{prefix_of(endpoint)}captures/{variant}"
+
+
+def takes_back(endpoint: str, name: str) -> bool:
+    """Whether an alarm of an endpoint is one that takes a new version back."""
+    return not name.startswith(captures_alarm(endpoint, ""))
 
 
 def requests(rollback_on: RollbackOn, guarded: Guarded) -> list[dict[str, Any]]:
@@ -150,7 +160,7 @@ def make(
     Made anew, because an alarm that is changed keeps its state, and one that is in ALARM from the version before would
     take the next one back at once.
     """
-    remove(environment, guarded.endpoint)
+    remove(environment, guarded.endpoint, which=lambda name: takes_back(guarded.endpoint, name))
     cloudwatch = environment.clients.client("cloudwatch")
     made = requests(rollback_on, guarded)
     for request in made:
@@ -175,9 +185,9 @@ def states(environment: Environment, endpoint: str) -> list[AlarmState]:
     ]
 
 
-def remove(environment: Environment, endpoint: str) -> list[str]:
-    """Remove an endpoint's alarms; returns their names."""
-    names = [one.name for one in states(environment, endpoint)]
+def remove(environment: Environment, endpoint: str, *, which: Callable[[str], bool] = lambda name: True) -> list[str]:
+    """Remove an endpoint's alarms, or those that `which` says yes to; returns their names."""
+    names = [one.name for one in states(environment, endpoint) if which(one.name)]
     for start in range(0, len(names), MOST_NAMES):
         environment.clients.client("cloudwatch").delete_alarms(AlarmNames=names[start : start + MOST_NAMES])
     return names

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from ml.captures.reading import FOLDER, captures_uri
 from ml.environment import Environment, is_denied
 from ml.errors import MlError
+from ml.names import namespace_of
 from platform_contract import PlatformContract
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def capturing_variables(contract: PlatformContract, target: "Target") -> dict[st
     return {
         "SERVING_CAPTURE_URI": f"{captures_uri(contract, target.team, target.endpoint)}/{target.variant}",
         "SERVING_CAPTURE_PERCENT": f"{target.capture_percent:g}",
+        "SERVING_CAPTURE_METRICS": namespace_of(target.team),
     }
 
 

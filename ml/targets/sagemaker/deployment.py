@@ -28,6 +28,7 @@ from ml.spec.rollout_rules import Change, problems
 from ml.spec.scale import Scale
 from ml.targets.sagemaker import alarms
 from ml.targets.sagemaker.alarms import Guarded
+from ml.targets.sagemaker.capture_alarm import watch_captures
 from ml.targets.sagemaker.capturing import capture_config, capturing_variables
 from ml.targets.sagemaker.endpoint_log import keep_for_a_while
 from ml.targets.sagemaker.queueing import async_config
@@ -187,6 +188,7 @@ class Deployment:
         """
         name, request = self.target.endpoint, {"EndpointName": self.target.endpoint, "EndpointConfigName": self.config}
         keep_for_a_while(self.environment, self.contract, name, self.target.team)
+        watch_captures(self.environment, self.contract, self.target)
         if status is None:
             # There is nothing that could take over or be taken back to.
             self._create("endpoint", name, intent, "CreateEndpoint", {**request, "Tags": self._tags(intent)})

@@ -72,7 +72,8 @@ def notice_before(environment: Environment, contract: PlatformContract, team: st
 
 def _rang(alarm: AlarmState, state: EndpointState) -> bool:
     """An alarm on machines that are gone may be OK again: then SageMaker's reason still names it."""
-    return alarm.state == "ALARM" or alarm.name in (state.reason or "")
+    rang = alarm.state == "ALARM" or alarm.name in (state.reason or "")
+    return rang and alarms.takes_back(state.name, alarm.name)
 
 
 def known_versions(
