@@ -15,6 +15,7 @@ pytestmark = pytest.mark.local
 
 ENDPOINT = "watched"
 LAST_HOUR = {"ScheduleExpression": "NOW", "DataAnalysisStartTime": "-PT1H", "DataAnalysisEndTime": "PT0H"}
+BEFORE_IT_WAS = {**LAST_HOUR, "DataAnalysisStartTime": "-PT20H", "DataAnalysisEndTime": "-PT19H"}
 CONTAINER = """
 import collections, json, os, pathlib
 source, target = pathlib.Path(os.environ["dataset_source"]), pathlib.Path(os.environ["output_path"])
@@ -133,6 +134,7 @@ def test_a_schedule_runs_a_container_on_what_the_endpoint_captured_and_survives_
     lines = eventually(lambda: captured(server), lambda found: len(found) == 2)
     assert all("captureData" in line for line in lines)
     arn = schedule(server, "once", LAST_HOUR)
+    schedule(server, "empty", BEFORE_IT_WAS)
     assert server.process is not None
     os.kill(server.process.pid, signal.SIGKILL)  # before it has begun: it waits some seconds for captures
     server.process.wait()
@@ -160,8 +162,6 @@ def test_a_schedule_runs_a_container_on_what_the_endpoint_captured_and_survives_
 
 
 def test_an_hour_without_captures_is_an_execution_that_failed_and_says_why(server: SageMakerServer):
-    times = {"ScheduleExpression": "NOW", "DataAnalysisStartTime": "-PT20H", "DataAnalysisEndTime": "-PT19H"}
-    schedule(server, "empty", times)
     execution = ended(server, "empty")
     assert (execution["MonitoringExecutionStatus"], execution["FailureReason"]) == ("Failed", "Job inputs had no data")
     assert "ProcessingJobArn" not in execution

@@ -20,7 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from tests.ml.serving_server import Server, running
+from tests.guide import blocks
+from tests.ml.serving_server import ROOT, Server, running
 
 pytestmark = [pytest.mark.ml, pytest.mark.timeout(120)]
 
@@ -176,3 +177,11 @@ def test_a_server_that_loads_is_live_and_not_ready(tmp_path: Path) -> None:
         assert (first.status, json.loads(first.read())) == (503, {"name": "model", "ready": False})
         server.wait_ready()
         assert asking.is_server_ready()
+
+
+def test_the_python_of_the_page_on_serving_asks_a_server(
+    iris: tuple[Server, pd.DataFrame, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shown,) = [block for block in blocks((ROOT / "docs" / "serving.md").read_text()) if block.language == "python"]
+    exec(shown.text.replace("localhost:8080", f"localhost:{iris[0].port}"), {})
+    assert capsys.readouterr().out.split() == ["[[0]", "[2]]"]

@@ -1,0 +1,165 @@
+"""The pages on serving, rollouts, A/B tests and watching: what they tell the reader to type and to write works."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.guide import Block, blocks, commands
+from tests.ml.conftest import ROOT, TEAM, Platform
+
+pytestmark = [pytest.mark.ml, pytest.mark.timeout(900)]
+
+DOCS = ROOT / "docs"
+HEAD = f"team: {TEAM}\nentry_point: train.py\nimage: training:0.1.0\n"
+TRAIN = """
+import argparse, os
+import mlflow, pandas
+from mlflow.models import infer_signature
+from sklearn.dummy import DummyClassifier
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--says", type=int)
+rows = pandas.DataFrame({"x": [0.0, 1.0]})
+model = DummyClassifier(strategy="constant", constant=parser.parse_args().says).fit(rows, [0, 1])
+mlflow.sklearn.save_model(
+    model, os.environ["SM_MODEL_DIR"], signature=infer_signature(rows, model.predict(rows)), pip_requirements=[]
+)
+"""
+LOANS = "research-loan-decisions"
+
+
+def run(platform: Platform, block: Block, folder: Path, **variables: str) -> str:
+    """Type a block into a shell; what it prints. It must end well."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.text],
+        cwd=folder,
+        env={**os.environ, **platform.variables, "PATH": path, **variables},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, f"the block at line {block.line}:\n{block.text}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def flights(seed: int, count: int, *, warmer_by: float = 0.0) -> pd.DataFrame:
+    chooser = np.random.default_rng(seed)
+    temp = chooser.normal(10, 5, count) + warmer_by
+    chance = 1 / (1 + np.exp(-(temp - 10) / 5))
+    columns = {"origin": chooser.choice(["EWR", "JFK", "LGA"], count), "temp": temp, "chance_late": chance}
+    return pd.DataFrame({**columns, "late": (chooser.random(count) < chance).astype(int)})
+
+
+def capture(platform: Platform, endpoint: str, rows: pd.DataFrame, truth: Path) -> None:
+    """Requests of 100 rows, as SageMaker captures them now, and their truth."""
+    lines, known = list[str](), ["id,row,value"]
+    for number, start in enumerate(range(0, len(rows), 100)):
+        piece = rows.iloc[start : start + 100]
+        asked = json.loads(piece[["origin", "temp"]].to_json(orient="split", index=False))
+        sides = {"endpointInput": {"dataframe_split": asked}, "endpointOutput": piece["chance_late"].tolist()}
+        lines.append(
+            json.dumps(
+                {
+                    "captureData": {
+                        side: {
+                            "observedContentType": "application/json",
+                            "mode": "",
+                            "data": json.dumps(data),
+                            "encoding": "JSON",
+                        }
+                        for side, data in sides.items()
+                    },
+                    "eventMetadata": {
+                        "eventId": f"e{number:04d}",
+                        "inferenceTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+                    },
+                    "eventVersion": "0",
+                }
+            )
+        )
+        known += [f"e{number:04d},{row},{value}" for row, value in enumerate(piece["late"], 1)]
+    key = f"teams/{TEAM}/capture/{endpoint}/main/{datetime.now(UTC):%Y/%m/%d/%H}/00-00.jsonl"
+    platform.client("s3").put_object(Bucket="groundwork-test-artifacts", Key=key, Body="\n".join(lines).encode())
+    truth.write_text("\n".join(known) + "\n")
+
+
+def test_the_page_on_watching_works_as_it_is_printed(platform: Platform, tmp_path: Path) -> None:
+    page = DOCS / "watching.md"
+    (spec,) = [block for block in blocks(page.read_text()) if block.language == "yaml"]
+    (tmp_path / "job.yaml").write_text(f"name: flight-delays\n{HEAD}{spec.text.replace('s3://…/truth/', 'truth.csv')}")
+    (tmp_path / "train.py").touch()
+    flights(1, 39 * 2000).to_parquet(tmp_path / "spring.parquet")
+    start, look = commands(page)
+    assert "39 windows to calibrate on" in run(platform, start, tmp_path)
+    capture(platform, "research-flight-delays", flights(2, 2000, warmer_by=4), tmp_path / "truth.csv")
+    printed = run(platform, look, tmp_path)
+    assert "1 window of research-flight-delays complete since the last run, 1 drifted." in printed
+    assert "temp (origin=JFK)" in printed
+    assert "accuracy held" in printed
+    assert "<svg" in (tmp_path / "window.html").read_text()
+
+
+def test_the_python_of_the_page_on_watching_runs(tmp_path: Path) -> None:
+    (shown,) = [block for block in blocks((DOCS / "watching.md").read_text()) if block.language == "python"]
+    carriers = np.array(["AA", "UA"] * 500)
+    batches = [{"carrier": carriers, "delay": np.random.default_rng(seed).normal(0, 1, 1000)} for seed in range(3)]
+    names: dict[str, Any] = {"batches": batches, "path": tmp_path / "profile.json"}
+    names["rows"] = {"carrier": carriers, "delay": np.random.default_rng(9).normal(3, 1, 1000)}
+    exec(shown.text, names)
+    assert names["verdict"].columns == ("delay",)
+
+
+@pytest.mark.full
+def test_the_pages_on_rollouts_and_ab_tests_work_as_they_are_printed(platform: Platform, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRAIN)
+    deploy = "deploy: {endpoint: loan-decisions, capture: {percent: 100}}\n"
+    (tmp_path / "job.yaml").write_text(f"name: loan-decisions\n{HEAD}{deploy}")
+    spec = tmp_path / "job.yaml"
+    jobs = [
+        platform.ml_json("train", spec, "--env", "local", "-y", "--set", f"says={says}", cwd=tmp_path)["name"]
+        for says in (0, 1)
+    ]
+    first = platform.ml("deploy", spec, "--job", jobs[0], cwd=tmp_path)
+    assert first.returncode == 0, first.stdout + first.stderr
+    try:
+        beside, back = commands(DOCS / "rollouts.md")
+        run(platform, beside, tmp_path)
+        listed = run(platform, back, tmp_path)
+        assert listed.splitlines()[-2].startswith(f"{LOANS} is in service with {jobs[0]}")
+        challenge, look, replace = commands(DOCS / "ab-tests.md")
+        run(platform, challenge, tmp_path)
+        runtime = platform.client("sagemaker-runtime")
+        for number in range(40):
+            request = {"ContentType": "text/csv", "Body": b"x\n0.5\n", "InferenceId": f"order-{number}"}
+            runtime.invoke_endpoint(EndpointName=LOANS, **request)
+        (tmp_path / "truth.csv").write_text("id,value\n" + "".join(f"order-{number},1\n" for number in range(40)))
+        assert "challenger" in run(platform, look, tmp_path)
+        assert f"is in service with {jobs[1]}" in run(platform, replace, tmp_path, CHALLENGERS_JOB=jobs[1])
+    finally:
+        platform.ml("stop", "--endpoint", LOANS)
+
+
+@pytest.mark.parametrize("page", ["serving.md", "rollouts.md", "ab-tests.md", "watching.md"])
+def test_every_block_of_a_page_is_of_a_kind_that_a_test_looks_at(page: str) -> None:
+    text = (DOCS / page).read_text()
+    assert {block.language for block in blocks(text)} <= {"bash", "yaml", "python"}
+
+
+def test_the_spec_on_the_page_on_rollouts_is_one_that_is_taken() -> None:
+    import yaml
+
+    from ml.spec.model import JobSpec
+
+    (shown,) = [block for block in blocks((DOCS / "rollouts.md").read_text()) if block.language == "yaml"]
+    spec = JobSpec.model_validate({"name": "loan-decisions", **yaml.safe_load(HEAD), **yaml.safe_load(shown.text)})
+    assert spec.deploy is not None
+    assert spec.deploy.rollout is not None
