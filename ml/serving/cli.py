@@ -21,8 +21,9 @@ example:
 
 exit codes: 0 stopped in order · 1 model or address unusable, or requests lost when stopping · 2 wrong option
 environment: SM_MODEL_DIR, SERVING_HOST, SAGEMAKER_BIND_TO_PORT, SERVING_MODEL_NAME, SERVING_MODEL_VERSION,
-  SERVING_CAPTURE_URI, SERVING_CAPTURE_PERCENT and SERVING_CAPTURE_METRICS are the defaults of --model-dir, --host,
-  --port, --model-name, --model-version, --capture-uri, --capture-percent and --capture-metrics
+  SERVING_CAPTURE_URI, SERVING_CAPTURE_PERCENT, SERVING_CAPTURE_METRICS, SAGEMAKER_MULTI_MODEL and SERVING_MAX_MODELS
+  are the defaults of --model-dir, --host, --port, --model-name, --model-version, --capture-uri, --capture-percent,
+  --capture-metrics, --multi-model and --max-models
 """
 
 
@@ -44,6 +45,10 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     name = environment.get("SERVING_MODEL_NAME", "model")
     add("--model-name", default=name, help=f"what the Open Inference Protocol calls the model ({name})")
     add("--model-version", default=environment.get("SERVING_MODEL_VERSION"), help="and its version (none)")
+    several = environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true"
+    add("--multi-model", action="store_true", default=several, help="load models as POST /models asks for them (no)")
+    most = environment.get("SERVING_MAX_MODELS")
+    add("--max-models", type=_count, default=most, help="most models at a time; more get 507 (what memory holds)")
     add("--max-body-mb", type=_positive, default=_largest_body(environment), help="largest request body, MiB (25)")
     add("--max-concurrency", type=_count, default=64, help="most requests at once; more get 429 (64)")
     add("--body-timeout", type=_positive, default=30.0, help="longest wait for the rest of a body, s (30)")
@@ -107,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         capture_metrics=options.capture_metrics,
         model_name=options.model_name,
         model_version=options.model_version,
+        multi_model=options.multi_model,
+        max_models=options.max_models,
         log_form=log_form,
     )
     try:

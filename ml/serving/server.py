@@ -19,6 +19,7 @@ from ml.serving.app import App
 from ml.serving.errors import ModelLoadError
 from ml.serving.logs import log
 from ml.serving.model import ServedModel, load_model
+from ml.serving.multi_model import MultiModelApp
 from ml.serving.settings import Settings
 
 _LINGER_S = 1.0
@@ -64,15 +65,22 @@ async def serve(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     sock = listen(settings.host, settings.port)
-    app = App(settings)
+    if settings.multi_model and settings.capture_uri:
+        raise ModelLoadError("Several models (--multi-model) are not captured: leave --capture-uri out.")
+    app = MultiModelApp(settings) if settings.multi_model else App(settings)
     server = _Server(_config(app, settings))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: _on_signal(stop, server))
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     port = sock.getsockname()[1]
     log(logging.INFO, "listening", host=settings.host, port=port, model_dir=str(settings.model_dir))
-    loading = _load_in_thread(settings, loop)
     stopped = asyncio.create_task(stop.wait())
+    if isinstance(app, MultiModelApp):
+        app.start()
+        log(logging.INFO, "ready", port=port, models=0, pid=os.getpid())
+        await asyncio.wait((stopped, serving), return_when=asyncio.FIRST_COMPLETED)
+        return await _drain(app, server, serving, settings)
+    loading = _load_in_thread(settings, loop)
     await asyncio.wait((loading, stopped, serving), return_when=asyncio.FIRST_COMPLETED)
     if loading.done():
         if loading.exception() is not None:
@@ -84,7 +92,7 @@ async def serve(settings: Settings) -> int:
     return await _drain(app, server, serving, settings)
 
 
-def _config(app: App, settings: Settings) -> uvicorn.Config:
+def _config(app: App | MultiModelApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="httptools",
@@ -159,7 +167,7 @@ async def _until(condition: Callable[[], bool], seconds: float) -> None:
         await asyncio.sleep(0.01)
 
 
-async def _drain(app: App, server: _Server, serving: "asyncio.Task[None]", settings: Settings) -> int:
+async def _drain(app: App | MultiModelApp, server: _Server, serving: "asyncio.Task[None]", settings: Settings) -> int:
     """Readiness drops, clients move away, requests in flight finish, the process ends."""
     begin = time.perf_counter()
     app.drain()

@@ -16,7 +16,9 @@ class Settings:
     personal columns masked; None for no capture. capture_percent: share of them, 0 to 100.
     capture_metrics: CloudWatch namespace that is told how many could not be written; empty for none.
     capture_interval_s: longest time between two files of them. model_name, model_version:
-    as the Open Inference Protocol knows the model; None for no version. log_form: `json` or `text`.
+    as the Open Inference Protocol knows the model; None for no version. multi_model: whether models are loaded as
+    SageMaker's multi-model endpoints ask for it, and none at the start. max_models: most of them at a time; None for as
+    many as memory holds. log_form: `json` or `text`.
     """
 
     model_dir: Path
@@ -34,4 +36,6 @@ class Settings:
     capture_metrics: str = ""
     model_name: str = "model"
     model_version: str | None = None
+    multi_model: bool = False
+    max_models: int | None = None
     log_form: str = "json"

@@ -105,6 +105,11 @@ class SageMakerServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
+    def serve_with(self, images: str, command: list[str]) -> None:
+        """Adds images whose `serve` is a command. Before the start."""
+        with (self.state / "environments.yaml").open("a") as file:
+            file.write(f"  - images: {json.dumps([images])}\n    serve: {json.dumps(command)}\n")
+
     def start(self) -> None:
         """Returns once it answers."""
         log = (self.folder / "server.log").open("ab")

@@ -171,7 +171,7 @@ def _data(source: Source, name: str, began: int, counts: Mapping[float, int]) ->
             "MetricName": name,
             "Dimensions": source.dimensions(),
             "Timestamp": datetime.fromtimestamp(began, UTC),
-            "Unit": "Microseconds" if name.endswith("Latency") else "None",
+            "Unit": "Microseconds" if name.endswith(("Latency", "Time")) else "None",
             "Values": [value for value, _ in some],
             "Counts": [float(count) for _, count in some],
             "StorageResolution": 1 if source.interval_s < INTERVAL_S else INTERVAL_S,

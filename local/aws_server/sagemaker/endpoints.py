@@ -13,6 +13,7 @@ from local.aws_server.sagemaker.components import Components
 from local.aws_server.sagemaker.endpoint_record import KIND, Deployment, EndpointRecord, load, save
 from local.aws_server.sagemaker.fleet import Fleet, StartError
 from local.aws_server.sagemaker.invocations import Invocations
+from local.aws_server.sagemaker.multi_model import MultiModel
 from local.aws_server.sagemaker.plane import Plane
 from local.aws_server.sagemaker.rolling import RollbackFailedError, RollingRollout
 from local.aws_server.sagemaker.rollout import END_S, InterruptedRolloutError, Rollout, end
@@ -29,6 +30,7 @@ class Endpoints:
     def __init__(self, plane: Plane) -> None:
         self.plane = plane
         self.invocations = Invocations(plane)
+        self.multi_model = MultiModel(plane)
         self.components = Components(plane, self.invocations.metrics)
         self._traffic: dict[str, Traffic] = {}
         self.queue = AsyncQueue(plane, self.invocations.metrics, self.traffic)

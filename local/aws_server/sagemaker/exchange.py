@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.aws_server.sagemaker.fleet import Fleet, Variant
-from local.aws_server.sagemaker.instance import BrokenAnswerError, NoAnswerError, Reply
+from local.aws_server.sagemaker.instance import BrokenAnswerError, Instance, NoAnswerError, Reply
 
 INVOCATION_TIMEOUT_S = 60.0
 """A container must answer within this time."""
@@ -32,8 +32,15 @@ class Answered:
         return self.reply.status if self.reply is not None else 500
 
 
+Sending = Callable[[Fleet, Variant, Instance, float], Reply]
+"""Has an instance answer within a time, in seconds; raises what Instance.exchange raises."""
+
+
 def exchange(
-    choice: Choice, request: bytes, choose_again: Callable[[], Choice | None], timeout_s: float = INVOCATION_TIMEOUT_S
+    choice: Choice,
+    request: bytes | Sending,
+    choose_again: Callable[[], Choice | None],
+    timeout_s: float = INVOCATION_TIMEOUT_S,
 ) -> Answered:
     """Sends a request, and to the next choice where the first has gone before it took the request.
 
@@ -48,7 +55,10 @@ def exchange(
             if instance is not None:
                 began = time.monotonic()
                 try:
-                    reply = instance.exchange(request, timeout_s)
+                    if isinstance(request, bytes):
+                        reply = instance.exchange(request, timeout_s)
+                    else:
+                        reply = request(fleet, variant, instance, timeout_s)
                 except NoAnswerError:
                     # It has just died: its own thread will notice; another one, or its successor, takes the request.
                     instance.suspect()

@@ -9,12 +9,14 @@ from local.aws_server.operations import ACCOUNT_ID, Call, RawResponse, ServiceEr
 from local.aws_server.sagemaker.async_operations import refuse_synchronous
 from local.aws_server.sagemaker.component_invoke import component_traffic
 from local.aws_server.sagemaker.data_capture import OCTETS
-from local.aws_server.sagemaker.endpoints import endpoints_of
-from local.aws_server.sagemaker.exchange import Answered, exchange
+from local.aws_server.sagemaker.endpoint_metrics import Source
+from local.aws_server.sagemaker.endpoints import Endpoints, endpoints_of
+from local.aws_server.sagemaker.exchange import Answered, Choice, Sending, exchange
 from local.aws_server.sagemaker.files import console_link
 from local.aws_server.sagemaker.fleet import Variant
 from local.aws_server.sagemaker.instance import Reply
 from local.aws_server.sagemaker.logs import log_group
+from local.aws_server.sagemaker.multi_model import is_multi_model
 from local.aws_server.sagemaker.shadow import Copy
 
 MOST_BYTES = 6 << 20
@@ -25,6 +27,7 @@ FORWARDED = {
     "CustomAttributes": "X-Amzn-SageMaker-Custom-Attributes",
     "InferenceId": "X-Amzn-SageMaker-Inference-Id",
     "SessionId": "X-Amzn-SageMaker-Session-Id",
+    "TargetModel": "X-Amzn-SageMaker-Target-Model",
 }
 RETURNED = (
     "X-Amzn-SageMaker-Custom-Attributes",
@@ -60,7 +63,8 @@ def invoke_endpoint(call: Call) -> RawResponse:
         inference_id=call.params.get("InferenceId") or "",
         custom_attributes=call.params.get("CustomAttributes") or "",
     )
-    answered = exchange(choice, copy.request, lambda: traffic.choose(target))
+    sending = _to_its_model(call, endpoints, choice, body) or copy.request
+    answered = exchange(choice, sending, lambda: traffic.choose(target))
     endpoints.invocations.note(call.region, name, copy, answered, total_s=time.monotonic() - began)
     endpoints.invocations.copy_to_shadows(call.region, name, copy, answered.fleet)
     if answered.reply is not None and answered.reply.status // 100 == 2:
@@ -68,7 +72,26 @@ def invoke_endpoint(call: Call) -> RawResponse:
     return _model_error(call, answered)
 
 
-def _request(call: Call, body: bytes) -> bytes:
+def _to_its_model(call: Call, endpoints: Endpoints, choice: Choice, body: bytes) -> Sending | None:
+    """What sends a request to one model of a multi-model endpoint; None where the endpoint has one model."""
+    fleet, variant = choice
+    model, name = call.params.get("TargetModel"), call.params["EndpointName"]
+    if not is_multi_model(fleet, variant):
+        if model:
+            raise ServiceError("ValidationError", f"Endpoint {name} is no multi-model endpoint: leave TargetModel out.")
+        return None
+    if not model:
+        raise ServiceError("ValidationError", f"Endpoint {name} is a multi-model endpoint: TargetModel must be given.")
+    source = Source(region=call.region, endpoint=name, variant=variant.name)
+    return endpoints.multi_model.ask(
+        call.region,
+        model,
+        lambda path: _request(call, body, path),
+        lambda metric, value: endpoints.invocations.metrics.observe(source, metric, value),
+    )
+
+
+def _request(call: Call, body: bytes, path: str = "/invocations") -> bytes:
     """The whole HTTP request for the container."""
     headers = {
         "Host": "127.0.0.1",
@@ -80,7 +103,7 @@ def _request(call: Call, body: bytes) -> bytes:
         if not HEADER_VALUE.fullmatch(value):
             raise ServiceError("ValidationError", f"The value of {header} must be one line.")
     lines = "".join(f"{header}: {value}\r\n" for header, value in headers.items())
-    return f"POST /invocations HTTP/1.1\r\n{lines}\r\n".encode("latin-1", "replace") + body
+    return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1", "replace") + body
 
 
 def _success(variant: Variant, reply: Reply) -> RawResponse:

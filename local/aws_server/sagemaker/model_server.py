@@ -15,10 +15,32 @@ def credentials_of(plane: Plane, region: str, container: Mapping[str, Any]) -> C
     return plane.assume(role, region) if role else None
 
 
+MODELS = "models"
+"""Folder of a variant that has the models of a multi-model endpoint."""
+
+
+def models_root(models: Path) -> str:
+    """Where a container sees that folder."""
+    return "/opt/ml/models" if namespace_kind() != "none" else str(models)
+
+
+def fetch_archive(plane: Plane, region: str, container: Mapping[str, Any], uri: str, folder: Path) -> None:
+    """A tar.gz, with the role of its model, into a new folder. Raises DataError."""
+    folder.mkdir(parents=True)
+    credentials = credentials_of(plane, region, container)
+    archive = folder.with_name(f"{folder.name}.tar.gz")
+    Bucket(plane, region, credentials.access_key_id if credentials else None).fetch(uri, archive)
+    unpack(archive, folder)
+    archive.unlink()
+
+
 def fetch_model(plane: Plane, region: str, container: Mapping[str, Any], folder: Path) -> None:
     """The model's files into `folder/model`. Raises DataError where there are none."""
     target = folder / "model"
     target.mkdir(parents=True)
+    if container.get("Mode") == "MultiModel":
+        (folder / MODELS).mkdir()
+        return
     credentials = credentials_of(plane, region, container)
     bucket = Bucket(plane, region, credentials.access_key_id if credentials else None)
     source = (container.get("ModelDataSource") or {}).get("S3DataSource")
@@ -66,11 +88,17 @@ def serve_command(
     }
     if not isolated:
         own["SAGEMAKER_BASE_DIR"] = root
+    mounts = [(str(folder / "ml"), root), (str(model), f"{root}/model")]
+    if container.get("Mode") == "MultiModel":
+        # What the inference toolkits and Triton's `serve` look for.
+        own["SAGEMAKER_MULTI_MODEL"] = "true"
+        (folder / "ml" / MODELS).mkdir(exist_ok=True)
+        mounts.append((str(model.with_name(MODELS)), f"{root}/{MODELS}"))
     return Command(
         argv=environment.serve,
         environment=own,
         cwd=root,
-        mounts=[(str(folder / "ml"), root), (str(model), f"{root}/model")] if isolated else [],
+        mounts=mounts if isolated else [],
         grace_s=15.0,
         dies_with_server=True,
     )

@@ -90,7 +90,9 @@ def create_model(call: Call) -> dict[str, Any]:
 def _check_container(call: Call, container: Mapping[str, Any]) -> dict[str, Any]:
     """The container of the model package that the model is made from; empty for a container of its own."""
     if container.get("Mode") == "MultiModel":
-        raise ServiceError("ValidationException", "The local SageMaker has no multi-model containers.")
+        if not container.get("Image") or not container.get("ModelDataUrl", "").startswith("s3://"):
+            raise ServiceError("ValidationException", "A MultiModel container needs an Image and a ModelDataUrl in S3.")
+        return {}
     if package := container.get("ModelPackageName"):
         packaged = containers_of(call.server, call.region, package)[0]
         _check_data(call, packaged)
