@@ -239,20 +239,19 @@ def test_models_and_configurations_are_described_as_they_were_given(server: Sage
 
 def test_what_would_not_truly_run_is_refused(server: SageMakerServer) -> None:
     with pytest.raises(ClientError, match="NotImplemented"):
-        server.sagemaker.create_transform_job(
-            TransformJobName="t",
-            ModelName="blue",
-            TransformInput={"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/k"}}},
-            TransformOutput={"S3OutputPath": "s3://b/o"},
-            TransformResources={"InstanceCount": 1, "InstanceType": "ml.m5.large"},
+        server.sagemaker.create_compilation_job(
+            CompilationJobName="c",
+            RoleArn=ROLE,
+            OutputConfig={"S3OutputLocation": "s3://b/o", "TargetDevice": "ml_m5"},
+            StoppingCondition={"MaxRuntimeInSeconds": 60},
         )
     with pytest.raises(ClientError, match="NotImplemented"):
-        server.runtime.invoke_endpoint_async(EndpointName="e", InputLocation="s3://b/k")
-    with pytest.raises(ClientError, match="has no AsyncInferenceConfig"):
+        server.runtime.invoke_endpoint_with_response_stream(EndpointName="e", Body=b"1")
+    with pytest.raises(ClientError, match="has no ExplainerConfig"):
         server.sagemaker.create_endpoint_config(
-            EndpointConfigName="async",
+            EndpointConfigName="explained",
             ProductionVariants=[{"VariantName": "All", "ModelName": "blue"}],
-            AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": "s3://b/k"}},
+            ExplainerConfig={"ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": "1"}}}},
         )
 
 
