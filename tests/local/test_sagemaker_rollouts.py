@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from ml.spec.rollout import RollbackOn
+from ml.targets.sagemaker.alarms import Guarded, requests
 from tests.local.sagemaker_load import Load
 from tests.local.sagemaker_server import EACH_10_S, SageMakerServer, alive, eventually
 
@@ -381,3 +383,26 @@ def test_metrics_alone_roll_half_failing_back_and_let_one_in_a_hundred_pass(
         endpoint = server.settled("judged")
         eventually(load.failures.total, bool)
     assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "100th-4")
+
+
+@pytest.mark.full
+def test_metrics_alone_roll_a_slow_model_back_by_the_p99_that_ml_deploy_watches(
+    server: SageMakerServer, create: Create
+) -> None:
+    server.model("slow", TAG="slow", SLOW="0.5")
+    create("slowed", "blue-4")
+    variant = {"VariantName": "main", "ModelName": "slow", "InitialInstanceCount": 4}
+    server.config("slow-4", variant, MetricsConfig=EACH_10_S)
+    (p99,) = requests(
+        RollbackOn.model_validate({"p99_ms": 400}), Guarded(endpoint="slowed", variant="main", config="slow-4")
+    )
+    server.client("cloudwatch").put_metric_alarm(**p99)
+    with Load(server, "slowed") as load:
+        load.wait_for(20)
+        alarms = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "slowed/p99"}]}}
+        update(server, "slowed", "slow-4", canary(LONG_S) | alarms)
+        endpoint = server.settled("slowed")
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "blue-4")
+    assert "[slowed/p99]" in endpoint["FailureReason"]
+    assert load.failures.total() == 0
+    assert 0 < load.answers["slow"] <= load.total / 4 + 1

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,3 +124,28 @@ def test_a_good_canary_ends_in_service_and_a_challenger_takes_its_share(platform
     assert weights == {"main": 70, "challenger": 30}
     assert platform.ml("rollback", NAME, timeout=300).returncode == 0
     assert {one(runtime) for _ in range(20)} == {2}
+
+
+@pytest.mark.full
+def test_a_version_taken_back_while_nobody_waited_is_noticed_and_alarms_follow_the_version_that_comes_back(
+    platform: Platform, version: Version
+) -> None:
+    version.deploy(1, **GUARDED)
+    sagemaker = platform.client("sagemaker")
+    with callers(platform):
+        version.deploy(2, "--no-wait", variables={"FAILS": "1"}, **GUARDED)
+        until = time.monotonic() + 300
+        while sagemaker.describe_endpoint(EndpointName=NAME)["EndpointStatus"] != "InService":
+            assert time.monotonic() < until
+            time.sleep(0.5)
+    noticed = platform.ml("status", "--endpoint", NAME, "--env", "local")
+    assert f"was taken back by the alarm {NAME}/errors meanwhile" in noticed.stdout, noticed.stdout + noticed.stderr
+    assert platform.ml_json("status", "--endpoint", NAME)["taken_back"] is None
+    listed = platform.ml_json("rollback", NAME, "--list")
+    assert [each["taken_back"] for each in listed["versions"]] == ["", f"{NAME}/errors"]
+    version.deploy(3, **{**GUARDED, "rollout": {"strategy": "canary", "wait": "10s"}})
+    assert platform.ml("rollback", NAME, "--env", "local", timeout=300).returncode == 0
+    serves = sagemaker.describe_endpoint(EndpointName=NAME)["EndpointConfigName"]
+    assert serves == listed["versions"][0]["config"]
+    (alarm,) = platform.client("cloudwatch").describe_alarms(AlarmNames=[f"{NAME}/p99"])["MetricAlarms"]
+    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]}["EndpointConfigName"] == serves
