@@ -10,8 +10,8 @@ from typing import Any
 
 from local.aws_server.sagemaker.environments import Environment
 from local.aws_server.sagemaker.files import DataError
+from local.aws_server.sagemaker.job_record import LONGEST_REASON
 from local.aws_server.sagemaker.processes import Exit
-from local.aws_server.sagemaker.processing_record import LONGEST_REASON
 from local.aws_server.sagemaker.training_contract import Host
 from local.aws_server.sagemaker.training_outcome import JobFailedError, Outcome
 

@@ -5,11 +5,10 @@ import uuid
 from typing import Any
 
 from local.aws_server.operations import Call, ServiceError, operation
+from local.aws_server.sagemaker import job_operations
 from local.aws_server.sagemaker import processing_contract as contract
-from local.aws_server.sagemaker import tags
-from local.aws_server.sagemaker.paging import page
 from local.aws_server.sagemaker.plane import now, require_role
-from local.aws_server.sagemaker.processing_record import KIND, ProcessingRecord, load, save
+from local.aws_server.sagemaker.processing_record import KIND, ProcessingRecord, load
 from local.aws_server.sagemaker.processing_run import ProcessingRun
 from local.aws_server.sagemaker.running_jobs import JobsOfServers
 from local.aws_server.sagemaker.training_operations import MOST_HOSTS
@@ -48,17 +47,7 @@ def create_processing_job(call: Call) -> dict[str, Any]:
         created=moment,
         modified=moment,
     )
-    with call.server.records.lock:
-        if load(jobs.plane, call.region, name) is not None:
-            raise ServiceError(
-                "ResourceInUse",
-                f"Processing job names must be unique within an AWS account and region, and a processing job with "
-                f"this name already exists ({arn})",
-            )
-        save(jobs.plane, record)
-        tags.set_tags(call.server, arn, request.get("Tags"))
-    jobs.start(record)
-    return {"ProcessingJobArn": arn}
+    return job_operations.begin(call, jobs, KIND, record, "Processing job names", "processing job")
 
 
 def _check(call: Call, request: dict[str, Any]) -> None:
@@ -112,37 +101,16 @@ def describe_processing_job(call: Call) -> dict[str, Any]:
 @operation("sagemaker", "ListProcessingJobs")
 def list_processing_jobs(call: Call) -> dict[str, Any]:
     """Jobs by time, name or status."""
-    validate(call)
-    records = call.server.records.items(KIND, f"{call.region}/")
-    entries, token = page(
-        (record.summary() for _, record in records),
-        call.params,
-        name="ProcessingJobName",
-        status="ProcessingJobStatus",
-    )
-    return {"ProcessingJobSummaries": entries, **token}
+    return job_operations.listed(call, KIND, "Processing")
 
 
 @operation("sagemaker", "StopProcessingJob")
-def stop_processing_job(call: Call) -> dict[str, Any] | None:
+def stop_processing_job(call: Call) -> None:
     """Asks a job to stop; it becomes Stopped once its processes are gone."""
-    record = _record(call)
-    run = JOBS.of(call.server).run_of(record.key)
-    already = record.status == "Stopping"
-    if record.final or run is None or not (already or run.request_stop()):
-        raise ServiceError(
-            "ValidationException",
-            f"The request was rejected because the processing job is in status {_record(call).status}.",
-        )
-    return None
+    return job_operations.stop(call, JOBS.of(call.server), KIND, _record(call))
 
 
 @operation("sagemaker", "DeleteProcessingJob")
-def delete_processing_job(call: Call) -> dict[str, Any] | None:
+def delete_processing_job(call: Call) -> None:
     """Forgets a job that has ended."""
-    record = _record(call)
-    if not record.final:
-        raise ServiceError("ResourceInUse", f"The processing job is in status {record.status} and cannot be deleted.")
-    call.server.records.delete(KIND, record.key)
-    tags.forget_tags(call.server, record.arn)
-    return None
+    return job_operations.forget(call, KIND, _record(call))

@@ -48,7 +48,7 @@ class ProcessingRun(JobRun):
             if self.record.final:
                 return False
             self._commands.stop = self.record.stop_requested = True
-            self.record.enter("Stopping")
+            self.record.move("Stopping")
             save(self._plane, self.record)
             self._commands.announce()
         return True

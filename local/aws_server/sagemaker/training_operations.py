@@ -5,13 +5,12 @@ import uuid
 from typing import Any
 
 from local.aws_server.operations import Call, ServiceError, operation
-from local.aws_server.sagemaker import tags
+from local.aws_server.sagemaker import job_operations
 from local.aws_server.sagemaker import training_contract as contract
-from local.aws_server.sagemaker.paging import page
 from local.aws_server.sagemaker.plane import now, require_role
 from local.aws_server.sagemaker.running_jobs import JobsOfServers
 from local.aws_server.sagemaker.training_metrics import invalid_definition
-from local.aws_server.sagemaker.training_record import KIND, TrainingRecord, load, save
+from local.aws_server.sagemaker.training_record import KIND, TrainingRecord, load
 from local.aws_server.sagemaker.training_run import TrainingRun
 from local.aws_server.sagemaker.validation import validate
 
@@ -54,17 +53,7 @@ def create_training_job(call: Call) -> dict[str, Any]:
         modified=moment,
     )
     record.enter("Starting")
-    with call.server.records.lock:
-        if load(jobs.plane, call.region, name) is not None:
-            raise ServiceError(
-                "ResourceInUse",
-                f"Training job names must be unique within an AWS account and region, and a training job with this "
-                f"name already exists ({arn})",
-            )
-        save(jobs.plane, record)
-        tags.set_tags(call.server, arn, request.get("Tags"))
-    jobs.start(record)
-    return {"TrainingJobArn": arn}
+    return job_operations.begin(call, jobs, KIND, record, "Training job names", "training job")
 
 
 def _check(call: Call, request: dict[str, Any]) -> None:
@@ -125,34 +114,16 @@ def describe_training_job(call: Call) -> dict[str, Any]:
 @operation("sagemaker", "ListTrainingJobs")
 def list_training_jobs(call: Call) -> dict[str, Any]:
     """Jobs by time, name or status."""
-    validate(call)
-    records = call.server.records.items(KIND, f"{call.region}/")
-    entries, token = page(
-        (record.summary() for _, record in records), call.params, name="TrainingJobName", status="TrainingJobStatus"
-    )
-    return {"TrainingJobSummaries": entries, **token}
+    return job_operations.listed(call, KIND, "Training")
 
 
 @operation("sagemaker", "StopTrainingJob")
-def stop_training_job(call: Call) -> dict[str, Any] | None:
+def stop_training_job(call: Call) -> None:
     """Asks a job to stop; it becomes Stopped once its processes are gone and its output is in S3."""
-    record = _record(call)
-    run = JOBS.of(call.server).run_of(record.key)
-    already = record.status == "Stopping"
-    if record.final or run is None or not (already or run.request_stop()):
-        raise ServiceError(
-            "ValidationException",
-            f"The request was rejected because the training job is in status {_record(call).status}.",
-        )
-    return None
+    return job_operations.stop(call, JOBS.of(call.server), KIND, _record(call))
 
 
 @operation("sagemaker", "DeleteTrainingJob")
-def delete_training_job(call: Call) -> dict[str, Any] | None:
+def delete_training_job(call: Call) -> None:
     """Forgets a job that has ended."""
-    record = _record(call)
-    if not record.final:
-        raise ServiceError("ResourceInUse", f"The training job is in status {record.status} and cannot be deleted.")
-    call.server.records.delete(KIND, record.key)
-    tags.forget_tags(call.server, record.arn)
-    return None
+    return job_operations.forget(call, KIND, _record(call))

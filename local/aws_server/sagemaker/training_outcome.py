@@ -7,8 +7,8 @@ from typing import Any
 
 from local.aws_server.sagemaker import training_contract as contract
 from local.aws_server.sagemaker.environments import Environment
+from local.aws_server.sagemaker.job_record import LONGEST_REASON
 from local.aws_server.sagemaker.processes import Container, Exit, LogLine, read_exit, shipped_lines
-from local.aws_server.sagemaker.training_record import FAILURE_REASON_LENGTH
 
 KILLED = 137
 """128 + SIGKILL."""
@@ -76,7 +76,7 @@ def judge(exits: Sequence[Exit], hosts: Sequence[contract.Host]) -> Outcome:
 def failure_reason(end: Exit, failure_file: Path) -> str:
     """FailureReason of a command that ended with an error: the start of its failure file, or the tail of stderr."""
     suffix = f", exit code: {end.exit_code}"
-    room = FAILURE_REASON_LENGTH - len("AlgorithmError: ") - len(suffix)
+    room = LONGEST_REASON - len("AlgorithmError: ") - len(suffix)
     text = ""
     if failure_file.is_file():
         text = failure_file.read_text(errors="replace").strip()[:room]

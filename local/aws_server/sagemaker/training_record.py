@@ -2,14 +2,12 @@
 
 import copy
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
+from local.aws_server.sagemaker.job_record import FINAL, LONGEST_REASON, JobRecord
 from local.aws_server.sagemaker.plane import Plane, now
 
 KIND = "sagemaker:training-job"
-FINAL = frozenset({"Completed", "Failed", "Stopped"})
-FAILURE_REASON_LENGTH = 1024
 
 MESSAGES = {
     "Starting": "Preparing the instances for training",
@@ -28,8 +26,8 @@ MESSAGES = {
 """StatusMessage of each secondary status."""
 
 
-@dataclass
-class TrainingRecord:
+@dataclass(kw_only=True)
+class TrainingRecord(JobRecord):
     """One training job.
 
     processes: a (run folder, shim's pid, its birth mark) a host, of the attempt that runs.
@@ -37,38 +35,14 @@ class TrainingRecord:
     trained_s: seconds that ended attempts ran, which count towards MaxRuntimeInSeconds.
     """
 
-    request: dict[str, Any]
-    region: str
-    arn: str
-    folder: str
-    created: datetime
-    modified: datetime
-    status: str = "InProgress"
+    WORD: ClassVar[str] = "Training"
+
     secondary: str = "Starting"
-    failure: str = ""
-    started: datetime | None = None
-    ended: datetime | None = None
     transitions: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     metrics: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     processes: list[tuple[str, int, str]] = field(default_factory=list[tuple[str, int, str]])
     attempts: int = 0
     trained_s: float = 0.0
-    stop_requested: bool = False
-
-    @property
-    def name(self) -> str:
-        """TrainingJobName."""
-        return self.request["TrainingJobName"]
-
-    @property
-    def key(self) -> str:
-        """Key among the records."""
-        return f"{self.region}/{self.name}"
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.status in FINAL
 
     def enter(self, secondary: str, message: str = "") -> None:
         """Moves to a secondary status and notes the transition."""
@@ -89,7 +63,7 @@ class TrainingRecord:
     def finish(self, status: str, secondary: str, failure: str = "") -> None:
         """The last transition."""
         self.status = status
-        self.failure = failure[:FAILURE_REASON_LENGTH]
+        self.failure = failure[:LONGEST_REASON]
         self.enter(secondary, f"{MESSAGES[secondary]}. {self.failure}" if failure else "")
         self.processes = []
         if self.started and not self.ended:
@@ -117,14 +91,10 @@ class TrainingRecord:
 
     def description(self) -> dict[str, Any]:
         """DescribeTrainingJob's answer: the request's own members, and what became of it."""
-        answer = {name: value for name, value in self.request.items() if name != "Tags"}
+        answer = self.asked() | self.told()
         answer |= {
-            "TrainingJobArn": self.arn,
             "ModelArtifacts": {"S3ModelArtifacts": self.model_uri()},
-            "TrainingJobStatus": self.status,
             "SecondaryStatus": self.secondary,
-            "CreationTime": self.created,
-            "LastModifiedTime": self.modified,
             "SecondaryStatusTransitions": self.transitions,
             "ProfilingStatus": "Disabled",
         }
@@ -141,14 +111,7 @@ class TrainingRecord:
 
     def summary(self) -> dict[str, Any]:
         """One entry of ListTrainingJobs."""
-        answer: dict[str, Any] = {
-            "TrainingJobName": self.name,
-            "TrainingJobArn": self.arn,
-            "CreationTime": self.created,
-            "LastModifiedTime": self.modified,
-            "TrainingJobStatus": self.status,
-            "SecondaryStatus": self.secondary,
-        }
+        answer = {**self.listed(), "SecondaryStatus": self.secondary}
         return answer | ({"TrainingEndTime": self.ended} if self.ended else {})
 
 

@@ -5,16 +5,15 @@ import uuid
 from typing import Any
 
 from local.aws_server.operations import Call, ServiceError, operation
-from local.aws_server.sagemaker import tags
+from local.aws_server.sagemaker import job_operations
 from local.aws_server.sagemaker.json_path import FilterError
 from local.aws_server.sagemaker.models import container_of
-from local.aws_server.sagemaker.paging import page
 from local.aws_server.sagemaker.plane import now, s3_location
 from local.aws_server.sagemaker.running_jobs import JobsOfServers
 from local.aws_server.sagemaker.training_operations import MOST_HOSTS
 from local.aws_server.sagemaker.transform_client import DEFAULT_PAYLOAD_MB
 from local.aws_server.sagemaker.transform_data import DataProcessing
-from local.aws_server.sagemaker.transform_record import KIND, TransformRecord, load, save
+from local.aws_server.sagemaker.transform_record import KIND, TransformRecord, load
 from local.aws_server.sagemaker.transform_run import TransformRun
 from local.aws_server.sagemaker.validation import validate
 
@@ -53,17 +52,7 @@ def create_transform_job(call: Call) -> dict[str, Any]:
         created=moment,
         modified=moment,
     )
-    with call.server.records.lock:
-        if load(jobs.plane, call.region, name) is not None:
-            raise ServiceError(
-                "ResourceInUse",
-                f"Job name must be unique within an AWS account and region, and a job with this name already exists "
-                f"({arn})",
-            )
-        save(jobs.plane, record)
-        tags.set_tags(call.server, arn, request.get("Tags"))
-    jobs.start(record)
-    return {"TransformJobArn": arn}
+    return job_operations.begin(call, jobs, KIND, record, "Job name", "job")
 
 
 def _check(request: dict[str, Any]) -> None:
@@ -109,23 +98,10 @@ def describe_transform_job(call: Call) -> dict[str, Any]:
 @operation("sagemaker", "ListTransformJobs")
 def list_transform_jobs(call: Call) -> dict[str, Any]:
     """Jobs by time, name or status."""
-    validate(call)
-    records = call.server.records.items(KIND, f"{call.region}/")
-    entries, token = page(
-        (record.summary() for _, record in records), call.params, name="TransformJobName", status="TransformJobStatus"
-    )
-    return {"TransformJobSummaries": entries, **token}
+    return job_operations.listed(call, KIND, "Transform")
 
 
 @operation("sagemaker", "StopTransformJob")
-def stop_transform_job(call: Call) -> dict[str, Any] | None:
+def stop_transform_job(call: Call) -> None:
     """Asks a job to stop; it becomes Stopped once its processes are gone, and leaves no output."""
-    record = _record(call)
-    run = JOBS.of(call.server).run_of(record.key)
-    already = record.status == "Stopping"
-    if record.final or run is None or not (already or run.request_stop()):
-        raise ServiceError(
-            "ValidationException",
-            f"The request was rejected because the transform job is in status {_record(call).status}.",
-        )
-    return None
+    return job_operations.stop(call, JOBS.of(call.server), KIND, _record(call))

@@ -61,7 +61,7 @@ class TransformRun(JobRun):
             if self.record.final:
                 return False
             self.record.stop_requested = True
-            self.record.enter("Stopping")
+            self.record.move("Stopping")
             save(self._plane, self.record)
         self._halt()
         return True
