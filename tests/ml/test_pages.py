@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ mlflow.sklearn.save_model(
     model, os.environ["SM_MODEL_DIR"], signature=infer_signature(rows, model.predict(rows)), pip_requirements=[]
 )
 """
+DEPLOY = "deploy: {endpoint: loan-decisions, capture: {percent: 100}}\n"
 LOANS = "research-loan-decisions"
 
 
@@ -118,34 +121,79 @@ def test_the_python_of_the_page_on_watching_runs(tmp_path: Path) -> None:
     assert names["verdict"].columns == ("delay",)
 
 
-@pytest.mark.full
-def test_the_pages_on_rollouts_and_ab_tests_work_as_they_are_printed(platform: Platform, tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(TRAIN)
-    deploy = "deploy: {endpoint: loan-decisions, capture: {percent: 100}}\n"
-    (tmp_path / "job.yaml").write_text(f"name: loan-decisions\n{HEAD}{deploy}")
-    spec = tmp_path / "job.yaml"
+@pytest.fixture(scope="module")
+def loans(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[str]]]:
+    """The folder of a spec, and two jobs of it, of which the first serves; the second's model says 1."""
+    folder = tmp_path_factory.mktemp("loans")
+    (folder / "train.py").write_text(TRAIN)
+    spec = folder / "job.yaml"
+    spec.write_text(f"name: loan-decisions\n{HEAD}{DEPLOY}")
     jobs = [
-        platform.ml_json("train", spec, "--env", "local", "-y", "--set", f"says={says}", cwd=tmp_path)["name"]
+        platform.ml_json("train", spec, "--env", "local", "-y", "--set", f"says={says}", cwd=folder)["name"]
         for says in (0, 1)
     ]
-    first = platform.ml("deploy", spec, "--job", jobs[0], cwd=tmp_path)
-    assert first.returncode == 0, first.stdout + first.stderr
-    try:
-        beside, back = commands(DOCS / "rollouts.md")
-        run(platform, beside, tmp_path)
-        listed = run(platform, back, tmp_path)
-        assert listed.splitlines()[-2].startswith(f"{LOANS} is in service with {jobs[0]}")
-        challenge, look, replace = commands(DOCS / "ab-tests.md")
-        run(platform, challenge, tmp_path)
-        runtime = platform.client("sagemaker-runtime")
-        for number in range(40):
-            request = {"ContentType": "text/csv", "Body": b"x\n0.5\n", "InferenceId": f"order-{number}"}
-            runtime.invoke_endpoint(EndpointName=LOANS, **request)
-        (tmp_path / "truth.csv").write_text("id,value\n" + "".join(f"order-{number},1\n" for number in range(40)))
-        assert "challenger" in run(platform, look, tmp_path)
-        assert f"is in service with {jobs[1]}" in run(platform, replace, tmp_path, CHALLENGERS_JOB=jobs[1])
-    finally:
-        platform.ml("stop", "--endpoint", LOANS)
+    deploy(platform, folder, jobs[0])
+    yield folder, jobs
+    platform.ml("stop", "--endpoint", LOANS)
+
+
+def deploy(platform: Platform, folder: Path, job: str) -> None:
+    done = platform.ml("deploy", folder / "job.yaml", "--job", job, "--rollout", "all-at-once", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.full
+def test_the_pages_on_rollouts_and_ab_tests_work_as_they_are_printed(
+    platform: Platform, loans: tuple[Path, list[str]]
+) -> None:
+    folder, jobs = loans
+    beside, back = commands(DOCS / "rollouts.md")
+    run(platform, beside, folder)
+    listed = run(platform, back, folder)
+    assert listed.splitlines()[-2].startswith(f"{LOANS} is in service with {jobs[0]}")
+    challenge, look, replace = commands(DOCS / "ab-tests.md")
+    run(platform, challenge, folder)
+    runtime = platform.client("sagemaker-runtime")
+    for number in range(40):
+        request = {"ContentType": "text/csv", "Body": b"x\n0.5\n", "InferenceId": f"order-{number}"}
+        runtime.invoke_endpoint(EndpointName=LOANS, **request)
+    (folder / "truth.csv").write_text("id,value\n" + "".join(f"order-{number},1\n" for number in range(40)))
+    assert "challenger" in run(platform, look, folder)
+    assert f"is in service with {jobs[1]}" in run(platform, replace, folder, CHALLENGERS_JOB=jobs[1])
+
+
+@pytest.mark.full
+def test_an_endpoint_that_drifts_falls_back_to_the_version_that_its_spec_names(
+    platform: Platform, loans: tuple[Path, list[str]]
+) -> None:
+    folder, jobs = loans
+    deploy(platform, folder, jobs[1])
+    pd.DataFrame({"x": np.random.default_rng(1).normal(0, 1, 19 * 200)}).to_csv(folder / "reference.csv", index=False)
+    watch = {"reference": "reference.csv", "rows": 200, "error_rate": 0.1, "on_drift": "fall-back"}
+
+    def start(fallback: str) -> subprocess.CompletedProcess[str]:
+        spec = {"endpoint": "loan-decisions", "capture": {"percent": 100}, "watch": {**watch, "fallback": fallback}}
+        (folder / "watched.yaml").write_text(f"name: loan-decisions\n{HEAD}deploy: {json.dumps(spec)}\n")
+        return platform.ml("watch", "start", folder / "watched.yaml", cwd=folder)
+
+    unknown = start("nobodys-job")
+    assert unknown.returncode == 6
+    assert "Deploy it first: it must have served here." in unknown.stderr
+    assert start(jobs[0]).returncode == 0
+    runtime = platform.client("sagemaker-runtime")
+    for _ in range(2):
+        body = "x\n" + "".join(f"{value}\n" for value in np.random.default_rng(2).normal(5, 1, 100))
+        runtime.invoke_endpoint(EndpointName=LOANS, ContentType="text/csv", Body=body.encode())
+    told: dict[str, Any] = {"windows": []}
+    until = time.monotonic() + 120
+    while not told["windows"] and time.monotonic() < until:
+        looked = platform.ml("watch", "run", LOANS, "--lag", "0", "-o", "json", cwd=folder)
+        assert looked.returncode in (0, 10), looked.stderr
+        told = json.loads(looked.stdout)
+    assert (told["drifted"], told["reaction"]) == (True, "fall-back")
+    assert told["windows"][0]["features"][0]["column"] == "x"
+    answer = runtime.invoke_endpoint(EndpointName=LOANS, ContentType="text/csv", Body=b"x\n5.0\n")
+    assert json.loads(answer["Body"].read())["predictions"] == [0]  # what the first job's model says
 
 
 @pytest.mark.parametrize("page", ["serving.md", "rollouts.md", "ab-tests.md", "watching.md"])
