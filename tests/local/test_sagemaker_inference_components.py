@@ -149,6 +149,20 @@ def test_a_component_scales_to_zero_says_so_and_wakes_up(server: SageMakerServer
     assert last["Cause"] == "monitor alarm wake in state ALARM triggered policy wake"
 
 
+@pytest.mark.full
+def test_the_call_that_finds_no_copy_wakes_the_component_up_by_itself(server: SageMakerServer) -> None:
+    auto_scale(server)
+    server.sagemaker.update_inference_component_runtime_config(
+        InferenceComponentName="small", DesiredRuntimeConfig={"CopyCount": 0}
+    )
+    assert copies(server) == (0, 0)
+    with pytest.raises(ClientError, match=NO_CAPACITY):
+        ask(server)
+    assert eventually(lambda: answered(server), bool)["tag"] == "one"
+    assert copies(server) == (1, 1)
+
+
+@pytest.mark.full
 def test_a_component_is_updated_listed_and_comes_back_with_its_server(server: SageMakerServer) -> None:
     sagemaker = server.sagemaker
     server.model("two", TAG="two")

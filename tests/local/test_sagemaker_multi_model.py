@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.local.sagemaker_server import BUCKET, ROLE, SageMakerServer, eventually
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.full]
 LOADER = """
 class Model:
     def __init__(self, number): self.number = number
