@@ -14,7 +14,7 @@ from components.image_builder_policy import TeamImages, team_images_policy
 from components.instance_facts import RESOURCES
 from components.placement import Placement
 from components.promotion_policy import PromotionSource
-from components.team_policy import submit_policy, submit_trust
+from components.team_policy import submit_policy, submit_trust, tracking_policy
 from components.team_prefix import team_prefix
 from components.team_rules import container_limits, namespace_rules, network_policies
 
@@ -126,12 +126,21 @@ class Team(pulumi.ComponentResource):
                 data_bucket_arn=args.data_bucket_arn,
                 artifact_bucket_arn=args.artifact_bucket_arn,
                 kms_key_arn=args.kms_key_arn,
-                tracking_server_arn=args.tracking_server_arn,
                 approval_required=args.approval_required,
                 alerts_of=placement.prefix,
             ),
             opts=child,
         )
+        if args.tracking_server_arn is not None:
+            # A policy of its own, as all inline policies of a role together have 10,240 characters.
+            tracking = aws.iam.Policy(
+                f"{name}-tracking",
+                name=f"{placement.prefix}-{args.team}-tracking",
+                description=f"What members of team {args.team} do with runs and models",
+                policy=written_with(tracking_policy, tracking_server_arn=args.tracking_server_arn),
+                opts=child,
+            )
+            aws.iam.RolePolicyAttachment(f"{name}-submit-tracking", role=role.name, policy_arn=tracking.arn, opts=child)
         if args.images is not None:
             # A policy of its own: all inline policies of a role hold 10,240 characters together
             # (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).

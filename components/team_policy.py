@@ -103,7 +103,6 @@ def submit_policy(
     data_bucket_arn: str,
     artifact_bucket_arn: str,
     kms_key_arn: str,
-    tracking_server_arn: str | None,
     approval_required: bool = False,
     alerts_of: str | None = None,
 ) -> str:
@@ -231,9 +230,12 @@ def submit_policy(
     if alerts_of is not None:
         # `ml watch` tells people which features drifted.
         statements += publishing(partition, region, account_id, alerts_of)
-    if tracking_server_arn is not None:
-        statements.append(tracking_access(tracking_server_arn))
     return document(*statements)
+
+
+def tracking_policy(tracking_server_arn: str) -> str:
+    """What a member does with runs and models on the tracking server or the MLflow app."""
+    return document(tracking_access(tracking_server_arn))
 
 
 def _job_actions() -> list[str]:

@@ -135,3 +135,45 @@ def test_a_payload_that_is_not_there_fails_the_request(server: SageMakerServer) 
         server.sagemaker.update_endpoint_weights_and_capacities(
             EndpointName="plain", DesiredWeightsAndCapacities=[scaled]
         )
+
+
+@pytest.mark.full
+def test_a_backlog_brings_the_first_instance_back_from_zero(server: SageMakerServer) -> None:
+    endpoint(server, "wakes")
+    scaling = server.client("application-autoscaling")
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        "ResourceId": "endpoint/wakes/variant/a",
+    }
+    scaling.register_scalable_target(**target, MinCapacity=0, MaxCapacity=2)
+    change = {"EndpointName": "wakes", "DesiredWeightsAndCapacities": [{"VariantName": "a", "DesiredInstanceCount": 0}]}
+    server.sagemaker.update_endpoint_weights_and_capacities(**change)
+    server.settled("wakes")
+    policy = scaling.put_scaling_policy(
+        **target,
+        PolicyName="wake",
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration={
+            "AdjustmentType": "ChangeInCapacity",
+            "MetricAggregationType": "Average",
+            "Cooldown": 300,
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
+        },
+    )
+    server.client("cloudwatch").put_metric_alarm(
+        AlarmName="wakes-backlog",
+        AlarmActions=[policy["PolicyARN"]],
+        Namespace="AWS/SageMaker",
+        MetricName="HasBacklogWithoutCapacity",
+        Dimensions=[{"Name": "EndpointName", "Value": "wakes"}],
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="missing",
+    )
+    asked = ask(server, "wakes", "1,2")
+    assert json.loads(stored(server, asked["OutputLocation"]))["body"] == "1,2"
+    assert server.settled("wakes")["ProductionVariants"][0]["CurrentInstanceCount"] == 1

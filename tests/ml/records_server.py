@@ -90,7 +90,6 @@ class RecordsServer:
             data_bucket_arn="arn:aws:s3:::groundwork-test-data",
             artifact_bucket_arn=f"arn:aws:s3:::{BUCKET}",
             kms_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000",
-            tracking_server_arn=None,
         )
         iam.put_role_policy(RoleName=name, PolicyName="submit", PolicyDocument=policy)
         session = sts.assume_role(RoleArn=arn, RoleSessionName="ada")["Credentials"]

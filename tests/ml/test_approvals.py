@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from components.approval_policy import approve_policy, approve_trust, models_policy
-from components.team_policy import submit_policy, submit_trust
+from components.team_policy import submit_policy, submit_trust, tracking_policy
 from tests.ml.conftest import ACCOUNT, REGION, ROOT, TEAM, contract_parameters
 from tests.ml.gate_models import CARD, applicants
 from tests.ml.test_promotion import SCRIPT
@@ -57,8 +57,8 @@ def people(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
         "execution_role_arn": execution,
         "artifact_bucket_arn": f"arn:aws:s3:::{ARTIFACTS}",
         "kms_key_arn": KEY,
-        "tracking_server_arn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:mlflow-tracking-server/groundwork-local",
     }
+    server = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:mlflow-tracking-server/groundwork-local"
     mine = {"partition": "aws", "account_id": ACCOUNT}
     submit = submit_policy(
         **common,
@@ -75,8 +75,14 @@ def people(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
         sources=[],
     )
     roles = {
-        "submit": (submit_trust(**mine, members=list(users.values())), {"submit": submit, "models": models}),
-        "approve": (approve_trust(**mine, approvers=list(users.values())), {"approve": approve_policy(**common)}),
+        "submit": (
+            submit_trust(**mine, members=list(users.values())),
+            {"submit": submit, "models": models, "tracking": tracking_policy(server)},
+        ),
+        "approve": (
+            approve_trust(**mine, approvers=list(users.values())),
+            {"approve": approve_policy(**common, tracking_server_arn=server)},
+        ),
     }
     for word, (trust, policies) in roles.items():
         iam.create_role(RoleName=f"{TEAM}-{word}", AssumeRolePolicyDocument=trust)

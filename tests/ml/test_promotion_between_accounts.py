@@ -94,7 +94,6 @@ class Between:
             cluster_arn=f"arn:aws:eks:{REGION}:{account}:cluster/groundwork-{name}",
             data_bucket_arn=f"arn:aws:s3:::{buckets['data']}",
             kms_key_arn=key["Arn"],
-            tracking_server_arn=None,
             approval_required=required,
         )
         models = models_policy(**where, approval_required=required, shares_models=bool(readers), sources=sources)

@@ -212,6 +212,19 @@ def test_what_is_in_use_is_not_removed_though_nobody_owns_it() -> None:
     assert found(things, [entry("endpoint", "research-a")]) == []
 
 
+def test_a_transform_keeps_its_model_while_it_runs_and_is_stopped_at_its_end() -> None:
+    model, entries = thing("model", "research-m"), [entry("transform-job", "research-t"), entry("model", "research-m")]
+    running = thing("transform-job", "research-t", running=True, status="InProgress", uses=["research-m"])
+    assert found([running, model], entries) == []
+    late = [entry("transform-job", "research-t", expires=NOW - timedelta(minutes=1)), entries[1]]
+    assert found([running, model], late) == [
+        ("remove", "research-t", "expired"),
+        ("remove", "research-m", "unused"),
+    ]
+    ended = thing("transform-job", "research-t", status="Completed")
+    assert found([ended], entries[:1]) == [("close", "research-t", "ended")]
+
+
 def test_packages_of_a_group_are_told_apart_by_their_arn_and_an_approved_one_stays() -> None:
     first, second = (
         Thing(kind="model-package", name="research-m", arn=f"arn:package/{number}", created=LONG_AGO)
@@ -287,6 +300,7 @@ def test_a_name_belongs_to_the_team_with_the_longest_name_that_fits() -> None:
 CREATIONS = {
     "create_training_job",
     "create_processing_job",
+    "create_transform_job",
     "create_model",
     "create_endpoint_config",
     "create_endpoint",

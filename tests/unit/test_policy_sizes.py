@@ -10,6 +10,7 @@ from components.team_policy import TEAM_TAG, submit_trust
 from infra.settings import SettingsError, parse
 from infra.stack import deploy
 from policies.iam_documents import DOCUMENTS
+from tests.resource_page import ENVIRONMENTS
 from tests.unit.recording import ACCOUNT, record
 from tests.unit.shipped import settings_of
 
@@ -43,6 +44,17 @@ def sizes(count: int) -> dict[str, set[int]]:
 def test_no_document_grows_with_the_number_of_teams():
     # Not 500: anything that a document held of each team would show with the third, and so many take a minute.
     assert sizes(2) == sizes(8)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_inline_policies_of_every_role_leave_room_for_longer_names(environment: str):
+    # 10,240 characters together, white space aside
+    # (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+    inline: dict[str, int] = defaultdict(int)
+    for item in record(deploy, stack=environment, config=settings_of(environment)).registrations:
+        if item.type == "aws:iam/rolePolicy:RolePolicy":
+            inline[str(item.inputs["role"])] += len("".join(str(item.inputs["policy"]).split()))
+    assert {role: size for role, size in inline.items() if size > 9_200} == {}
 
 
 def test_a_team_with_more_members_than_a_policy_holds_is_told_of_the_attribute():

@@ -52,7 +52,6 @@ def submit_statements() -> list[dict[str, Any]]:
         contract_path="/groundwork/dev/contract",
         execution_role_arn=EXECUTION,
         cluster_arn="arn:aws:eks:us-east-1:123456789012:cluster/groundwork-dev",
-        tracking_server_arn=SERVER,
         **FILES,
     )
     return json.loads(text)["Statement"]
