@@ -5,6 +5,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+CONFIDENCE = 0.95
+
 
 @dataclass(frozen=True, kw_only=True)
 class Median:
@@ -16,7 +18,7 @@ class Median:
     confidence: float
 
 
-def median_of(values: Sequence[float], confidence: float = 0.95) -> Median:
+def median_of(values: Sequence[float], confidence: float = CONFIDENCE) -> Median:
     """The median with the interval between two order statistics, whatever the values' distribution.
 
     Where there are too few values for the confidence, smallest and largest with the confidence that they give.

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from bench.environments import ROOT, say
-from bench.intervals import Median, median_of
+from bench.intervals import CONFIDENCE, Median, median_of
 from bench.models import save_iris
 from bench.report import Goal, Report
 from bench.servers import Server, started
@@ -128,8 +128,9 @@ def _cpu_seconds(process: psutil.Process) -> tuple[float, float]:
 def _goal(text: str, cost: Median, word: str) -> Goal:
     """What was measured of a cost, and whether all of its interval is within the goal."""
     said = f"{cost.value:.1%} {word} ({cost.low:.1%} to {cost.high:.1%})"
-    decided = cost.high <= MOST_COST or cost.low > MOST_COST
-    return Goal(text=text, measured=said if decided else f"undecided, {said}", met=cost.high <= MOST_COST)
+    sure = cost.confidence >= CONFIDENCE
+    decided = sure and (cost.high <= MOST_COST or cost.low > MOST_COST)
+    return Goal(text=text, measured=said if decided else f"undecided, {said}", met=decided and cost.high <= MOST_COST)
 
 
 def _more(ratio: Median) -> str:
@@ -182,7 +183,7 @@ def _report(results: dict[str, dict[int, list[dict[str, Any]]]], rounds: int, se
         notes=[
             f"medians of {rounds} interleaved rounds of {seconds:g} s; costs: medians of the rounds' own ratios, with "
             f"the interval that holds the true one in {rate.confidence:.0%} of such runs",
-            "a goal is decided where the whole interval is on one side of it; if not, take more --rounds",
+            f"a goal is decided by an interval of {CONFIDENCE:.0%} or more on one side of it; else take more --rounds",
             *(f"processor time a request {line}" for line in processor),
             f"{_Bucket.lines:,} captured lines came to the stand-in for S3; µs are processor time",
         ],
