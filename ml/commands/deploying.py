@@ -8,7 +8,6 @@ from ml.commands.output import Format, print_json, say, table
 from ml.environment import Environment
 from ml.errors import ExitCode
 from ml.spec.rollout import MAIN
-from ml.spec.scale import IDLE
 from ml.targets.sagemaker import components, endpoints
 from ml.targets.sagemaker.alarms import AlarmState, Watch
 from ml.targets.sagemaker.comparison import Difference
@@ -69,7 +68,7 @@ def finish(
     if output is Format.JSON:
         print_json(_document(state, serves, differing, rang))
     else:
-        _print(environment, wanted, state, serves, differing, rang, code, scales=bool(asked.component))
+        _print(environment, wanted, state, serves, differing, rang, code, idle=asked.idle)
     return code
 
 
@@ -112,13 +111,13 @@ def _print(
     rang: list[AlarmState],
     code: ExitCode,
     *,
-    scales: bool,
+    idle: str,
 ) -> None:
     if code is ExitCode.OK:
         where = "" if wanted.variant == MAIN else f" as {wanted.variant}"
         print(f"{state.name} is in service with {wanted.job}{where}.")
-        if scales:
-            print(f"After {IDLE} without a request it goes to zero; the next one wakes it up, which takes minutes.")
+        if idle:
+            print(f"After {idle} it scales in; a call that finds no copy fails and wakes it up, which takes minutes.")
         print(f"Ask it: ml predict --endpoint {state.name} ROWS.csv --env {environment.name}")
         return
     for one in rang:

@@ -60,7 +60,7 @@ def test_an_endpoint_scales_to_zero_says_so_and_wakes_up(
     ml("train", spec(1), "-y")
     deployed = ml("deploy", spec(1))
     assert "research-naps is in service with research-napping-" in deployed
-    assert "After 15 minutes without a request it goes to zero" in deployed
+    assert "After 15 minutes without a request it scales in" in deployed
     assert "Serving already" in ml("deploy", spec(1))
     assert ml("predict", "--endpoint", "naps", rows).strip() == "1"
     assert "Copies of its model: 1 (InService)." in ml("status", NAME)

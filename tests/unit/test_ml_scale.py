@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from ml.errors import AsleepError, ExitCode, MlError, NotFoundError, SpecError
 from ml.spec.load import parse_spec
+from ml.spec.scale import Scale
 from ml.targets.sagemaker import asking
 from ml.targets.sagemaker.asking import Asker
 from ml.targets.sagemaker.variants import Variant
@@ -85,3 +86,8 @@ def test_at_zero_a_call_says_that_it_wakes_the_endpoint_up_and_waits_where_that_
 def test_other_refusals_stay_what_they_were(message: str, kind: type[MlError]):
     with pytest.raises(kind):
         Asker(Runtime(message)).ask("x", {})
+
+
+def test_when_copies_go_is_told_by_what_a_copy_is_to_have():
+    assert Scale().idle == "15 minutes without a request"
+    assert Scale(requests_per_minute=60).idle == "15 minutes with fewer than 54 requests each to a copy"

@@ -66,7 +66,7 @@ class Asked:
 
     changed: whether anything had to change. desired: what the endpoint is to be when that is over. alarms: names of
     those that take it back meanwhile. dropped: variants that it ends. component: name of the SageMaker model that its
-    inference component is to serve; "" where its machines have a model of their own.
+    inference component is to serve; "" where its machines have a model of their own. idle: when its copies go.
     """
 
     changed: bool
@@ -74,6 +74,7 @@ class Asked:
     alarms: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     component: str = ""
+    idle: str = ""
 
 
 def deploy(environment: Environment, contract: PlatformContract, target: Target) -> Asked:
@@ -142,7 +143,7 @@ def _scaled(
     serves = deployment.before.config if deployment.before else None
     ready = serves == deployment.config and status == "InService"
     component = components.describe(sagemaker, target.endpoint) if ready else None
-    asked = Asked(changed=False, desired=desired, component=deployment.model)
+    asked = Asked(changed=False, desired=desired, component=deployment.model, idle=scale.idle)
     if component and component.status != "Failed" and component.model == deployment.model:
         components.move_by_load(environment, contract, target.team, target.endpoint, scale)
         return asked
