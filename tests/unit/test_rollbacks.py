@@ -169,6 +169,17 @@ def test_the_log_tells_once_by_which_alarm_a_version_went_that_nobody_waited_for
     assert left_alone.known()[2].taken_back == f"{NAME}/errors"
 
 
+def test_who_may_not_write_the_log_sees_the_versions_that_it_tells(
+    left_alone: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not yours"}}, "PutObject")
+
+    monkeypatch.setattr(left_alone.files, "put_object", denied)
+    assert [one.taken_back for one in left_alone.known()] == ["", "", ""]
+    assert "does not get into the audit log: not yours" in capsys.readouterr().err
+
+
 def test_nothing_is_noticed_while_a_change_goes_on_or_has_no_end_in_the_log(left_alone: Platform) -> None:
     changing = replace(left_alone.state(), status="Updating")
     assert notice(left_alone.environment, contract(), "research", changing) is None

@@ -6,9 +6,13 @@ was interrupted, nobody does; yet SageMaker gives the version before back withou
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ml.audit import AuditLog, Line
 from ml.audit.serving import taken_back
-from ml.environment import Environment
+from ml.aws import error_details
+from ml.commands.output import say
+from ml.environment import Environment, is_denied
 from ml.errors import NotFoundError
 from ml.targets.sagemaker import alarms
 from ml.targets.sagemaker.alarms import AlarmState
@@ -79,7 +83,14 @@ def _rang(alarm: AlarmState, state: EndpointState) -> bool:
 def known_versions(
     environment: Environment, contract: PlatformContract, team: str, state: EndpointState
 ) -> list[Version]:
-    """An endpoint's versions, oldest first, as the audit log tells them once what was taken back is in it."""
+    """An endpoint's versions, oldest first, as the audit log tells them once what was taken back is in it. Who may not
+    write there sees what it tells now."""
     lines = AuditLog(environment, contract, team).lines()
-    line = notice(environment, contract, team, state, lines=lines)
+    try:
+        line = notice(environment, contract, team, state, lines=lines)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        say(f"What was taken back meanwhile does not get into the audit log: {error_details(error).message}")
+        line = None
     return versions([*lines, line] if line else lines, state.name)
