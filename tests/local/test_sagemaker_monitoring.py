@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -209,3 +210,34 @@ def test_a_schedule_that_cannot_be_run_is_refused(server: SageMakerServer, confi
         }
     with pytest.raises(ClientError, match=words):
         server.sagemaker.create_monitoring_schedule(MonitoringScheduleName="bad", MonitoringScheduleConfig=request)
+
+
+def test_who_may_not_make_a_schedule_or_pass_its_role_makes_none(server: SageMakerServer):
+    iam = server.client("iam")
+    inline = {
+        "MonitoringInputs": [definition()["DataQualityJobInput"]],
+        "MonitoringOutputConfig": definition()["DataQualityJobOutputConfig"],
+        "MonitoringResources": definition()["JobResources"],
+        "MonitoringAppSpecification": {"ImageUri": "monitor:1"},
+        "RoleArn": ROLE,
+    }
+    config = {"ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}, "MonitoringJobDefinition": inline}
+    request = {"MonitoringScheduleName": "others", "MonitoringScheduleConfig": config}
+    iam.create_user(UserName="guest")
+    key = iam.create_access_key(UserName="guest")["AccessKey"]
+    guest = boto3.client(
+        "sagemaker",
+        endpoint_url=server.url,
+        region_name="us-east-1",
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    for allowed, denied in ((), "sagemaker:CreateMonitoringSchedule"), (["sagemaker:*"], "iam:PassRole"):
+        if allowed:
+            statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            iam.put_user_policy(UserName="guest", PolicyName="own", PolicyDocument=policy)
+        with pytest.raises(ClientError, match=denied):
+            guest.create_monitoring_schedule(**request)
+    server.sagemaker.create_monitoring_schedule(**request)
+    server.sagemaker.delete_monitoring_schedule(MonitoringScheduleName="others")
