@@ -69,6 +69,7 @@ def test_an_endpoint_scales_to_zero_says_so_and_wakes_up(
     ask = ("predict", "--endpoint", NAME, rows)
     assert "has scaled to zero, and this call wakes it up" in ml(*ask, code=ASLEEP)
     assert "Copies of its model: 0 (InService). The next call fails and wakes it up" in ml("status", NAME)
+    assert "nothing uses it" not in ml("gc", "--team", "research", "--unused-after", "1s", "--min-age", "1s")
     alarm_with(platform, f"{NAME}/wake", 1.0)
     assert ml(*ask, "--wait").startswith("1\n")
 
