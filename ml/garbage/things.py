@@ -138,40 +138,16 @@ class Cloud:
         return owning_team(name, self._teams) == self._team
 
     def _training_jobs(self) -> Iterator[Thing]:
-        for entry in self._listed("list_training_jobs", "TrainingJobSummaries", NameContains=f"{self._team}-"):
-            name, status = entry["TrainingJobName"], entry["TrainingJobStatus"]
-            if not self._ours(name):
-                continue
-            thing = Thing(
-                kind="training-job",
-                name=name,
-                arn=entry["TrainingJobArn"],
-                created=entry["CreationTime"],
-                status=status,
-                running=status in RUNNING,
-            )
-            if thing.running:
-                described = self._sagemaker.describe_training_job(TrainingJobName=name)
+        for thing, described in self._jobs("Training"):
+            if described is not None:
                 resources = described["ResourceConfig"]
                 machines = [(str(resources.get("InstanceType")), int(resources.get("InstanceCount") or 1))]
                 thing = replace(thing, instances=machines, reads=_channels(described))
             yield thing
 
     def _processing_jobs(self) -> Iterator[Thing]:
-        for entry in self._listed("list_processing_jobs", "ProcessingJobSummaries", NameContains=f"{self._team}-"):
-            name, status = entry["ProcessingJobName"], entry["ProcessingJobStatus"]
-            if not self._ours(name):
-                continue
-            thing = Thing(
-                kind="processing-job",
-                name=name,
-                arn=entry["ProcessingJobArn"],
-                created=entry["CreationTime"],
-                status=status,
-                running=status in RUNNING,
-            )
-            if thing.running:
-                described = self._sagemaker.describe_processing_job(ProcessingJobName=name)
+        for thing, described in self._jobs("Processing"):
+            if described is not None:
                 cluster = described["ProcessingResources"]["ClusterConfig"]
                 inputs = [one.get("S3Input", {}).get("S3Uri", "") for one in described.get("ProcessingInputs", [])]
                 machines = [(str(cluster["InstanceType"]), int(cluster["InstanceCount"]))]
@@ -179,25 +155,32 @@ class Cloud:
             yield thing
 
     def _transform_jobs(self) -> Iterator[Thing]:
-        for entry in self._listed("list_transform_jobs", "TransformJobSummaries", NameContains=f"{self._team}-"):
-            name, status = entry["TransformJobName"], entry["TransformJobStatus"]
-            if not self._ours(name):
-                continue
-            thing = Thing(
-                kind="transform-job",
-                name=name,
-                arn=entry["TransformJobArn"],
-                created=entry["CreationTime"],
-                status=status,
-                running=status in RUNNING,
-            )
-            if thing.running:
-                described = self._sagemaker.describe_transform_job(TransformJobName=name)
+        for thing, described in self._jobs("Transform"):
+            if described is not None:
                 resources = described["TransformResources"]
                 machines = [(str(resources["InstanceType"]), int(resources["InstanceCount"]))]
                 source = str(described["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"])
                 thing = replace(thing, instances=machines, reads=[source], uses=[described["ModelName"]])
             yield thing
+
+    def _jobs(self, word: str) -> Iterator[tuple[Thing, dict[str, Any] | None]]:
+        """The team's jobs of a kind, those that run with their description. word: as in the name of TrainingJobName."""
+        kind, name_member = f"{word.lower()}-job", f"{word}JobName"
+        describe = getattr(self._sagemaker, f"describe_{word.lower()}_job")
+        summaries = self._listed(f"list_{word.lower()}_jobs", f"{word}JobSummaries", NameContains=f"{self._team}-")
+        for entry in summaries:
+            name, status = entry[name_member], entry[f"{word}JobStatus"]
+            if not self._ours(name):
+                continue
+            thing = Thing(
+                kind=kind,
+                name=name,
+                arn=entry[f"{word}JobArn"],
+                created=entry["CreationTime"],
+                status=status,
+                running=status in RUNNING,
+            )
+            yield thing, describe(**{name_member: name}) if thing.running else None
 
     def _endpoints(self) -> Iterator[Thing]:
         for entry in self._listed("list_endpoints", "Endpoints", NameContains=f"{self._team}-"):
