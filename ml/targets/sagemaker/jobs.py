@@ -70,17 +70,13 @@ def describe(sagemaker: Any, name: str) -> JobState:
         if is_not_found(error):
             raise NotFoundError(f"There is no training job {name!r}.") from error
         raise
-    started, ended = answer.get("TrainingStartTime"), answer.get("TrainingEndTime")
-    seconds = None
-    if started is not None:
-        seconds = round(((ended or datetime.now(UTC)) - started).total_seconds())
     return JobState(
         name=answer["TrainingJobName"],
         status=answer["TrainingJobStatus"],
         detail=answer.get("SecondaryStatus", ""),
         reason=answer.get("FailureReason") or None,
         created=answer["CreationTime"].astimezone(UTC).isoformat(timespec="seconds"),
-        seconds=seconds,
+        seconds=seconds_of(answer, "Training"),
         metrics={entry["MetricName"]: entry["Value"] for entry in answer.get("FinalMetricDataList", [])},
         image=answer["AlgorithmSpecification"].get("TrainingImage", ""),
         model_data=answer.get("ModelArtifacts", {}).get("S3ModelArtifacts")
@@ -88,6 +84,14 @@ def describe(sagemaker: Any, name: str) -> JobState:
         else None,
         stopped_because=_stopped_because(sagemaker, answer),
     )
+
+
+def seconds_of(answer: dict[str, Any], word: str) -> int | None:
+    """How long a job has run, None before it starts. word: as in the name of TrainingStartTime."""
+    started, ended = answer.get(f"{word}StartTime"), answer.get(f"{word}EndTime")
+    if started is None:
+        return None
+    return round(((ended or datetime.now(UTC)) - started).total_seconds())
 
 
 def _stopped_because(sagemaker: Any, answer: dict[str, Any]) -> str | None:

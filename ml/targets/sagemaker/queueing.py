@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from ml.aws import error_details
+from ml.aws import error_details, no_such_object
 from ml.environment import is_denied
 from ml.errors import MlError
 from ml.targets.sagemaker.invoke import InvocationRequest
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ml.targets.sagemaker.deployment import Target
 
 ANSWERS, FAILURES, REQUESTS = "answers", "failures", "requests"
-MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 
 
 def async_config(contract: PlatformContract, target: "Target") -> dict[str, Any]:
@@ -96,6 +95,6 @@ def _object(s3: Any, uri: str) -> bytes | None:
     try:
         return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if error_details(error).code in MISSING:
+        if no_such_object(error):
             return None
         raise

@@ -16,7 +16,7 @@ from ml.errors import ExitCode, MlError, NotFoundError, SpecError
 from ml.identity import resource_tags
 from ml.ledger import creating
 from ml.targets.sagemaker.deployment import Deployment, Target
-from ml.targets.sagemaker.jobs import FINISHED, is_not_found
+from ml.targets.sagemaker.jobs import FINISHED, is_not_found, seconds_of
 from ml.targets.sagemaker.training import JOB_NAME, volume_key
 from platform_contract import PlatformContract
 
@@ -191,16 +191,12 @@ def describe(sagemaker: Any, name: str) -> TransformState:
         if is_not_found(error):
             raise NotFoundError(f"There is no transform job {name!r}.") from error
         raise
-    started, ended = answer.get("TransformStartTime"), answer.get("TransformEndTime")
-    seconds = None
-    if started is not None:
-        seconds = round(((ended or datetime.now(UTC)) - started).total_seconds())
     return TransformState(
         name=answer["TransformJobName"],
         status=answer["TransformJobStatus"],
         reason=answer.get("FailureReason") or None,
         created=answer["CreationTime"].astimezone(UTC).isoformat(timespec="seconds"),
-        seconds=seconds,
+        seconds=seconds_of(answer, "Transform"),
         model=answer["ModelName"],
         input=answer["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"],
         output=answer["TransformOutput"]["S3OutputPath"],
