@@ -10,14 +10,14 @@ from typing import Any
 
 from local.aws_server.operations import Server
 from local.aws_server.sagemaker.endpoint_record import Deployment
-from local.aws_server.sagemaker.plane import now
+from local.aws_server.sagemaker.status import WithStatus
 
 KIND = "sagemaker:inference-component"
 BUSY = frozenset({"Creating", "Updating", "Deleting"})
 
 
 @dataclass
-class ComponentRecord:
+class ComponentRecord(WithStatus):
     """One inference component.
 
     specification: the request's. copies: what is wanted; current: what answers. deployment: what serves. pending: what
@@ -46,10 +46,6 @@ class ComponentRecord:
     def key(self) -> str:
         """Key among the records."""
         return f"{self.region}/{self.name}"
-
-    def enter(self, status: str, failure: str = "") -> None:
-        """Moves to a status; an earlier FailureReason goes."""
-        self.status, self.failure, self.modified = status, failure[:1024], now()
 
     def summary(self) -> dict[str, Any]:
         """One entry of ListInferenceComponents."""

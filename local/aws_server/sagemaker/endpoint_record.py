@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from local.aws_server.sagemaker.plane import Plane, now
+from local.aws_server.sagemaker.plane import Plane
+from local.aws_server.sagemaker.status import WithStatus
 
 KIND = "sagemaker:endpoint"
 BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
@@ -54,7 +55,7 @@ class Deployment:
 
 
 @dataclass
-class EndpointRecord:
+class EndpointRecord(WithStatus):
     """One endpoint.
 
     deployment: what serves. pending: what an unfinished CreateEndpoint or UpdateEndpoint brings.
@@ -76,10 +77,6 @@ class EndpointRecord:
     def key(self) -> str:
         """Key among the records."""
         return f"{self.region}/{self.name}"
-
-    def enter(self, status: str, failure: str = "") -> None:
-        """Moves to a status; an earlier FailureReason goes."""
-        self.status, self.failure, self.modified = status, failure[:1024], now()
 
     def summary(self) -> dict[str, Any]:
         """One entry of ListEndpoints."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from local.aws_server.operations import Server
 from local.aws_server.sagemaker.monitoring_times import DAILY
-from local.aws_server.sagemaker.plane import now
+from local.aws_server.sagemaker.status import WithStatus
 
 KIND = "sagemaker:monitoring-schedule"
 EXECUTION_KIND = "sagemaker:monitoring-execution"
@@ -55,7 +55,7 @@ class Schedule:
 
 
 @dataclass
-class Execution:
+class Execution(WithStatus):
     """One run of a schedule. config: the schedule's, as it was then. job: name of its processing job. asked: whether
     that was asked for."""
 
@@ -76,10 +76,6 @@ class Execution:
     def key(self) -> str:
         """Key among the records."""
         return f"{self.region}/{self.schedule}/{self.job}"
-
-    def enter(self, status: str, failure: str = "") -> None:
-        """Moves to a status."""
-        self.status, self.failure, self.modified = status, failure[:1024], now()
 
     def summary(self) -> dict[str, Any]:
         """One entry of ListMonitoringExecutions."""
