@@ -1,9 +1,6 @@
 """The genuine SageMaker SDK against the AWS server, in a process of its own as a user runs it."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.local.sagemaker_server import BUCKET, ROLE, SageMakerServer, eventually
+from tests.local.sagemaker_server import SageMakerServer, eventually
+from tests.local.sdk_script import run
 
 pytestmark = pytest.mark.local
 
@@ -77,34 +75,16 @@ def submit(
 ) -> tuple[str, str]:
     """Trains with ModelTrainer; the SDK's output and the job's name."""
     (folder / "train.py").write_text(TRAIN)
-    settings = {
-        "role": ROLE,
-        "bucket": BUCKET,
-        "source": str(folder),
-        "name": name,
-        "max_runtime_s": max_runtime_s,
-        "hyperparameters": hyperparameters,
-    }
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "AWS_ENDPOINT_URL": server.url,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": server.issued_keys()[0],
-        "AWS_SECRET_ACCESS_KEY": server.issued_keys()[1],
-    }
-    result = subprocess.run(
-        [sys.executable, "-c", SUBMIT, json.dumps(settings)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=environment,
+    printed, errors = run(
+        server,
+        folder,
+        SUBMIT,
+        source=str(folder),
+        name=name,
+        max_runtime_s=max_runtime_s,
+        hyperparameters=hyperparameters,
     )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr, next(
-        line.split()[1] for line in result.stdout.splitlines() if line.startswith("JOB ")
-    )
+    return printed + errors, next(line.split()[1] for line in printed.splitlines() if line.startswith("JOB "))
 
 
 def test_a_model_trainer_job_runs_with_the_sdks_own_drivers(server: SageMakerServer, tmp_path: Path) -> None:

@@ -1,63 +1,16 @@
 """The genuine SageMaker SDK's serving resources against the AWS server, in a process of its own as a user runs it."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.local.sagemaker_server import BUCKET, ROLE, SageMakerServer, eventually
+from tests.local.sagemaker_server import BUCKET, SageMakerServer, eventually
+from tests.local.sdk_script import said
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 
-BEGIN = """
-import json, sys, time
-import boto3
-from botocore.exceptions import ClientError
-from sagemaker.core.shapes import *  # it has a Model and a datetime of its own, too
-from datetime import datetime, timedelta, timezone
-from sagemaker.core.resources import Endpoint, EndpointConfig, InferenceExperiment, Model
-settings = json.loads(sys.argv[1])
-
-def model(name, **environment):
-    return Model.create(
-        model_name=name,
-        primary_container=ContainerDefinition(
-            image="model-server:1", model_data_url=f"s3://{settings['bucket']}/models/model.tar.gz",
-            environment={"TAG": name, **environment},
-        ),
-        execution_role_arn=settings["role"],
-    )
-
-def variant(name, model, count=1):
-    return ProductionVariant(
-        variant_name=name, model_name=model, initial_instance_count=count, instance_type="ml.m5.large",
-        initial_variant_weight=1.0,
-    )
-
-def config(name, *variants, **members):
-    return EndpointConfig.create(endpoint_config_name=name, production_variants=list(variants), **members)
-
-def ask(endpoint, **members):
-    answer = endpoint.invoke(body="1,2", content_type="text/csv", **members)
-    return json.loads(answer.body.read())["tag"], answer.invoked_production_variant
-
-def refused(call):
-    try:
-        call()
-    except ClientError as error:
-        return error.response["Error"]["Message"]
-
-said = {}
-"""
-END = """
-with open(settings["said"], "w") as file:
-    json.dump(said, file)
-"""
 ROLLOUT = """
 for name, environment in {"blue": {}, "green": {}, "failing": {"FAIL_EVERY": "1"}}.items():
     model(name, **environment)
@@ -116,14 +69,9 @@ said["model gone"] = refused(lambda: Model.get(model_name="blue"))
 SHADOW = """
 for name in ("main", "copy"):
     model(f"{name}-model")
-captured = DataCaptureConfig(
-    enable_capture=True, initial_sampling_percentage=100, destination_s3_uri=f"s3://{settings['bucket']}/captured",
-    capture_options=[CaptureOption(capture_mode="Input"), CaptureOption(capture_mode="Output")],
-    capture_content_type_header=CaptureContentTypeHeader(csv_content_types=["text/csv"]),
-)
 made = config(
     "shadowed", variant("main", "main-model"), shadow_production_variants=[variant("copy", "copy-model")],
-    data_capture_config=captured,
+    data_capture_config=capture("captured"),
 )
 said["config"] = [made.data_capture_config.destination_s3_uri, made.shadow_production_variants[0].variant_name]
 endpoint = Endpoint.create(endpoint_name="shadowed", endpoint_config_name=made)
@@ -172,30 +120,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SageMakerServer
     server.prepare()
     yield server
     server.stop()
-
-
-def said(server: SageMakerServer, folder: Path, script: str) -> dict[str, Any]:
-    """What a script with the SDK notes down of what it is answered."""
-    notes = folder / "said.json"
-    settings = {"role": ROLE, "bucket": BUCKET, "said": str(notes)}
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "AWS_ENDPOINT_URL": server.url,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": server.issued_keys()[0],
-        "AWS_SECRET_ACCESS_KEY": server.issued_keys()[1],
-    }
-    result = subprocess.run(
-        [sys.executable, "-c", BEGIN + script + END, json.dumps(settings)],
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-        env=environment,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return json.loads(notes.read_text())
 
 
 def test_the_sdks_endpoint_is_made_asked_rolled_back_by_an_alarm_updated_scaled_and_deleted(

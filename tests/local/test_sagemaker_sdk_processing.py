@@ -1,16 +1,14 @@
 """The genuine SageMaker SDK's processors and model packages against the AWS server, in a process of a user's own."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.local.sagemaker_server import BUCKET, ROLE, SageMakerServer
+from tests.local.sagemaker_server import BUCKET, SageMakerServer
+from tests.local.sdk_script import run
 
 pytestmark = pytest.mark.local
 
@@ -122,25 +120,8 @@ def output(server: SageMakerServer, tmp_path_factory: pytest.TempPathFactory) ->
     folder: Path = tmp_path_factory.mktemp("project")
     (folder / "process.py").write_text(SCRIPT)
     (folder / "requirements.txt").write_text("boto3>=1\n")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "AWS_ENDPOINT_URL": server.url,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": server.issued_keys()[0],
-        "AWS_SECRET_ACCESS_KEY": server.issued_keys()[1],
-    }
-    settings = json.dumps({"role": ROLE, "bucket": BUCKET, "code": str(folder)})
-    result = subprocess.run(
-        [sys.executable, "-c", CLIENT, settings],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=environment,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
+    printed, _ = run(server, folder, CLIENT, code=str(folder))
+    return printed
 
 
 @pytest.fixture(scope="module")
