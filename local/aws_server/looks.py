@@ -1,4 +1,4 @@
-"""What is looked at again and again for as long as the server runs: schedules, experiments."""
+"""What is done again and again for as long as the server runs: schedules are looked at, metrics sent."""
 
 import logging
 import threading
@@ -11,6 +11,22 @@ Look = Callable[[Server], None]
 _stops: dict[tuple[int, str], threading.Event] = {}
 
 
+def do_each(seconds: float, name: str, stopping: threading.Event, work: Callable[[], None]) -> None:
+    """Starts a thread that does some work each so many seconds until an event is set.
+
+    Work that fails is logged, and done again all the same. name: the thread's, and that in the log.
+    """
+
+    def run() -> None:
+        while not stopping.wait(seconds):
+            try:
+                work()
+            except Exception:
+                logger.exception("%s", name)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
 def looks_each(seconds: float, name: str) -> Callable[[Look], Look]:
     """Decorates a function that looks once; a thread calls it each so many seconds while the server runs.
 
@@ -21,15 +37,7 @@ def looks_each(seconds: float, name: str) -> Callable[[Look], Look]:
         @on_start
         def start(server: Server) -> None:  # pyright: ignore[reportUnusedFunction] - the registry calls it
             stop_asked = _stops[id(server), name] = threading.Event()
-
-            def watch() -> None:
-                while not stop_asked.wait(seconds):
-                    try:
-                        look(server)
-                    except Exception:
-                        logger.exception("%s were not looked at", name)
-
-            threading.Thread(target=watch, name=name, daemon=True).start()
+            do_each(seconds, name, stop_asked, lambda: look(server))
 
         @on_stop
         def stop(server: Server) -> None:  # pyright: ignore[reportUnusedFunction] - the registry calls it

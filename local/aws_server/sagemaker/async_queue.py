@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from local.aws_server.looks import do_each
 from local.aws_server.sagemaker.async_answer import Answering
 from local.aws_server.sagemaker.async_record import KIND, AsyncRequest
 from local.aws_server.sagemaker.endpoint_metrics import EndpointMetrics, Source
@@ -46,8 +47,8 @@ class AsyncQueue:
             self._waiting.setdefault(request.endpoint_key, []).append(request)
         for waiting in self._waiting.values():
             waiting.sort(key=lambda each: each.key)
-        for target in (self._hand_out_for_ever, self._measure_for_ever):
-            threading.Thread(target=target, name="async-inference", daemon=True).start()
+        threading.Thread(target=self._hand_out_for_ever, name="async-inference", daemon=True).start()
+        do_each(GAUGE_S, "async-inference-gauges", self._plane.stopping, self._measure_all)
 
     def put(self, request: AsyncRequest) -> None:
         """Keeps a request; once this returns it survives this process."""
@@ -79,6 +80,8 @@ class AsyncQueue:
         """Starts one request of an endpoint that has a free instance."""
         traffic = self._traffic(key)
         if traffic is None:
+            if self._plane.server.records.get(ENDPOINTS, key) is None:
+                self.forget(key)  # A request that was given back after its endpoint had gone.
             return False
         config = traffic.main.deployment.config.get("AsyncInferenceConfig") or {}
         most = int((config.get("ClientConfig") or {}).get("MaxConcurrentInvocationsPerInstance") or DEFAULT_CONCURRENT)
@@ -107,12 +110,11 @@ class AsyncQueue:
                 if not done and not self._plane.stopping.is_set():
                     self._waiting.setdefault(request.endpoint_key, []).insert(0, request)
 
-    def _measure_for_ever(self) -> None:
+    def _measure_all(self) -> None:
         """The gauges of every asynchronous endpoint; also of those without a request, so that they can scale in."""
-        while not self._plane.stopping.wait(GAUGE_S):
-            for key, record in self._plane.server.records.items(ENDPOINTS):
-                if record.deployment is not None and record.deployment.config.get("AsyncInferenceConfig"):
-                    self._measure(key, record)
+        for key, record in self._plane.server.records.items(ENDPOINTS):
+            if record.deployment is not None and record.deployment.config.get("AsyncInferenceConfig"):
+                self._measure(key, record)
 
     def _measure(self, key: str, record: EndpointRecord) -> None:
         assert record.deployment is not None

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from local.aws_server.looks import do_each
 from local.aws_server.sagemaker import tags
 from local.aws_server.sagemaker.component_record import KIND, ComponentRecord, load, save
 from local.aws_server.sagemaker.endpoint_metrics import INTERVAL_S, EndpointMetrics, Source
@@ -25,6 +26,7 @@ class Components:
         self._traffic: dict[str, Traffic] = {}
         self._all: set[Fleet] = set()
         self._lock = threading.Lock()
+        self._told_minute = 0
 
     def traffic(self, key: str) -> Traffic | None:
         """What serves a component; None where no copy is in service."""
@@ -64,7 +66,7 @@ class Components:
                 self.delete(record)
             elif record.deployment is not None or record.status == "Creating":
                 self._in_thread(self._bring_back, record)
-        threading.Thread(target=self._tell_idle, name="idle-components", daemon=True).start()
+        do_each(1.0, "idle-components", self._plane.stopping, self._tell_idle)
 
     def _in_thread(self, change: Callable[[ComponentRecord], None], record: ComponentRecord) -> None:
         def run() -> None:
@@ -178,15 +180,13 @@ class Components:
 
     def _tell_idle(self) -> None:
         """Zeros of InvocationsPerCopy while there are copies: what target tracking scales in by."""
-        told = 0
-        while not self._plane.stopping.wait(1.0):
-            minute = int(time.time() // INTERVAL_S)
-            if minute == told:
-                continue
-            told = minute
-            for key, record in self._plane.server.records.items(KIND):
-                if self.traffic(key) is not None:
-                    source = Source(
-                        region=record.region, endpoint=record.endpoint, variant=record.variant, component=record.name
-                    )
-                    self.metrics.observe(source, "InvocationsPerCopy", 0.0)
+        minute = int(time.time() // INTERVAL_S)
+        if minute == self._told_minute:
+            return
+        self._told_minute = minute
+        for key, record in self._plane.server.records.items(KIND):
+            if self.traffic(key) is not None:
+                source = Source(
+                    region=record.region, endpoint=record.endpoint, variant=record.variant, component=record.name
+                )
+                self.metrics.observe(source, "InvocationsPerCopy", 0.0)

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from local.aws_server.looks import do_each
 from local.aws_server.operations import ServiceError
 from local.aws_server.sagemaker.endpoint_metrics import EndpointMetrics, Source
 from local.aws_server.sagemaker.files import Bucket
@@ -33,7 +34,7 @@ INTERVAL_S = 2.0
 """Time between two files of a variant; AWS does not document its own."""
 METRIC = "DataCaptureErrors"
 MOST_LINES = 10_000
-"""Of a variant between two files; what comes beyond is left out, as an invocation must not wait for S3."""
+"""Of a variant between two files; what comes beyond is left out, as an invocation must not wait for S3, and counted."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class DataCapture:
 
     def start(self) -> None:
         """Starts to send."""
-        threading.Thread(target=self._send_for_ever, name="data-capture", daemon=True).start()
+        do_each(INTERVAL_S, "data-capture", self._plane.stopping, self.flush)
 
     def take(self, region: str, endpoint: str, variant: str, fleet: Fleet, exchange: Exchange) -> None:
         """Notes one invocation, if the endpoint captures and the sample falls on it."""
@@ -90,8 +91,11 @@ class DataCapture:
         )
         line = json.dumps(record(config, exchange))
         with self._lock:
-            if len(self._lines[destination]) < MOST_LINES:
+            room = len(self._lines[destination]) < MOST_LINES
+            if room:
                 self._lines[destination].append(line)
+        if not room:
+            self._metrics.note(_source(destination), METRIC)
 
     def flush(self) -> None:
         """Sends what has been collected.
@@ -110,8 +114,7 @@ class DataCapture:
     def _complain(self, destination: Destination, lost: int, error: ServiceError) -> None:
         text = f"{lost} captured request(s) could not be written to {destination.uri}: {error.code}: {error}"
         logger.warning("data capture of endpoint %s: %s", destination.endpoint, text)
-        source = Source(region=destination.region, endpoint=destination.endpoint, variant=destination.variant)
-        self._metrics.note(source, METRIC, lost)
+        self._metrics.note(_source(destination), METRIC, lost)
         group = f"/aws/sagemaker/Endpoints/{destination.endpoint}"
         stream = LogStream(self._plane, destination.region, group, f"{destination.variant}/data-capture")
         with contextlib.suppress(ServiceError):
@@ -133,9 +136,9 @@ class DataCapture:
             request |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": destination.kms_key_id}
         Bucket(self._plane, destination.region, key_id).call("PutObject", request)
 
-    def _send_for_ever(self) -> None:
-        while not self._plane.stopping.wait(INTERVAL_S):
-            self.flush()
+
+def _source(destination: Destination) -> Source:
+    return Source(region=destination.region, endpoint=destination.endpoint, variant=destination.variant)
 
 
 def record(config: Mapping[str, Any], exchange: Exchange) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from local.aws_server.looks import do_each
 from local.aws_server.metric_data.operations import MOST_METRICS, MOST_VALUES
 from local.aws_server.operations import ServiceError
 from local.aws_server.sagemaker.plane import Plane
@@ -102,7 +103,7 @@ class EndpointMetrics:
 
     def start(self) -> None:
         """Starts to send."""
-        threading.Thread(target=self._send_for_ever, name="endpoint-metrics", daemon=True).start()
+        do_each(TICK_S, "endpoint-metrics", self._plane.stopping, self._send_what_is_over)
 
     def count(self, source: Source, *, instances: int, status: int, model_s: float, overhead_s: float) -> None:
         """One invocation: how many instances its variant (or copies its component) has, its status as the caller sees
@@ -152,10 +153,9 @@ class EndpointMetrics:
                 except ServiceError as error:
                     logger.warning("endpoint metrics: %s", error)
 
-    def _send_for_ever(self) -> None:
-        while not self._plane.stopping.wait(TICK_S):
-            if self._counts:
-                self.flush(until=time.time())
+    def _send_what_is_over(self) -> None:
+        if self._counts:
+            self.flush(until=time.time())
 
 
 def rounded(value: float) -> float:

@@ -102,7 +102,6 @@ class Endpoints:
     def shut_down(self) -> None:
         """Ends every process; the records stay, and with them the endpoints."""
         self.plane.stopping.set()
-        self.invocations.metrics.flush()
         with self._lock:
             fleets = [fleet for traffic in self._traffic.values() for fleet in traffic.fleets()]
             fleets += self._starting.values()
@@ -276,3 +275,4 @@ def stop_endpoints(server: Server) -> None:
     endpoints = _endpoints.pop(id(server))
     endpoints.shut_down()
     endpoints.invocations.capture.flush()
+    endpoints.invocations.metrics.flush()  # The last: a capture that is lost is counted, too.

@@ -1,7 +1,6 @@
 """What follows from each invocation of an endpoint: metrics, captures, and copies for shadow variants."""
 
 import threading
-from weakref import WeakKeyDictionary
 
 from local.aws_server.sagemaker.data_capture import OCTETS, DataCapture, Exchange
 from local.aws_server.sagemaker.endpoint_metrics import EndpointMetrics, Source, interval_of, is_enhanced
@@ -17,7 +16,7 @@ class Invocations:
     def __init__(self, plane: Plane) -> None:
         self.metrics = EndpointMetrics(plane)
         self.capture = DataCapture(plane, self.metrics)
-        self._mirrors: WeakKeyDictionary[Fleet, Mirror] = WeakKeyDictionary()
+        self._mirrors: dict[Fleet, Mirror] = {}
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -65,6 +64,7 @@ class Invocations:
         with self._lock:
             mirror = self._mirrors.get(fleet)
             if mirror is None:
+                self._mirrors = {known: one for known, one in self._mirrors.items() if not known.retired}
                 mirror = self._mirrors[fleet] = Mirror(fleet, done, dropped)
             return mirror
 
