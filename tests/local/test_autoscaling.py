@@ -119,6 +119,36 @@ def test_a_scheduled_action_sets_the_limits_and_the_count_follows(server: SageMa
     assert before["Cause"] == "scheduled action name morning was triggered"
 
 
+def test_a_policy_and_a_scheduled_action_that_are_deleted_leave_nothing(server: SageMakerServer) -> None:
+    scaling = server.client("application-autoscaling")
+    scaling.deregister_scalable_target(**WHERE)
+    target = scaling.register_scalable_target(**WHERE, MinCapacity=1, MaxCapacity=3, Tags={"by": "hand"})
+    arn = target["ScalableTargetARN"]
+    track(server)
+    action = {**WHERE, "ScheduledActionName": "nightly"}
+    scaling.put_scheduled_action(
+        **action, Schedule="cron(0 20 * * ? *)", ScalableTargetAction={"MinCapacity": 1, "MaxCapacity": 1}
+    )
+    scaling.tag_resource(ResourceARN=arn, Tags={"team": "research"})
+    assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"by": "hand", "team": "research"}
+    scaling.untag_resource(ResourceARN=arn, TagKeys=["team"])
+    assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"by": "hand"}
+    scaling.delete_scaling_policy(PolicyName="by-load", **WHERE)
+    assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"] == []
+    assert server.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+    with pytest.raises(ClientError, match="ObjectNotFound"):
+        scaling.delete_scaling_policy(PolicyName="by-load", **WHERE)
+    scaling.delete_scheduled_action(**action)
+    left = scaling.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"]
+    assert "nightly" not in {each["ScheduledActionName"] for each in left}
+    with pytest.raises(ClientError, match="ObjectNotFound"):
+        scaling.delete_scheduled_action(**action)
+    with pytest.raises(ClientError, match="NotImplemented"):
+        scaling.get_predictive_scaling_forecast(
+            PolicyName="by-load", StartTime=time.time(), EndTime=time.time() + 3600, **WHERE
+        )
+
+
 def test_what_belongs_to_a_target_goes_with_it(server: SageMakerServer) -> None:
     scaling = server.client("application-autoscaling")
     scaling.register_scalable_target(**WHERE, MinCapacity=1, MaxCapacity=3)

@@ -81,6 +81,19 @@ def test_what_no_header_names_is_base64_and_only_what_is_asked_for_is_captured(s
     assert server.sagemaker.describe_endpoint(EndpointName="off")["DataCaptureConfig"]["CaptureStatus"] == "Stopped"
 
 
+def test_of_a_share_that_is_captured_a_request_is_in_whole_or_not_at_all(server: SageMakerServer) -> None:
+    capturing(server, "sampled", InitialSamplingPercentage=50)
+    for number in range(200):
+        server.invoke("sampled", "1,2", InferenceId=f"asked-{number}")
+    server.stop()
+    server.start()
+    lines = captured(server, "sampled")
+    asked = [line["eventMetadata"].get("inferenceId") for line in lines]
+    assert len(set(asked)) == len(asked)
+    assert 60 <= len(asked) <= 140  # of 200 at 50 %: further off is one chance in a hundred million
+    assert all(set(line["captureData"]) == {"endpointInput", "endpointOutput"} for line in lines)
+
+
 def test_what_was_captured_is_in_s3_when_the_server_has_stopped(server: SageMakerServer) -> None:
     capturing(server, "stopped")
     server.invoke("stopped", "5,6")

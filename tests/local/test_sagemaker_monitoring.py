@@ -241,3 +241,62 @@ def test_who_may_not_make_a_schedule_or_pass_its_role_makes_none(server: SageMak
             guest.create_monitoring_schedule(**request)
     server.sagemaker.create_monitoring_schedule(**request)
     server.sagemaker.delete_monitoring_schedule(MonitoringScheduleName="others")
+
+
+GROUND_TRUTH = {"GroundTruthS3Input": {"S3Uri": f"s3://{BUCKET}/truth"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "given"),
+    [
+        ("DataQuality", "data_quality", {}),
+        ("ModelQuality", "model_quality", GROUND_TRUTH),
+        ("ModelBias", "model_bias", GROUND_TRUTH),
+        ("ModelExplainability", "model_explainability", {}),
+    ],
+)
+def test_definitions_of_each_kind_are_made_described_listed_and_deleted(
+    server: SageMakerServer, kind: str, operation: str, given: dict[str, Any]
+):
+    def ask(verb: str, **members: Any) -> dict[str, Any]:
+        plural = "s" if verb == "list" else ""
+        return getattr(server.sagemaker, f"{verb}_{operation}_job_definition{plural}")(**members)
+
+    application: dict[str, Any] = {"ImageUri": "monitor:1"}
+    if kind in ("ModelBias", "ModelExplainability"):
+        application["ConfigUri"] = f"s3://{BUCKET}/config.json"
+    if kind == "ModelQuality":
+        application["ProblemType"] = "Regression"
+    whole = definition()
+    shared = ("JobResources", "StoppingCondition", "RoleArn")
+    request = {
+        **{name: whole[name] for name in shared},
+        f"{kind}AppSpecification": application,
+        f"{kind}JobInput": {**whole["DataQualityJobInput"], **given},
+        f"{kind}JobOutputConfig": whole["DataQualityJobOutputConfig"],
+    }
+    name = {"JobDefinitionName": "kept"}
+    arn = ask("create", **name, **request, Tags=[{"Key": "team", "Value": "research"}])["JobDefinitionArn"]
+    described = ask("describe", **name)
+    assert {member: described[member] for member in request} == request
+    assert server.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "research"}]
+    with pytest.raises(ClientError, match="ResourceInUse"):
+        ask("create", **name, **request)
+    listed = ask("list", EndpointName=ENDPOINT, NameContains="kept")["JobDefinitionSummaries"]
+    assert [one["MonitoringJobDefinitionArn"] for one in listed] == [arn]
+    ask("delete", **name)
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        ask("describe", **name)
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        ask("delete", **name)
+
+
+def test_alerts_of_the_model_dashboard_are_refused_by_name(server: SageMakerServer):
+    schedule_name = {"MonitoringScheduleName": "once"}
+    alert = {**schedule_name, "MonitoringAlertName": "any"}
+    with pytest.raises(ClientError, match="ListMonitoringAlerts"):
+        server.sagemaker.list_monitoring_alerts(**schedule_name)
+    with pytest.raises(ClientError, match="ListMonitoringAlertHistory"):
+        server.sagemaker.list_monitoring_alert_history(**schedule_name)
+    with pytest.raises(ClientError, match="UpdateMonitoringAlert"):
+        server.sagemaker.update_monitoring_alert(**alert, DatapointsToAlert=1, EvaluationPeriod=1)

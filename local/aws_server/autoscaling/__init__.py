@@ -1,5 +1,5 @@
 """Application Auto Scaling of endpoint variants and inference components: policies and schedules change counts."""
 
-from local.aws_server.autoscaling import policies, schedule, targets
+from local.aws_server.autoscaling import policies, schedule, tags, targets
 
-__all__ = ["policies", "schedule", "targets"]
+__all__ = ["policies", "schedule", "tags", "targets"]

@@ -47,9 +47,7 @@ def put_scaling_policy(call: Call) -> dict[str, Any]:
         return call.forward()
     resource = params["ResourceId"]
     if targets.target_of(call.region, resource) is None:
-        message = f"No scalable target registered for service namespace: {targets.NAMESPACE}, resource ID: {resource}"
-        dimension = params["ScalableDimension"]
-        raise ServiceError("ObjectNotFoundException", f"{message}, scalable dimension: {dimension}")
+        raise targets.not_found("scalable target registered", params)
     if params.get("PolicyType") == steps.STEPS:
         steps.check(params.get("StepScalingPolicyConfiguration") or {})
         return _keep(call)
@@ -91,8 +89,9 @@ def delete_scaling_policy(call: Call) -> dict[str, Any]:
     if targets.is_ours(call.params):
         resource, name = call.params["ResourceId"], call.params["PolicyName"]
         policy = _find(call.region, lambda policy: _is(policy, resource, name))
-        if policy is not None:
-            _delete_alarms(call, policy)
+        if policy is None:
+            raise targets.not_found("scaling policy found", call.params, "PolicyName")
+        _delete_alarms(call, policy)
     return call.forward()
 
 
@@ -101,6 +100,9 @@ def deregister_scalable_target(call: Call) -> dict[str, Any]:
     """A target's policies, alarms and scheduled actions go with it."""
     if targets.is_ours(call.params):
         resource = call.params["ResourceId"]
+        target = targets.target_of(call.region, resource)
+        if target is None:
+            raise targets.not_found("scalable target found", call.params)
         while (policy := _find(call.region, lambda policy: _is(policy, resource, None))) is not None:
             _delete_alarms(call, policy)
             with call.server.changing("application-autoscaling"):
@@ -109,6 +111,7 @@ def deregister_scalable_target(call: Call) -> dict[str, Any]:
         with call.server.changing("application-autoscaling"):
             if (backend := targets.backend_of(call.region)) is not None:
                 backend.scheduled_actions = [each for each in backend.scheduled_actions if each.resource_id != resource]
+        call.server.records.delete(targets.TAGS, target.arn)
     return call.forward()
 
 

@@ -26,7 +26,7 @@ def put_scheduled_action(call: Call) -> dict[str, Any]:
     if targets.is_ours(call.params):
         resource = call.params["ResourceId"]
         if targets.target_of(call.region, resource) is None:
-            raise ServiceError("ObjectNotFoundException", f"No scalable target registered for {resource}.")
+            raise targets.not_found("scalable target registered", call.params)
         schedule = call.params.get("Schedule") or ""
         try:
             ZoneInfo(call.params.get("Timezone") or "UTC")
@@ -39,6 +39,20 @@ def put_scheduled_action(call: Call) -> dict[str, Any]:
         for key, _ in call.server.records.items(KIND, f"{call.region}/"):
             if key.endswith(ending):
                 call.server.records.delete(KIND, key)
+    return call.forward()
+
+
+@operation("application-autoscaling", "DeleteScheduledAction")
+def delete_scheduled_action(call: Call) -> dict[str, Any]:
+    """Forgets an action. One that is not there is ObjectNotFoundException, which moto does not say."""
+    params = call.params
+    if targets.is_ours(params):
+        backend = targets.backend_of(call.region)
+        known = {
+            (each.resource_id, each.scheduled_action_name) for each in (backend.scheduled_actions if backend else ())
+        }
+        if (params["ResourceId"], params["ScheduledActionName"]) not in known:
+            raise targets.not_found("scheduled action found", params, "ScheduledActionName")
     return call.forward()
 
 

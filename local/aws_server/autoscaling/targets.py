@@ -21,6 +21,8 @@ COPIES = "sagemaker:inference-component:DesiredCopyCount"
 DIMENSIONS = (DIMENSION, COPIES)
 KIND = "autoscaling:activities"
 """Kind of a record: activities, oldest first. The key is `region/resource id`."""
+TAGS = "autoscaling:tags"
+"""Kind of a record: a target's tags, by key. The key is the target's ARN."""
 MOST_ACTIVITIES = 100
 _RESOURCE = re.compile(r"endpoint/([^/]+)/variant/([^/]+)")
 _COMPONENT = re.compile(r"inference-component/([^/]+)")
@@ -47,6 +49,16 @@ def component_of(resource: str) -> str:
 def invalid(message: str) -> ServiceError:
     """A member whose value is not accepted."""
     return ServiceError("ValidationException", message)
+
+
+def not_found(what: str, params: dict[str, Any], name: str = "") -> ServiceError:
+    """A policy, action or target of a request that is not there. name: the member that names it."""
+    where = f"service namespace: {NAMESPACE}, resource ID: {params['ResourceId']}"
+    named = f", name: {params[name]}" if name else ""
+    return ServiceError(
+        "ObjectNotFoundException",
+        f"No {what} for {where}, scalable dimension: {params['ScalableDimension']}{named}",
+    )
 
 
 def backends() -> list[tuple[str, Any]]:
@@ -118,7 +130,10 @@ def register_scalable_target(call: Call) -> dict[str, Any]:
         least = 0 if call.params["ScalableDimension"] == COPIES or _is_asynchronous(call, resource) else 1
         if not least <= low <= high:
             raise invalid(f"MinCapacity must be {least} or more, and MaxCapacity no less than it.")
-    return call.forward()
+    answer = call.forward()
+    if tags := call.params.get("Tags"):
+        call.server.records.put(TAGS, answer["ScalableTargetARN"], tags)
+    return answer
 
 
 def _is_asynchronous(call: Call, resource: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ml.aws import error_details
 from ml.environment import Environment
 from ml.errors import MlError
 from ml.identity import resource_tags
@@ -182,7 +183,7 @@ def remove(environment: Environment, endpoint: str) -> None:
         environment.clients.client("application-autoscaling").deregister_scalable_target(**_target(endpoint))
     except ClientError as error:
         # It was never registered, or somebody was before.
-        if "No scalable target" not in str(error):
+        if error_details(error).code != "ObjectNotFoundException":
             raise
     _delete(sagemaker, endpoint)
 
