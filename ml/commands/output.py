@@ -7,17 +7,15 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, cast
 
+from ml.progress import duration as duration
+from ml.progress import say as say
+
 
 class Format(StrEnum):
     """How a result is printed."""
 
     TEXT = "text"
     JSON = "json"
-
-
-def say(text: str) -> None:
-    """A line of progress, on stderr."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def nobody_to_ask() -> bool:
@@ -52,17 +50,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
-
-
-def duration(seconds: int | None) -> str:
-    """Seconds as people write them: 42 s, 3 min 20 s, 2 h 5 min."""
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
 def numbers(values: dict[str, float], most: int = 6) -> str:

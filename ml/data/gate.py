@@ -15,7 +15,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
-from ml.commands.output import say
 from ml.data.findings import CheckResult, result_of
 from ml.data.load import checked_channels, expectations_of
 from ml.data.request import (
@@ -29,6 +28,7 @@ from ml.data.request import (
 from ml.environment import Environment, is_denied, readable_errors
 from ml.errors import MlError
 from ml.ledger import creating
+from ml.progress import say
 from ml.records import RecordedInput
 from ml.spec import JobSpec
 from ml.targets.sagemaker.jobs import Pause

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
-from ml.commands.output import duration
 from ml.errors import SpecError
+from ml.progress import duration
 from ml.spec import JobSpec
 from platform_contract import PlatformContract
 from prices import LEAST_RUNTIME_S, STOP_GRACE_S, Catalogue, JobPrice, Machines, UnknownPriceError, dollars, job_price

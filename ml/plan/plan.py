@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml.commands.output import duration
 from ml.environment import Environment, readable_errors
 from ml.images import training_image
 from ml.images.lock import locked_image
@@ -12,6 +11,7 @@ from ml.plan import checks
 from ml.plan.cost import Cost, job_cost
 from ml.plan.finding import Finding, Level
 from ml.plan.uploads import Carried, carried
+from ml.progress import duration
 from ml.spec import JobSpec
 from prices import dollars
 

@@ -124,6 +124,18 @@ def test_ml_imports_no_pulumi():
     assert found == []
 
 
+def test_nothing_of_ml_below_its_commands_imports_them():
+    above = ("ml/command_line/", "ml/commands/", "ml/cli.py", "ml/options.py", "ml/__main__.py", "ml/templates/")
+    found = [
+        f"{path}: {name}"
+        for path, tree in modules("ml")
+        if not path.startswith(above)
+        for name in imports(tree)
+        if name.startswith(("ml.commands", "ml.command_line"))
+    ]
+    assert found == []
+
+
 def test_infra_and_components_import_no_ml_and_no_local():
     found = [
         f"{path}: {name}"

@@ -13,9 +13,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
-from ml.commands.output import say
 from ml.environment import Environment, is_denied
 from ml.identity import resource_tags
+from ml.progress import say
 from ml.spec.rollout import ModelMetric, RollbackOn
 from platform_contract import PlatformContract
 

@@ -7,9 +7,9 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
-from ml.commands.output import say
 from ml.environment import is_denied
 from ml.errors import AsleepError, MlError, NotFoundError
+from ml.progress import say
 from ml.targets.sagemaker.components import NAME_REQUIRED, NO_CAPACITY
 from ml.targets.sagemaker.jobs import Pause
 

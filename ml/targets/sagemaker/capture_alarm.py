@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
-from ml.commands.output import say
 from ml.environment import Environment
 from ml.identity import resource_tags
 from ml.names import namespace_of
+from ml.progress import say
 from ml.serving.capture_writer import LOST
 from ml.targets.sagemaker.alarms import captures_alarm
 from platform_contract import PlatformContract

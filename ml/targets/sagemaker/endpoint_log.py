@@ -3,9 +3,9 @@
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
-from ml.commands.output import say
 from ml.environment import Environment, is_denied
 from ml.identity import resource_tags
+from ml.progress import say
 from platform_contract import PlatformContract
 
 LOG_GROUP = "/aws/sagemaker/Endpoints/{}"

@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 
 from ml.audit import recording
 from ml.aws import error_details
-from ml.commands.output import say
 from ml.environment import Environment, is_denied
 from ml.errors import MlError, NotFoundError
 from ml.ledger import Closing, Ledger
 from ml.names import job_of
+from ml.progress import say
 from ml.spec.scale import Scale
 from ml.targets.sagemaker import alarms, components
 from ml.targets.sagemaker.capturing import capture_config

@@ -10,9 +10,9 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
-from ml.commands.output import say
 from ml.environment import Environment
 from ml.identity import resource_tags
+from ml.progress import say
 from ml.targets.sagemaker import alarms
 from platform_contract import PlatformContract
 
