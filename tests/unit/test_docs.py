@@ -32,6 +32,14 @@ def test_the_page_of_resources_is_what_the_program_makes():
     assert (ROOT / "docs" / "resources.md").read_text() == page(), "write it again: python -m tests.resource_page"
 
 
+def test_the_example_of_adopting_has_the_number_of_devs_resources():
+    page_of_resources = (ROOT / "docs" / "resources.md").read_text()
+    (together,) = re.findall(r"(\d+) in dev", page_of_resources)
+    providers = re.findall(r"\(pulumi providers\) \| \d+ \| (\d+) \|", page_of_resources)
+    (shown,) = re.findall(r"dev: \d+ of the (\d+) resources", (ROOT / "docs" / "adoption.md").read_text())
+    assert int(shown) == int(together) - sum(map(int, providers))
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_component_says_what_it_is_for(environment: str):
     from infra.stack import deploy
