@@ -2,10 +2,11 @@
 
 import secrets
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -22,6 +23,9 @@ FOLDER = "audit"
 """Under the team's artifact prefix; components/team_prefix.py has the same word for who may write there."""
 PATIENCE_S = 120.0
 """How long a line is tried to be added while others keep adding theirs."""
+
+_BLOCK = 100
+"""Lines that are read before the next look at whether they are enough."""
 
 
 class AuditError(MlError):
@@ -121,18 +125,33 @@ class AuditLog:
 
     def lines(self, most: int | None = None) -> list[Line]:
         """Lines, newest first; `ml audit verify` tells of those that cannot be read, which are left out here."""
+        return _parsed(one.body for one in self.stored(most)[0])
+
+    def newest(self, enough: Callable[[list[Line]], bool]) -> list[Line]:
+        """Lines, newest first, no more than it takes: `enough` looks at what has been read after each block of them."""
         found: list[Line] = []
-        for one in self.stored(most)[0]:
-            try:
-                found.append(parse(one.body))
-            except ValueError:
-                continue
+        listing = self._store.listing()
+        while block := list(islice(listing, _BLOCK)):
+            keys = [one.key for one in block if number_of(one.key) is not None]
+            found += _parsed(self._store.get_all(keys))
+            if enough(found):
+                break
         return found
 
     @property
     def beginning(self) -> Place:
         """What is before the first line."""
         return self._beginning
+
+
+def _parsed(bodies: Iterable[bytes]) -> list[Line]:
+    found: list[Line] = []
+    for body in bodies:
+        try:
+            found.append(parse(body))
+        except ValueError:
+            continue
+    return found
 
 
 def append(

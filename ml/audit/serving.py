@@ -62,6 +62,14 @@ def changes(lines: Iterable[Line], endpoint: str) -> list[Line]:
     return [line for line in told if line is not None and line.action in _ENDS]
 
 
+def tells_the_last_change(lines: Iterable[Line], endpoint: str) -> bool:
+    """Whether the newest lines of a log reach back to the last change of an endpoint, so that `taken_back` needs no
+    more of it."""
+    about = {line.number: line for line in lines if line.subject == endpoint}
+    asked = {int(line.details.get("intent") or 0) for line in about.values() if line.action == "settle"}
+    return asked <= about.keys() and bool(changes(about.values(), endpoint))
+
+
 def _asked(about: Mapping[int, Line], line: Line) -> Line | None:
     if line.action != "settle":
         return line

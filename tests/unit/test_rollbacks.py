@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ml.audit import AuditLog, Line
+from ml.audit.serving import tells_the_last_change
 from ml.commands.deploying import Wanted, finish
 from ml.commands.output import Format
 from ml.errors import ExitCode, MlError, NotFoundError
@@ -188,6 +189,37 @@ def test_nothing_is_noticed_while_a_change_goes_on_or_has_no_end_in_the_log(left
     assert notice(left_alone.environment, contract(), "research", left_alone.state()) is None
     log.add("settle", NAME, {"intent": intent.number, "of": "deploy", "outcome": "not done"})
     assert notice(left_alone.environment, contract(), "research", left_alone.state()) is not None
+
+
+def test_a_deployment_reads_no_more_of_the_log_than_its_endpoints_last_change(
+    left_alone: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = AuditLog(left_alone.environment, contract(), "research")
+    for number in range(120):
+        log.add("transform", f"job-{number}", {})
+    left_alone.deploy(JOBS[3])
+    assert left_alone.known()[2].taken_back == "SageMaker"  # it stood behind the newest block
+
+    read: list[str] = []
+    get_object = left_alone.files.get_object
+
+    def reading(**call: Any) -> Any:
+        read.append(call["Key"])
+        return get_object(**call)
+
+    monkeypatch.setattr(left_alone.files, "get_object", reading)
+    notice_before(left_alone.environment, contract(), "research", NAME)
+    assert len(read) == 100
+
+
+def test_a_change_that_was_settled_is_looked_for_until_its_intent(left_alone: Platform) -> None:
+    log = AuditLog(left_alone.environment, contract(), "research")
+    intent = log.add("deploy", NAME, {"config": "research-trial-next"}, phase="intent")
+    log.add("settle", NAME, {"intent": intent.number, "of": "deploy", "outcome": "done"})
+    newest = log.lines()
+    assert not tells_the_last_change(newest[:1], NAME)
+    assert tells_the_last_change(newest[:2], NAME)
+    assert not tells_the_last_change(newest, "research-other")
 
 
 def test_ml_gc_names_an_endpoint_whose_last_version_was_taken_back(left_alone: Platform) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.audit import AuditLog, Line
-from ml.audit.serving import taken_back
+from ml.audit.serving import taken_back, tells_the_last_change
 from ml.aws import error_details
-from ml.commands.output import say
 from ml.environment import Environment, is_denied
 from ml.errors import NotFoundError
+from ml.progress import say
 from ml.targets.sagemaker import alarms
 from ml.targets.sagemaker.alarms import AlarmState
 from ml.targets.sagemaker.endpoints import EndpointState, describe
@@ -71,7 +71,9 @@ def notice_before(environment: Environment, contract: PlatformContract, team: st
     except NotFoundError:
         return
     if state.status == "InService":
-        notice(environment, contract, team, state, lines=AuditLog(environment, contract, team).lines())
+        log = AuditLog(environment, contract, team)
+        lines = log.newest(lambda found: tells_the_last_change(found, endpoint))
+        notice(environment, contract, team, state, lines=lines)
 
 
 def _rang(alarm: AlarmState, state: EndpointState) -> bool:
