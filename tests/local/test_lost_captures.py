@@ -1,18 +1,15 @@
 """Captures that the inference server cannot write, and the alarm of `ml deploy` that says so, on the AWS server."""
 
-import io
-import queue
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from ml.serving.capture_writer import CaptureSettings, Writer
 from ml.spec.model import EndpointInstance
 from ml.targets.sagemaker.capture_alarm import request
 from ml.targets.sagemaker.capturing import capturing_variables
 from ml.targets.sagemaker.deployment import Target
 from tests.local.sagemaker_server import SageMakerServer, eventually
+from tests.unit.capture_writing import written
 from tests.unit.ml_contract import contract
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
@@ -43,21 +40,7 @@ def test_with_the_captures_bucket_gone_the_alarm_of_the_deployment_rings(server:
     made = request(contract(), target)
     cloudwatch.put_metric_alarm(**made)
     variables = capturing_variables(contract(), target)
-    settings = CaptureSettings(
-        uri=variables["SERVING_CAPTURE_URI"],
-        interval_s=0,
-        personal=(),
-        columns=(),
-        log_form="json",
-        namespace=variables["SERVING_CAPTURE_METRICS"],
-    )
-    csv = ("text/csv", None, None)
-    batches: queue.Queue[Any] = queue.Queue()
-    batches.put([("text/csv", csv, b"1", "text/csv", csv, b"2", "one", 0.0)])
-    batches.put(None)
-    report = io.StringIO()
-    Writer(settings, report, server.s3, cloudwatch).run(batches)
-    assert report.getvalue() == '{"lost": 1}\n'
+    assert written(variables, 1, server.s3, cloudwatch) == '{"lost": 1}\n'
 
     def state() -> str:
         (alarm,) = cloudwatch.describe_alarms(AlarmNames=[made["AlarmName"]])["MetricAlarms"]

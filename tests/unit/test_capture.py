@@ -2,14 +2,12 @@
 
 import io
 import json
-import queue
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from ml.errors import MlError
-from ml.serving.capture_writer import CaptureSettings, Writer
 from ml.spec.model import Deployment, EndpointInstance
 from ml.targets.sagemaker.capture_alarm import watch_captures
 from ml.targets.sagemaker.capturing import (
@@ -19,6 +17,7 @@ from ml.targets.sagemaker.capturing import (
     refuse_what_cannot_be_masked,
 )
 from ml.targets.sagemaker.deployment import Target, config_name
+from tests.unit.capture_writing import written
 from tests.unit.memory_s3 import environment
 from tests.unit.ml_contract import KEY, contract
 
@@ -75,21 +74,7 @@ def test_an_alarm_says_that_the_containers_captures_are_lost() -> None:
     watch_captures(environment({"cloudwatch": CloudWatch()}), contract(), made)
     watch_captures(environment({}), contract(), target(capture_percent=5))
     (alarm,) = told
-    variables = capturing_variables(contract(), made)
-    settings = CaptureSettings(
-        uri=variables["SERVING_CAPTURE_URI"],
-        interval_s=0,
-        personal=(),
-        columns=(),
-        log_form="json",
-        namespace=variables["SERVING_CAPTURE_METRICS"],
-    )
-    text = ("text/csv", None, None)
-    exchange = ("POST", text, b"1", "text/csv", text, b"2", "one", 0.0)
-    batches: queue.Queue[Any] = queue.Queue()
-    batches.put([exchange, exchange])
-    batches.put(None)
-    Writer(settings, io.StringIO(), NoBucket(), Metrics()).run(batches)
+    written(capturing_variables(contract(), made), 2, NoBucket(), Metrics())
     (datum,) = told[1]["MetricData"]
     assert (datum["Value"], datum["MetricName"], told[1]["Namespace"]) == (2, alarm["MetricName"], alarm["Namespace"])
     assert datum["Dimensions"] == alarm["Dimensions"]
