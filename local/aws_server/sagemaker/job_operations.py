@@ -1,5 +1,6 @@
 """What the APIs of training, processing and transform jobs have in common."""
 
+import copy
 from typing import Any
 
 from local.aws_server.operations import Call, ServiceError
@@ -26,6 +27,15 @@ def begin(call: Call, jobs: RunningJobs[Any], kind: str, record: JobRecord, name
         tags.set_tags(call.server, record.arn, record.request.get("Tags"))
     jobs.start(record)
     return {f"{record.WORD}JobArn": record.arn}
+
+
+def named(call: Call, kind: str, word: str) -> Any:
+    """A copy of the record of the job that a request names. Raises ServiceError where there is none."""
+    name = call.params[f"{word}JobName"]
+    record = call.server.records.get(kind, f"{call.region}/{name}")
+    if record is None:
+        raise ServiceError("ValidationException", f"Could not find requested job with name: {name}")
+    return copy.deepcopy(record)
 
 
 def listed(call: Call, kind: str, word: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from local.aws_server.operations import Call, ServiceError, operation
 from local.aws_server.sagemaker import job_operations
 from local.aws_server.sagemaker import processing_contract as contract
 from local.aws_server.sagemaker.plane import now, require_role
-from local.aws_server.sagemaker.processing_record import KIND, ProcessingRecord, load
+from local.aws_server.sagemaker.processing_record import KIND, ProcessingRecord
 from local.aws_server.sagemaker.processing_run import ProcessingRun
 from local.aws_server.sagemaker.running_jobs import JobsOfServers
 from local.aws_server.sagemaker.training_operations import MOST_HOSTS
@@ -21,11 +21,7 @@ JOBS = JobsOfServers(KIND, ProcessingRun)
 
 
 def _record(call: Call) -> ProcessingRecord:
-    name = call.params["ProcessingJobName"]
-    record = load(JOBS.of(call.server).plane, call.region, name)
-    if record is None:
-        raise ServiceError("ValidationException", f"Could not find requested job with name: {name}")
-    return record
+    return job_operations.named(call, KIND, "Processing")
 
 
 @operation("sagemaker", "CreateProcessingJob")

@@ -1,6 +1,5 @@
 """A processing job as it is kept: the request, and what happened since."""
 
-import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -48,11 +47,6 @@ class ProcessingRecord(JobRecord):
             "ExitMessage": self.exit_message,
         }
         return {name: value for name, value in members.items() if value}
-
-
-def load(plane: Plane, region: str, name: str) -> ProcessingRecord | None:
-    """A copy of a job's record, to be changed and saved."""
-    return copy.deepcopy(plane.server.records.get(KIND, f"{region}/{name}"))
 
 
 def save(plane: Plane, record: ProcessingRecord) -> None:

@@ -13,7 +13,7 @@ from local.aws_server.sagemaker.running_jobs import JobsOfServers
 from local.aws_server.sagemaker.training_operations import MOST_HOSTS
 from local.aws_server.sagemaker.transform_client import DEFAULT_PAYLOAD_MB
 from local.aws_server.sagemaker.transform_data import DataProcessing
-from local.aws_server.sagemaker.transform_record import KIND, TransformRecord, load
+from local.aws_server.sagemaker.transform_record import KIND, TransformRecord
 from local.aws_server.sagemaker.transform_run import TransformRun
 from local.aws_server.sagemaker.validation import validate
 
@@ -25,11 +25,7 @@ JOBS = JobsOfServers(KIND, TransformRun)
 
 
 def _record(call: Call) -> TransformRecord:
-    name = call.params["TransformJobName"]
-    record = load(JOBS.of(call.server).plane, call.region, name)
-    if record is None:
-        raise ServiceError("ValidationException", f"Could not find requested job with name: {name}")
-    return record
+    return job_operations.named(call, KIND, "Transform")
 
 
 @operation("sagemaker", "CreateTransformJob")

@@ -1,6 +1,5 @@
 """A batch transform job as it is kept: the request, the model's container, and what happened since."""
 
-import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -43,11 +42,6 @@ class TransformRecord(JobRecord):
     def _end(self) -> dict[str, Any]:
         members = {"TransformEndTime": self.ended, "FailureReason": self.failure}
         return {name: value for name, value in members.items() if value}
-
-
-def load(plane: Plane, region: str, name: str) -> TransformRecord | None:
-    """A copy of a job's record, to be changed and saved."""
-    return copy.deepcopy(plane.server.records.get(KIND, f"{region}/{name}"))
 
 
 def save(plane: Plane, record: TransformRecord) -> None:
