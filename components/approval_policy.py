@@ -17,6 +17,7 @@ from components.record_policy import (
     record_objects,
     records_kept,
 )
+from components.serving_policy import around_endpoints
 from components.team_prefix import team_prefix
 from components.training_policy import READ_OBJECTS, tracking_access
 
@@ -62,7 +63,7 @@ def models_policy(
     shares_models: bool,
     sources: Sequence[PromotionSource],
 ) -> str:
-    """What a member may do with model packages, beside what `submit_policy` allows.
+    """What a member may do with model packages and around endpoints, beside what `submit_policy` allows.
 
     Where approval is required, a package is proposed in its author's own name, and waits.
     shares_models: members open their models' packages to the accounts that promotions go to.
@@ -94,6 +95,7 @@ def models_policy(
         statements.append(allow("DecideOnModels", ["sagemaker:UpdateModelPackage"], [packages], conditions))
     statements.append(approved_models_kept(artifact_bucket_arn, team))
     statements += reading_from(sources, partition=partition, region=region, team=team)
+    statements += around_endpoints(partition=partition, region=region, account_id=account_id, team=team)
     return document(*statements)
 
 

@@ -12,16 +12,6 @@ JOB_KINDS = ("training-job", "processing-job", "transform-job", "hyper-parameter
 OWN_LOG_GROUPS = ("TrainingJobs", "ProcessingJobs", "TransformJobs")
 """Log groups that all teams' jobs share, below /aws/sagemaker/: members read their own streams."""
 SERVING_KINDS = ("model", "endpoint", "endpoint-config", "inference-component")
-SCALING = "sagemaker.application-autoscaling.amazonaws.com"
-"""Service that moves the copies of an endpoint that scales to zero."""
-ALARM_ACTIONS = [
-    "cloudwatch:DeleteAlarms",
-    "cloudwatch:DescribeAlarmHistory",
-    "cloudwatch:DescribeAlarms",
-    "cloudwatch:ListTagsForResource",
-    "cloudwatch:PutMetricAlarm",
-    "cloudwatch:TagResource",
-]
 
 
 TEAM_TAG = "groundwork:team"
@@ -164,14 +154,6 @@ def submit_policy(
             ["logs:FilterLogEvents", "logs:GetLogEvents"],
             [*(f"{logs}/{group}:log-stream:{team}-*" for group in OWN_LOG_GROUPS), f"{logs}/Endpoints/{team}-*"],
         ),
-        # SageMaker makes an endpoint's group with its first line, untagged, and then keeps every line for ever:
-        # `ml deploy` makes it before, with tags and an end. Tags at the creation need TagResource
-        # (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html).
-        allow(
-            "EndpointLogs",
-            ["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"],
-            [f"{logs}/Endpoints/{team}-*"],
-        ),
         unscoped(
             "Metrics",
             ["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:ListMetrics"],
@@ -183,37 +165,6 @@ def submit_policy(
             ["cloudwatch:PutMetricData"],
             because="PutMetricData knows no resources; the condition narrows it to the team's own namespace",
             conditions={"StringEquals": {"cloudwatch:namespace": f"groundwork/{team}"}},
-        ),
-        # `ml deploy` has alarms take a new version back: alarms of the team's own endpoints, by their names
-        # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html).
-        allow("Alarms", ALARM_ACTIONS, [f"{arn}:cloudwatch:{region}:{account_id}:alarm:{team}-*"]),
-        # `ml deploy` of an endpoint that scales to zero. A scalable target's ARN has an id that AWS makes up: the
-        # dimension narrows it to inference components
-        # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html).
-        allow(
-            "Scaling",
-            [
-                "application-autoscaling:DeregisterScalableTarget",
-                "application-autoscaling:PutScalingPolicy",
-                "application-autoscaling:RegisterScalableTarget",
-            ],
-            [f"{arn}:application-autoscaling:{region}:{account_id}:scalable-target/*"],
-            {
-                "StringEquals": {
-                    "application-autoscaling:scalable-dimension": "sagemaker:inference-component:DesiredCopyCount"
-                }
-            },
-        ),
-        # The first target of an account makes this role
-        # (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-prerequisites.html).
-        allow(
-            "ScalingRole",
-            ["iam:CreateServiceLinkedRole"],
-            [
-                f"{arn}:iam::{account_id}:role/aws-service-role/{SCALING}/"
-                "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
-            ],
-            {"StringEquals": {"iam:AWSServiceName": SCALING}},
         ),
         allow(
             "Contract",

@@ -1,14 +1,15 @@
 """What `ml deploy` says about a deployment that it has asked for, and what it ends with."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ml.audit import append
 from ml.commands.output import Format, print_json, say, table
 from ml.environment import Environment
 from ml.errors import ExitCode
+from ml.spec.autoscale import Autoscale
 from ml.spec.rollout import MAIN
-from ml.targets.sagemaker import components, endpoints
+from ml.targets.sagemaker import autoscaling, components, endpoints
 from ml.targets.sagemaker.alarms import AlarmState, Watch
 from ml.targets.sagemaker.comparison import Difference
 from ml.targets.sagemaker.endpoints import Asked, EndpointState
@@ -18,13 +19,17 @@ from platform_contract import PlatformContract
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What was asked for, in words. job: what is to serve, as which variant. doing: what is being done to it."""
+    """What was asked for, in words. job: what is to serve, as which variant. doing: what is being done to it.
+
+    autoscale: what is to move its machines.
+    """
 
     team: str
     endpoint: str
     job: str
     variant: str = MAIN
     doing: str = "Deploying"
+    autoscale: Autoscale | Literal[False] | None = None
 
 
 def finish(
@@ -46,6 +51,7 @@ def finish(
         say(f"· {' and '.join(asked.dropped)} will answer no longer")
     if not wait:
         state = endpoints.describe(sagemaker, wanted.endpoint)
+        _autoscale(environment, contract, wanted, state)
         if output is Format.JSON:
             print_json({**state.document(), "serves": wanted.job in state.jobs})
         else:
@@ -63,6 +69,9 @@ def finish(
     serves = state.config == asked.desired.config
     rang = [] if serves else list(watch.rang.values())
     code = _code(state, differing, rang)
+    if state.status == "InService":
+        # A version that was taken back leaves machines that scale as well.
+        _autoscale(environment, contract, wanted, state)
     if not serves:
         _tell(environment, contract, wanted, asked, state, rang)
     if output is Format.JSON:
@@ -70,6 +79,19 @@ def finish(
     else:
         _print(environment, wanted, state, serves, differing, rang, code, idle=asked.idle)
     return code
+
+
+def _autoscale(environment: Environment, contract: PlatformContract, wanted: Wanted, state: EndpointState) -> None:
+    """Have load and clock move the machines, which takes an endpoint that is in service."""
+    scale = wanted.autoscale
+    if scale is None:
+        return
+    if state.status != "InService":
+        say(f"· its machines do not scale yet: deploy it once more when {wanted.endpoint} is in service")
+        return
+    autoscaling.move_machines(environment, contract, wanted.team, wanted.endpoint, wanted.variant, scale)
+    if scale:
+        say(f"· between {scale.min} and {scale.max} machines")
 
 
 def _component(environment: Environment, endpoint: str, model: str) -> list[Difference]:

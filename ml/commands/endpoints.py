@@ -21,6 +21,7 @@ from ml.environment import (
 )
 from ml.errors import ExitCode, NotFoundError, SpecError
 from ml.spec import load_spec
+from ml.spec.autoscale import unfit_for_autoscale
 from ml.spec.model import Deployment, EndpointInstance, as_text
 from ml.spec.rollout import CHALLENGER, MAIN, SHADOW, Rollout, Strategy
 from ml.spec.scale import unfit_for_scale
@@ -77,15 +78,28 @@ def deploy(
             **_captured(environment, wanted, chosen.job),
             **_rolled_out(wanted, variant, weight, rollout),
             scale=wanted.scale if wanted else None,
+            autoscale=wanted.autoscale if wanted else None,
         )
         if target.scale and (
             unfit := unfit_for_scale(target.variant, target.rollout, target.capture_percent is not None)
         ):
             raise SpecError(unfit)
+        if target.autoscale and (
+            unfit := unfit_for_autoscale(
+                target.autoscale,
+                target.variant,
+                target.instance.count,
+                scales_copies=target.scale is not None,
+                queued=target.asynchronous is not None,
+            )
+        ):
+            raise SpecError(unfit)
         refuse_what_cannot_be_masked(target)
         notice_before(environment, contract, owner, target.endpoint)
         asked = endpoints.deploy(environment, contract, target)
-        words = Wanted(team=owner, endpoint=target.endpoint, job=chosen.job, variant=target.variant)
+        words = Wanted(
+            team=owner, endpoint=target.endpoint, job=chosen.job, variant=target.variant, autoscale=target.autoscale
+        )
         return finish(environment, contract, words, asked, output, wait=wait)
 
 

@@ -13,7 +13,7 @@ from ml.garbage.compare import Action, Item
 from ml.garbage.things import JOB_KINDS, UPLOAD, Thing
 from ml.ledger import Closing, EntryKey, Ledger
 from ml.registry.aliases import AliasHistory
-from ml.targets.sagemaker import alarms, components
+from ml.targets.sagemaker import alarms, autoscaling, components
 from ml.targets.sagemaker.endpoints import BUSY, describe
 from ml.targets.sagemaker.noticing import notice
 from ml.targets.sagemaker.variants import is_missing
@@ -90,6 +90,7 @@ class Sweep:
         operation, member = REMOVALS[thing.kind]
         if thing.kind == "endpoint":
             components.remove(self._environment, thing.name)
+            autoscaling.forget(self._environment, thing.name)
         try:
             getattr(self._sagemaker, operation)(**{member: self._identity(thing.kind, thing.name, thing.arn)})
         except ClientError as error:

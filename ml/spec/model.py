@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ml.spec.asynchronous import Asynchronous
+from ml.spec.autoscale import Autoscale, unfit_for_autoscale
 from ml.spec.base import MAX_NAMES, Scalar, Seconds, Slug, SpecModel
 from ml.spec.capture import Capture
 from ml.spec.gates import Gates
@@ -111,6 +112,12 @@ class Deployment(SpecModel):
         "call after an idle time fails, and the endpoint needs minutes to wake up.",
     )
 
+    autoscale: Autoscale | Literal[False] | None = Field(
+        default=None,
+        description="Machines that come and go with the requests, or by the clock; false ends that, and without it "
+        "what moves them stays as it is.",
+    )
+
     asynchronous: Asynchronous | None = Field(
         default=None, alias="async", description="Take requests into a queue, and write the answers to S3."
     )
@@ -141,6 +148,16 @@ class Deployment(SpecModel):
             raise ValueError(unfit)
         if self.scale and self.instance.count != 1:
             raise ValueError("instance.count: with scale there are as many machines as copies need; leave it out")
+        if self.autoscale and (
+            unfit := unfit_for_autoscale(
+                self.autoscale,
+                self.variant,
+                self.instance.count,
+                scales_copies=self.scale is not None,
+                queued=self.asynchronous is not None,
+            )
+        ):
+            raise ValueError(unfit)
         change = Change(counts={self.variant: self.instance.count}, types=(self.instance.type,))
         if found := problems(self.rollout, self.rollback_on, change):
             raise ValueError("; ".join(found))

@@ -76,8 +76,12 @@ OWN_FILES = [
 ]
 RECORD = f"{ARTIFACTS}/teams/{TEAM}/audit/1.json"
 SCALABLE = f"arn:aws:application-autoscaling:us-east-1:{ACCOUNT}:scalable-target/0ab1"
-COPIES = {"application-autoscaling:scalable-dimension": "sagemaker:inference-component:DesiredCopyCount"}
-SCALING_VERBS = ("RegisterScalableTarget", "PutScalingPolicy", "DeregisterScalableTarget")
+SCALING_VERBS = (
+    *("RegisterScalableTarget", "PutScalingPolicy", "PutScheduledAction"),
+    *("DeleteScalingPolicy", "DeleteScheduledAction", "DeregisterScalableTarget"),
+)
+OUR_TARGET, OUR_NEW_TARGET = {"aws:ResourceTag/groundwork:team": TEAM}, {"aws:RequestTag/groundwork:team": TEAM}
+THEIR_TARGET = {"aws:ResourceTag/groundwork:team": "ranking"}
 ENTRY = f"{ARTIFACTS}/teams/{TEAM}/ledger/endpoint/{TEAM}-1/1/opened.json"
 CHANGED_RECORDS = [
     *(Request("s3:PutObject", one) for one in (RECORD, ENTRY)),
@@ -327,7 +331,10 @@ CASES = [
                 Request(f"sagemaker:{verb}InferenceComponent", f"{SAGEMAKER}:inference-component/{TEAM}-1")
                 for verb in ("Create", "Describe", "Update", "Delete")
             ),
-            *(Request(f"application-autoscaling:{verb}", SCALABLE, COPIES) for verb in SCALING_VERBS),
+            *(Request(f"application-autoscaling:{verb}", SCALABLE, OUR_TARGET) for verb in SCALING_VERBS),
+            Request("application-autoscaling:RegisterScalableTarget", SCALABLE, OUR_NEW_TARGET),
+            Request("application-autoscaling:TagResource", SCALABLE, OUR_NEW_TARGET),
+            Request("cloudwatch:PutMetricAlarm", f"{ALARMS}:TargetTracking-endpoint/{TEAM}-1/variant/main-AlarmHigh-1"),
             Request("sagemaker:InvokeEndpointAsync", f"{SAGEMAKER}:endpoint/{TEAM}-1"),
             proposal("ada"),
             Request("sagemaker:CreateModelPackageGroup", f"{SAGEMAKER}:model-package-group/{TEAM}-loans"),
@@ -361,11 +368,10 @@ CASES = [
             Request("sagemaker:CreateTransformJob", f"{SAGEMAKER}:transform-job/ranking-1"),
             Request("sagemaker:DeleteEndpoint", f"{SAGEMAKER}:endpoint/ranking-1"),
             Request("sagemaker:UpdateInferenceComponent", f"{SAGEMAKER}:inference-component/ranking-1"),
-            Request(
-                "application-autoscaling:RegisterScalableTarget",
-                SCALABLE,
-                {"application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount"},
-            ),
+            *(Request(f"application-autoscaling:{verb}", SCALABLE) for verb in SCALING_VERBS),
+            *(Request(f"application-autoscaling:{verb}", SCALABLE, THEIR_TARGET) for verb in SCALING_VERBS),
+            Request("application-autoscaling:RegisterScalableTarget", SCALABLE, THEIR_TARGET | OUR_NEW_TARGET),
+            Request("application-autoscaling:TagResource", SCALABLE, THEIR_TARGET | OUR_NEW_TARGET),
             proposal("bob"),
             proposal("ada", by=""),
             proposal("ada", status="Approved"),

@@ -62,6 +62,7 @@ class Platform:
             "ecr": MemoryRegistry(),
             "logs": MemoryLogs(),
             "cloudwatch": self.fleet.cloudwatch,
+            "application-autoscaling": self.fleet.scaling,
             "s3": self.files,
         }
         self.environment = environment_of(services)
@@ -317,8 +318,10 @@ def configs_of(*metrics: Any) -> set[str]:
 def test_the_end_of_an_ab_test_is_a_rollback(platform: Platform) -> None:
     alone = platform.deploy(JOBS[0])
     platform.deploy(JOBS[1], variant="challenger", weight=20.0)
+    platform.fleet.scaling.targets = {f"endpoint/{NAME}/variant/{name}": {} for name in ("main", "challenger")}
     assert platform.back() is ExitCode.OK
     assert platform.serves == alone
+    assert list(platform.fleet.scaling.targets) == [f"endpoint/{NAME}/variant/main"]
 
 
 def test_a_configuration_that_the_log_does_not_know_needs_a_word(platform: Platform) -> None:

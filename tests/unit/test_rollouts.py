@@ -19,6 +19,7 @@ from ml.targets.sagemaker.alarms import Guarded
 from ml.targets.sagemaker.rollout import deployment_config
 from tests.unit.memory_images import MemoryLogs, MemoryRegistry
 from tests.unit.memory_s3 import environment as environment_of
+from tests.unit.memory_scaling import MemoryScaling
 from tests.unit.ml_contract import contract
 from tests.unit.test_ml_endpoints import Records, target
 
@@ -63,6 +64,7 @@ class Fleet(Records):
     def __init__(self, cloudwatch: MemoryAlarms) -> None:
         super().__init__()
         self.cloudwatch = cloudwatch
+        self.scaling = MemoryScaling()
         self.rings: str | None = None
         self.updates: list[dict[str, Any]] = []
         self.looks = 0
@@ -133,7 +135,13 @@ def fleet(cloudwatch: MemoryAlarms) -> Fleet:
 
 
 def environment(fleet: Fleet) -> Any:
-    services = {"sagemaker": fleet, "ecr": MemoryRegistry(), "logs": MemoryLogs(), "cloudwatch": fleet.cloudwatch}
+    services = {
+        "sagemaker": fleet,
+        "ecr": MemoryRegistry(),
+        "logs": MemoryLogs(),
+        "cloudwatch": fleet.cloudwatch,
+        "application-autoscaling": fleet.scaling,
+    }
     return environment_of(services)
 
 
@@ -436,13 +444,14 @@ def test_an_endpoint_that_goes_takes_its_alarms_along_and_no_others(fleet: Fleet
     assert set(cloudwatch.alarms) == {f"{NAME}-two/errors", "research-own"}
 
 
-def test_an_endpoint_goes_where_its_alarms_may_not_be_looked_at(fleet: Fleet, cloudwatch: MemoryAlarms) -> None:
+def test_an_endpoint_goes_where_alarms_and_scaling_may_not_be_looked_at(fleet: Fleet, cloudwatch: MemoryAlarms) -> None:
     endpoints.deploy(environment(fleet), contract(), target())
     error = {"Error": {"Code": "AccessDenied", "Message": "not authorized"}}
 
     def denied(**_: Any) -> Any:
-        raise ClientError(error, "DescribeAlarms")
+        raise ClientError(error, "Describe")
 
     cloudwatch.paginate = denied  # type: ignore[method-assign]
+    fleet.scaling.describe_scalable_targets = denied  # type: ignore[method-assign]
     endpoints.delete(environment(fleet), contract(), "research", NAME, wait=False)
     assert NAME not in fleet.endpoints

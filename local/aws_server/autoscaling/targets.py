@@ -169,6 +169,13 @@ def target_of(region: str, resource: str) -> Any:
     return backend.targets.get(dimension_of(resource), {}).get(resource) if backend is not None else None
 
 
+def registered(region: str, endpoint: str) -> list[str]:
+    """Resource ids of an endpoint's variants that are registered."""
+    backend = backend_of(region)
+    known: dict[str, Any] = backend.targets.get(DIMENSION, {}) if backend is not None else {}
+    return [resource for resource in known if resource.startswith(f"endpoint/{endpoint}/")]
+
+
 def set_capacity(server: Server, region: str, resource: str, count: int, cause: str) -> None:
     """Asks SageMaker for a count of instances or copies and notes the activity. It must be in service."""
     what = "copy" if dimension_of(resource) == COPIES else "instance"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from local.aws_server.autoscaling import targets
 from local.aws_server.operations import Call, ServiceError, operation
 from local.aws_server.sagemaker import tags
 from local.aws_server.sagemaker.component_hosts import host_counts, require_no_components, require_room
@@ -72,6 +73,7 @@ def update_endpoint(call: Call) -> dict[str, Any]:
                 each["VariantPropertyType"] for each in call.params.get("ExcludeRetainedVariantProperties") or []
             }
             _retain(record.deployment, pending, excluded)
+        _require_same_machines(call, record, pending)
         record.pending = pending
         if call.params.get("DeploymentConfig"):
             record.deployment_config = call.params["DeploymentConfig"]
@@ -84,6 +86,23 @@ def update_endpoint(call: Call) -> dict[str, Any]:
         save(endpoints.plane, record)
     endpoints.update(record)
     return {"EndpointArn": record.arn}
+
+
+def _require_same_machines(call: Call, record: EndpointRecord, pending: Deployment) -> None:
+    """A variant that scales keeps its machines (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html)."""
+
+    def machines(deployment: Deployment) -> dict[str, str]:
+        return {name: deployment.variant(name).get("InstanceType", "") for name in deployment.production}
+
+    wanted = machines(pending)
+    for name, machine in machines(record.deployment).items() if record.deployment else ():
+        resource = f"endpoint/{record.name}/variant/{name}"
+        if wanted.get(name) != machine and targets.target_of(call.region, resource) is not None:
+            raise ServiceError(
+                "ValidationException",
+                f"The variant(s) [{name}] must be deregistered as scalable targets with Application Auto Scaling "
+                "before they are removed or their instance type is changed.",
+            )
 
 
 def _require_alarms(call: Call, names: tuple[str, ...]) -> None:
@@ -171,5 +190,9 @@ def delete_endpoint(call: Call) -> dict[str, Any] | None:
         require_no_components(call.server, record.region, record.name, record.arn)
         record.enter("Deleting")
         save(endpoints.plane, record)
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-delete.html
+    for resource in targets.registered(call.region, record.name):
+        target = {"ServiceNamespace": targets.NAMESPACE, "ScalableDimension": targets.DIMENSION, "ResourceId": resource}
+        call.server.call("application-autoscaling", "DeregisterScalableTarget", target, region=call.region)
     endpoints.delete(record)
     return None

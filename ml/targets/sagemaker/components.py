@@ -12,13 +12,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.aws import error_details
 from ml.environment import Environment
 from ml.errors import MlError
 from ml.identity import resource_tags
 from ml.spec.rollout import MAIN
 from ml.spec.scale import Scale
-from ml.targets.sagemaker.alarms import NAMESPACE, prefix_of
+from ml.targets.sagemaker import autoscaling
 from ml.targets.sagemaker.jobs import Pause
 from ml.targets.sagemaker.variants import is_missing
 from platform_contract import PlatformContract
@@ -28,8 +27,7 @@ NO_CAPACITY = "has no capacity to process this request"
 """Of InvokeEndpoint's message at zero copies."""
 NAME_REQUIRED = "Inference Component Name header is required"
 COOLDOWN_S = 300
-WAKE_COOLDOWN_S = 60
-"""Both as in AWS's example."""
+"""As in AWS's example."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +119,7 @@ def move_by_load(environment: Environment, contract: PlatformContract, team: str
     """Limits, policies and the alarm that wakes the endpoint; made again they are what they were."""
     scaling = environment.clients.client("application-autoscaling")
     target = _target(endpoint)
-    scaling.register_scalable_target(**target, MinCapacity=scale.min, MaxCapacity=scale.max)
+    autoscaling.register(environment, contract, team, target, scale.min, scale.max)
     scaling.put_scaling_policy(
         **target,
         PolicyName=f"{endpoint}-load",
@@ -133,33 +131,13 @@ def move_by_load(environment: Environment, contract: PlatformContract, team: str
             "ScaleOutCooldown": COOLDOWN_S,
         },
     )
-    policy = scaling.put_scaling_policy(
-        **target,
-        PolicyName=f"{endpoint}-wake",
-        PolicyType="StepScaling",
-        StepScalingPolicyConfiguration={
-            "AdjustmentType": "ChangeInCapacity",
-            "MetricAggregationType": "Maximum",
-            "Cooldown": WAKE_COOLDOWN_S,
-            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
-        },
-    )
-    environment.clients.client("cloudwatch").put_metric_alarm(
-        AlarmName=f"{prefix_of(endpoint)}wake",
-        AlarmDescription=f"A call found {endpoint} at zero copies: this brings one.",
-        AlarmActions=[policy["PolicyARN"]],
-        Namespace=NAMESPACE,
-        MetricName="NoCapacityInvocationFailures",
-        Dimensions=[{"Name": "InferenceComponentName", "Value": endpoint}],
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        DatapointsToAlarm=1,
-        Threshold=1.0,
-        ComparisonOperator="GreaterThanOrEqualToThreshold",
-        # Else the alarm goes on for minutes after the last call, and a second copy comes.
-        TreatMissingData="notBreaching",
-        Tags=resource_tags(contract, team),
+    autoscaling.wake(
+        environment,
+        contract,
+        team,
+        endpoint,
+        target,
+        ("NoCapacityInvocationFailures", "InferenceComponentName"),
     )
 
 
@@ -179,12 +157,7 @@ def remove(environment: Environment, endpoint: str) -> None:
         return
     if settled(sagemaker, endpoint, lambda _: None) is None:
         return
-    try:
-        environment.clients.client("application-autoscaling").deregister_scalable_target(**_target(endpoint))
-    except ClientError as error:
-        # It was never registered, or somebody was before.
-        if error_details(error).code != "ObjectNotFoundException":
-            raise
+    autoscaling.deregister(environment, _target(endpoint))
     _delete(sagemaker, endpoint)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -22,6 +22,7 @@ from ml.images.registry import released
 from ml.ledger import creating
 from ml.names import model_name, protocol_names
 from ml.spec.asynchronous import Asynchronous
+from ml.spec.autoscale import Autoscale
 from ml.spec.model import EndpointInstance
 from ml.spec.rollout import MAIN, RollbackOn, Rollout
 from ml.spec.rollout_rules import Change, problems
@@ -53,6 +54,7 @@ class Target:
     variant: which of the endpoint's variants it is. weight: percent of the requests for a challenger; None for as many
         as it has. rollout: how it takes over. rollback_on: what takes it back meanwhile; None for nothing.
     asynchronous: that requests wait in a queue and answers go to S3; None for answers at once.
+    autoscale: what moves its machines; False for nothing, None leaves what moves them now, if something does.
     """
 
     team: str
@@ -74,6 +76,7 @@ class Target:
     rollback_on: RollbackOn | None = None
     scale: Scale | None = None
     asynchronous: Asynchronous | None = None
+    autoscale: Autoscale | Literal[False] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ class Deployment:
             weight=1.0,
             scale=(min(1, scale.min), scale.max) if scale else None,
         )
-        return lay_out(new, self.before, self.target.weight)
+        return lay_out(new, self.before, self.target.weight, autoscale=self.target.autoscale)
 
     @property
     def problems(self) -> list[str]:

@@ -15,7 +15,7 @@ from ml.ledger import Closing, Ledger
 from ml.names import job_of
 from ml.progress import say
 from ml.spec.scale import Scale
-from ml.targets.sagemaker import alarms, components
+from ml.targets.sagemaker import alarms, autoscaling, components
 from ml.targets.sagemaker.capturing import capture_config
 from ml.targets.sagemaker.comparison import Desired, Difference, differences
 from ml.targets.sagemaker.deployment import Deployment, Target, config_name
@@ -110,6 +110,7 @@ def deploy(environment: Environment, contract: PlatformContract, target: Target)
                 sagemaker.delete_endpoint(EndpointName=target.endpoint)
                 _see_gone(sagemaker, target.endpoint, wait=True)
                 status = None
+            autoscaling.let_go(environment, target.endpoint, layout)
             names = deployment.serve(act.intent, status)
     except ClientError as error:
         if is_denied(error):
@@ -267,6 +268,7 @@ def delete(environment: Environment, contract: PlatformContract, team: str, name
     sagemaker = environment.clients.client("sagemaker")
     with recording(environment, contract, team, "delete", name, {"kind": "endpoint"}) as act:
         components.remove(environment, name)
+        autoscaling.forget(environment, name)
         sagemaker.delete_endpoint(EndpointName=name)
     ledger = Ledger(environment, contract, team)
     for entry in ledger.of("endpoint", name):

@@ -10,6 +10,7 @@ from ml.aws import error_details, no_such_object
 from ml.environment import Environment, is_denied
 from ml.errors import MlError
 from ml.ledger import Ledger, creating
+from ml.targets.sagemaker import autoscaling
 from ml.targets.sagemaker.comparison import Desired
 from ml.targets.sagemaker.endpoints import BUSY, Asked, EndpointState, describe_raw
 from ml.targets.sagemaker.following import follow
@@ -80,6 +81,7 @@ def restore(environment: Environment, contract: PlatformContract, team: str, end
         with recording(environment, contract, team, "rollback", endpoint, told) as act:
             if missing:
                 _make_again(environment, contract, team, to, document, act)
+            autoscaling.let_go(environment, endpoint, layout)
             sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=to.config, **layout.retained())
     except ClientError as error:
         if is_denied(error):

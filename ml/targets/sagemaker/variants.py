@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
 from ml.aws import error_details
 from ml.errors import MlError
+from ml.spec.autoscale import Autoscale
 from ml.spec.rollout import CHALLENGER, MAIN, SHADOW
 
 
@@ -184,11 +185,14 @@ class Layout:
         }
 
 
-def lay_out(new: Variant, before: Standing | None, weight: float | None) -> Layout:
+def lay_out(
+    new: Variant, before: Standing | None, weight: float | None, *, autoscale: Autoscale | Literal[False] | None = None
+) -> Layout:
     """The variants of an endpoint that gets `new`.
 
     `main` answers alone; a challenger or a shadow comes beside what answers now, which stays as it is.
-    weight: percent of the requests for a challenger; None for as many as it has. Raises MlError for what cannot be.
+    weight: percent of the requests for a challenger; None for as many as it has. autoscale: what moves the machines:
+    those that it has brought stay. Raises MlError for what cannot be.
     """
     production: tuple[Variant, ...] = (new,)
     shadows: tuple[Variant, ...] = ()
@@ -213,7 +217,9 @@ def lay_out(new: Variant, before: Standing | None, weight: float | None) -> Layo
         and before.names == frozenset(one.name for one in production)
         and set(before.shadows) == {one.name for one in shadows}
     )
-    spec_changes = new.name in had and had[new.name].count != new.count
+    now = before.running.get(new.name) if before else None
+    moved = autoscale and now is not None and autoscale.holds(now.count)
+    spec_changes = new.name in had and had[new.name].count != new.count and not moved
     return Layout(
         production=production,
         shadows=shadows,
