@@ -2,12 +2,17 @@
 
 SageMaker captures what arrives, before this process sees it, and can leave nothing out. So one with personal
 columns captures here: the same lines, at the same kind of place, with these columns masked
-(ml/serving/capture_lines.py). A process of its own masks and writes; a request is only put aside for it.
+(ml/serving/capture_lines.py). A process of its own masks and writes; a request is only packed and put aside for it.
 """
 
+import contextlib
+import fcntl
 import json
 import logging
+import marshal
+import os
 import random
+import select
 import subprocess
 import sys
 import threading
@@ -16,8 +21,7 @@ from collections import deque
 from dataclasses import asdict
 from typing import Any, BinaryIO, cast
 
-from ml.serving.capture_lines import Exchange
-from ml.serving.capture_writer import CaptureSettings, send
+from ml.serving.capture_writer import CaptureSettings, message
 from ml.serving.forms import Form, Reply
 from ml.serving.logs import log
 from ml.serving.metrics import Metrics
@@ -26,8 +30,13 @@ from ml.serving.personal import Masker
 MOST_WAITING_BYTES = 64 << 20
 """Of bodies put aside; beyond, exchanges are left out: a request does not wait for S3."""
 _PASS_ON_S = 0.25
-_BATCH = 50
-"""Exchanges a message: packing one must not hold up a request."""
+_BATCH = 250
+_BATCH_BYTES = 512 << 10
+"""Exchanges of a message, and their bytes: putting one together must not hold up a request."""
+_SMALL_BYTES = 64 << 10
+"""Packed when it is taken; what is larger, beside the requests."""
+_PIPE_BYTES = 1 << 20
+"""As much as a process without privileges may ask for: a message goes at once, and wakes the writing process once."""
 
 
 class Capture:
@@ -59,7 +68,7 @@ class Capture:
             log_form=log_form,
             namespace=namespace,
         )
-        self._waiting: deque[Exchange] = deque()
+        self._waiting: deque[bytes | tuple[Any, ...]] = deque()
         # Each is added to by one thread alone: what is taken and left out by the server's, what is passed on by ours.
         self._taken_bytes = self._passed_bytes = 0
         self._left_out = self._left_out_told = 0
@@ -71,27 +80,28 @@ class Capture:
         self._thread.start()
 
     def take(self, form: Form, body: bytes, reply: Reply, inference_id: str = "") -> None:
-        """Note one exchange, where the sample falls on it. It costs no more than putting it aside."""
+        """Note one exchange, where the sample falls on it. It costs no more than packing it and putting it aside."""
         if random.random() >= self._share:  # noqa: S311 - a sample, no secret
             return
-        size = len(body) + len(reply.body)
+        asked, answered = form.content, reply.content
+        exchange = (
+            form.observed,
+            (asked.media, asked.header, asked.json_length),
+            body,
+            reply.content_type,
+            (answered.media, answered.header, answered.json_length),
+            reply.body,
+            inference_id or reply.request_id,
+            time.time(),
+        )
+        # Packed one at a time: many at once would hold the interpreter while requests wait, as would a large one here.
+        taken = marshal.dumps(exchange) if len(body) + len(reply.body) < _SMALL_BYTES else exchange
+        size = _size(taken)
         if self._taken_bytes - self._passed_bytes + size > MOST_WAITING_BYTES:
             self._left_out += 1
             return
         self._taken_bytes += size
-        asked, answered = form.content, reply.content
-        self._waiting.append(
-            Exchange(
-                form.observed,
-                (asked.media, asked.header, asked.json_length),
-                body,
-                reply.content_type,
-                (answered.media, answered.header, answered.json_length),
-                reply.body,
-                inference_id or reply.request_id,
-                time.time(),
-            )
-        )
+        self._waiting.append(taken)
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Have what is left written."""
@@ -112,15 +122,35 @@ class Capture:
             log(logging.WARNING, "captured data were left out", exchanges=left_out)
             self._metrics.captures_lost.inc(left_out)
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            batch, size = self._batch()
             try:
-                send(self._input(), [tuple(each) for each in batch])
+                self._send(batch)
                 self._sent += len(batch)
             except OSError as error:
                 self._tell_lost(len(batch), type(error).__name__)
-            self._passed_bytes += sum(len(each.body) + len(each.output) for each in batch)
+            self._passed_bytes += size
 
-    def _input(self) -> BinaryIO:
+    def _batch(self) -> tuple[list[bytes], int]:
+        """The next exchanges, packed, and how many bytes they counted as when they were taken."""
+        batch: list[bytes] = []
+        size = 0
+        while self._waiting and len(batch) < _BATCH and size < _BATCH_BYTES:
+            each = self._waiting.popleft()
+            size += _size(each)
+            batch.append(each if isinstance(each, bytes) else marshal.dumps(each))
+        return batch, size
+
+    def _send(self, batch: list[bytes]) -> None:
+        """Have the writing process read a batch; this thread waits while it cannot. Raises OSError where it ended."""
+        pipe = self._input()
+        rest = memoryview(message(batch))
+        while rest:
+            try:
+                rest = rest[os.write(pipe, rest) :]
+            except BlockingIOError:
+                select.select([], [pipe], [], 1.0)
+
+    def _input(self) -> int:
         """The writing process's, which is started where there is none."""
         if self._writer is None or self._writer.poll() is not None:
             if self._writer is not None and self._reader is not None:
@@ -129,11 +159,15 @@ class Capture:
                 self._tell_lost(self._sent - self._accounted, "the writing process has ended")
             self._sent = self._accounted = 0
             command = [sys.executable, "-m", "ml.serving.capture_writer"]
-            self._writer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._writer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
             self._reader = threading.Thread(target=self._read, args=(self._writer,), name="capture-report", daemon=True)
             self._reader.start()
-            send(cast("BinaryIO", self._writer.stdin), asdict(self._settings))
-        return cast("BinaryIO", self._writer.stdin)
+            pipe = cast("BinaryIO", self._writer.stdin).fileno()
+            with contextlib.suppress(OSError):  # more than this user may have in pipes
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            os.write(pipe, message(asdict(self._settings)))
+            os.set_blocking(pipe, False)
+        return cast("BinaryIO", self._writer.stdin).fileno()
 
     def _tell_lost(self, count: int, reason: str) -> None:
         if count:
@@ -160,3 +194,7 @@ class Capture:
             writer.kill()
         if self._reader is not None:
             self._reader.join(_PASS_ON_S)
+
+
+def _size(taken: "bytes | tuple[Any, ...]") -> int:
+    return len(taken) if isinstance(taken, bytes) else len(taken[2]) + len(taken[5])

@@ -27,7 +27,7 @@ from ml.serving.personal import Masker
 
 MOST_LINES = 10_000
 """Of one file; a full one is written at once."""
-MOST_BATCHES = 200
+MOST_BATCHES = 40
 """Read and not yet encoded; beyond, they wait in the server."""
 NICENESS = 10
 """Where the machine is busy, requests come first."""
@@ -55,20 +55,20 @@ class CaptureSettings:
         return [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
 
 
-def send(pipe: BinaryIO, value: Any) -> None:
-    """Write one message: plain values only. Raises OSError where the reader is gone."""
+def message(value: Any) -> bytes:
+    """A message of plain values, as `received` reads it."""
     data = marshal.dumps(value)
-    pipe.write(_LENGTH.pack(len(data)) + data)
-    pipe.flush()
+    return _LENGTH.pack(len(data)) + data
 
 
 def received(pipe: BinaryIO) -> Any:
-    """The next message; None at the end."""
+    """The next message; None at the end, which is also where a server was killed amid a message."""
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
-    data = pipe.read(_LENGTH.unpack(head)[0])
-    return marshal.loads(data)  # noqa: S302 - our own server's pipe
+    length: int = _LENGTH.unpack(head)[0]
+    data = pipe.read(length)
+    return marshal.loads(data) if len(data) == length else None  # noqa: S302 - our own server's pipe
 
 
 class Writer:
@@ -163,7 +163,7 @@ def main() -> int:
 
     def read() -> None:
         while (batch := received(pipe)) is not None:
-            batches.put(batch)
+            batches.put([marshal.loads(each) for each in batch])  # noqa: S302 - our own server's pipe
         batches.put(None)
 
     threading.Thread(target=read, name="read", daemon=True).start()

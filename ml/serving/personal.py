@@ -144,7 +144,12 @@ class Masker:
         return json.dumps(shown(body, json_length, masked), ensure_ascii=False)
 
     def _csv(self, text: str, header: bool | None, change: Callable[[Any], Any]) -> str:
-        lines = [line for line in csv.reader(io.StringIO(text)) if line]
+        # Without quotes there is nothing to a cell but its commas, and csv takes three times as long.
+        plain = '"' not in text and "\r" not in text
+        if plain:
+            lines = [line.split(",") for line in text.split("\n") if line]
+        else:
+            lines = [line for line in csv.reader(io.StringIO(text)) if line]
         if not lines:
             return ""
         if header is None:
@@ -153,8 +158,11 @@ class Masker:
         if not names:
             raise ValueError("nothing names the columns")
         rows = [self._row(line, names, change) for line in (lines[1:] if header else lines)]
+        written = [names, *rows] if header else rows
+        if plain:
+            return "".join([",".join(row) + "\n" for row in written])
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerows([names, *rows] if header else rows)
+        csv.writer(buffer, lineterminator="\n").writerows(written)
         return buffer.getvalue()
 
     def _document(self, document: Any, change: Callable[[Any], Any]) -> Any:

@@ -131,5 +131,24 @@ def test_a_writing_process_that_dies_is_replaced_and_what_it_had_is_counted(buck
     assert len(lines(bucket)) == 1
 
 
+def test_what_a_writing_process_cannot_take_yet_waits_and_nothing_of_it_is_lost(
+    bucket: Bucket, model_dir: Path
+) -> None:
+    small, large = b"5.1,3.5,1.4,0.2\n", b"5.1,3.5,1.4,0.2\n" * 20_000
+    with running(model_dir, "--capture-uri", "s3://team/capture/e/main") as server:
+        ask(server)
+        until(lambda: bool(psutil.Process(server.process.pid).children()), server.log)
+        (writer,) = psutil.Process(server.process.pid).children()
+        writer.suspend()
+        for body in (small, large) * 8:  # more than a pipe holds
+            assert server.call("/invocations", body, CSV).status == 200
+        writer.resume()
+        assert server.stop() == 0
+    written = lines(bucket)
+    rows = [line["captureData"]["endpointInput"]["data"].count("\n") for line in written]
+    assert rows == [1, *[1, 20_000] * 8]
+    assert "5.1" not in json.dumps(written)
+
+
 def metrics(server: Server) -> str:
     return server.call("/metrics").body.decode()

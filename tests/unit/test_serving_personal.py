@@ -5,6 +5,7 @@ import json
 import logging
 import queue
 import struct
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ def masker() -> Iterator[Masker]:
         ("text/csv", 'income,name\n5,"L, Ada"\n', f"income,name\n5,{MASK}\n"),
         ("text/csv", "Ada,36,5\n", f"{MASK},{MASK},5\n"),
         ("text/csv; header=absent", "name,36,5\n", f"{MASK},{MASK},5\n"),
+        ("text/csv", 'Ada,36,"5"\r\n\r\n', f"{MASK},{MASK},5\n"),
+        ("text/csv", "\n,36, 5\n\nBob,37,", f"{MASK},{MASK}, 5\n{MASK},{MASK},\n"),
         ("text/csv", "Ada,36\n", MASK),
         ("application/json", {"instances": [["Ada", 36, 5]]}, {"instances": [[MASK, MASK, 5]]}),
         ("application/json", {"inputs": {"name": ["Ada"], "income": [5]}}, {"inputs": {"name": [MASK], "income": [5]}}),
@@ -163,6 +166,9 @@ def test_what_is_captured_has_sagemakers_form_and_no_personal_value() -> None:
     assert first["eventMetadata"]["inferenceId"] == "order-7"
     assert first["eventMetadata"]["inferenceTime"] == "2023-11-14T22:13:20Z"
     assert set(second["eventMetadata"]) == {"eventId", "inferenceTime"}
+    ids = [uuid.UUID(line["eventMetadata"]["eventId"]) for line in (first, second)]
+    assert {(each.version, each.variant) for each in ids} == {(4, uuid.RFC_4122)}
+    assert ids[0] != ids[1]
 
 
 def test_captured_tensors_are_masked_json_whatever_they_came_as() -> None:
