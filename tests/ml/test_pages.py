@@ -196,18 +196,45 @@ def test_an_endpoint_that_drifts_falls_back_to_the_version_that_its_spec_names(
     assert json.loads(answer["Body"].read())["predictions"] == [0]  # what the first job's model says
 
 
-@pytest.mark.parametrize("page", ["serving.md", "rollouts.md", "ab-tests.md", "watching.md"])
+@pytest.mark.full
+def test_the_page_on_serving_works_as_it_is_printed(platform: Platform, loans: tuple[Path, list[str]]) -> None:
+    folder, _ = loans
+    s3 = platform.client("s3")
+    for key, text in (("flights/2014/a.csv", "0.5\n0.6\n"), ("with-ids/a.csv", "7,0.5\n8,0.6\n")):
+        s3.put_object(Bucket="groundwork-test-data", Key=f"teams/{TEAM}/{key}", Body=text.encode())
+    transforms, queue = commands(DOCS / "serving.md")
+    run(platform, transforms, folder)
+    answers = s3.get_object(Bucket="groundwork-test-data", Key=f"teams/{TEAM}/answers/2014/a.csv.out")
+    assert len(answers["Body"].read().split()) == 2
+
+    (shown,) = [text for text in yamls(DOCS / "serving.md") if "async" in text]
+    (folder / "queue.yaml").write_text(f"name: loan-decisions\n{HEAD}{shown}")
+    deployed = platform.ml("deploy", folder / "queue.yaml", cwd=folder)
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    (folder / "rows.jsonl").write_text('{"x": 0.5}\n{"x": 0.6}\n')
+    assert "/async/research-summaries/answers/" in run(platform, queue, folder)
+    assert platform.ml("stop", "--endpoint", "research-summaries").returncode == 0
+
+
+def yamls(page: Path) -> list[str]:
+    return [block.text for block in blocks(page.read_text()) if block.language == "yaml"]
+
+
+PAGES = ["serving.md", "rollouts.md", "ab-tests.md", "watching.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_block_of_a_page_is_of_a_kind_that_a_test_looks_at(page: str) -> None:
     text = (DOCS / page).read_text()
     assert {block.language for block in blocks(text)} <= {"bash", "yaml", "python"}
 
 
-def test_the_spec_on_the_page_on_rollouts_is_one_that_is_taken() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_spec_of_a_page_is_one_that_is_taken(page: str) -> None:
     import yaml
 
     from ml.spec.model import JobSpec
 
-    (shown,) = [block for block in blocks((DOCS / "rollouts.md").read_text()) if block.language == "yaml"]
-    spec = JobSpec.model_validate({"name": "loan-decisions", **yaml.safe_load(HEAD), **yaml.safe_load(shown.text)})
-    assert spec.deploy is not None
-    assert spec.deploy.rollout is not None
+    for shown in yamls(DOCS / page):
+        spec = JobSpec.model_validate({"name": "loan-decisions", **yaml.safe_load(HEAD), **yaml.safe_load(shown)})
+        assert spec.deploy is not None
