@@ -6,6 +6,7 @@ alone is run.
 
 import copy
 import hashlib
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,8 @@ from local.aws_server.sagemaker.monitoring_record import (
 from local.aws_server.sagemaker.monitoring_times import newest
 from local.aws_server.sagemaker.plane import now
 
+logger = logging.getLogger(__name__)
+
 LAG = timedelta(seconds=5)
 """How long after its time an execution starts, so that captures are in S3; on AWS it may be 20 minutes."""
 
@@ -37,7 +40,10 @@ def look(server: Server) -> None:
         with server.records.lock:
             schedule: Schedule | None = copy.deepcopy(server.records.get(KIND, key))
             if schedule is not None and schedule.status == "Scheduled":
-                _start(server, schedule, moment)
+                try:
+                    _start(server, schedule, moment)
+                except Exception:
+                    logger.exception("monitoring schedule %s", key)
     for _, known in server.records.items(EXECUTION_KIND):
         if known.status in FINAL:
             continue
@@ -47,6 +53,9 @@ def look(server: Server) -> None:
             _advance(server, execution, moment)
         except ServiceError as error:
             execution.enter("Failed", f"{error.code}: {error.message}")
+        except Exception as error:
+            logger.exception("monitoring execution %s", execution.job)
+            execution.enter("Failed", f"InternalServerError: {error!r}")
         if (execution.status, execution.asked) != was:
             save_execution(server, execution)
 

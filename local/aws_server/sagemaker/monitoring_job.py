@@ -37,7 +37,7 @@ def capture_of(server: Server, region: str, endpoint: str) -> dict[str, Any]:
     if record is None or record.deployment is None:
         raise ServiceError("ValidationException", f"Could not find endpoint {endpoint}.")
     capture = record.deployment.config.get("DataCaptureConfig") or {}
-    if not capture.get("EnableCapture"):
+    if not capture or not capture.get("EnableCapture", True):
         raise ServiceError("ValidationException", f"Endpoint {endpoint} captures no data (DataCaptureConfig).")
     return capture
 

@@ -1,13 +1,14 @@
 """The API of monitoring schedules and their executions."""
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 from local.aws_server.operations import Call, ServiceError, operation
 from local.aws_server.sagemaker import monitoring_times, tags
 from local.aws_server.sagemaker.monitoring import job_definition
 from local.aws_server.sagemaker.monitoring_job import capture_of, endpoint_input
-from local.aws_server.sagemaker.monitoring_record import KIND, Schedule, executions_of, load, save
+from local.aws_server.sagemaker.monitoring_record import KIND, Execution, Schedule, executions_of, load, save
 from local.aws_server.sagemaker.monitoring_times import DAILY, NOW, ScheduleError
 from local.aws_server.sagemaker.paging import page
 from local.aws_server.sagemaker.plane import now, require_role
@@ -108,14 +109,8 @@ def describe_monitoring_schedule(call: Call) -> dict[str, Any]:
 def list_monitoring_schedules(call: Call) -> dict[str, Any]:
     """Schedules by endpoint, definition, name, status or time."""
     validate(call)
-    entries = (schedule.summary() for _, schedule in call.server.records.items(KIND, f"{call.region}/"))
-    found, token = page(
-        (one for one in entries if _wanted(call, one)),
-        call.params,
-        name="MonitoringScheduleName",
-        status="MonitoringScheduleStatus",
-    )
-    return {"MonitoringScheduleSummaries": found, **token}
+    known = (schedule for _, schedule in call.server.records.items(KIND, f"{call.region}/"))
+    return _listed(call, "MonitoringSchedule", known)
 
 
 @operation("sagemaker", "ListMonitoringExecutions")
@@ -123,23 +118,23 @@ def list_monitoring_executions(call: Call) -> dict[str, Any]:
     """Executions, also those of schedules that are gone."""
     validate(call)
     name = call.params.get("MonitoringScheduleName", "")
-    entries = (one.summary() for one in executions_of(call.server, call.region, name))
-    found, token = page(
-        (one for one in entries if _wanted(call, one)),
-        call.params,
-        name="MonitoringScheduleName",
-        status="MonitoringExecutionStatus",
-    )
-    return {"MonitoringExecutionSummaries": found, **token}
+    return _listed(call, "MonitoringExecution", executions_of(call.server, call.region, name))
 
 
-def _wanted(call: Call, summary: dict[str, Any]) -> bool:
-    filters = (
-        ("EndpointName", "EndpointName"),
-        ("MonitoringJobDefinitionName", "MonitoringJobDefinitionName"),
-        ("MonitoringTypeEquals", "MonitoringType"),
+def _listed(call: Call, kind: str, known: Iterable[Schedule | Execution]) -> dict[str, Any]:
+    """A page of those that a request asks for."""
+    filters = {
+        "EndpointName": "EndpointName",
+        "MonitoringJobDefinitionName": "MonitoringJobDefinitionName",
+        "MonitoringTypeEquals": "MonitoringType",
+    }
+    entries = (
+        entry
+        for entry in (one.summary() for one in known)
+        if all(call.params.get(asked) in (None, entry.get(member)) for asked, member in filters.items())
     )
-    return all(call.params.get(asked) in (None, summary.get(member)) for asked, member in filters)
+    found, token = page(entries, call.params, name="MonitoringScheduleName", status=f"{kind}Status")
+    return {f"{kind}Summaries": found, **token}
 
 
 def _enter(call: Call, status: str) -> None:
