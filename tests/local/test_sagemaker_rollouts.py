@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -270,7 +271,8 @@ def test_a_kept_configuration_and_kept_properties_are_used_again(server: SageMak
     create("kept", "blue-1", DeploymentConfig=policy)
     assert server.sagemaker.describe_endpoint(EndpointName="kept")["LastDeploymentConfig"] == policy
     server.sagemaker.update_endpoint_weights_and_capacities(
-        EndpointName="kept", DesiredWeightsAndCapacities=[{"VariantName": "main", "DesiredInstanceCount": 2}]
+        EndpointName="kept",
+        DesiredWeightsAndCapacities=[{"VariantName": "main", "DesiredInstanceCount": 2, "DesiredWeight": 5}],
     )
     server.settled("kept")
     kept = {"RetainDeploymentConfig": True, "RetainAllVariantProperties": True}
@@ -278,11 +280,13 @@ def test_a_kept_configuration_and_kept_properties_are_used_again(server: SageMak
     stage(server, "kept", "Baking", 2)
     endpoint = server.settled("kept")
     assert endpoint["LastDeploymentConfig"] == policy
-    assert endpoint["ProductionVariants"][0]["DesiredInstanceCount"] == 2
+    (variant,) = endpoint["ProductionVariants"]
+    assert (variant["DesiredInstanceCount"], variant["DesiredWeight"], variant["CurrentWeight"]) == (2, 5, 5)
     server.sagemaker.update_endpoint(EndpointName="kept", EndpointConfigName="blue-1")
     endpoint = server.settled("kept")
     assert "LastDeploymentConfig" not in endpoint
-    assert endpoint["ProductionVariants"][0]["DesiredInstanceCount"] == 1
+    (variant,) = endpoint["ProductionVariants"]
+    assert (variant["DesiredInstanceCount"], variant["DesiredWeight"], variant["CurrentWeight"]) == (1, 1, 1)
 
 
 def test_a_server_that_is_killed_while_a_canary_bakes_begins_the_update_anew(
@@ -385,22 +389,65 @@ def test_metrics_alone_roll_half_failing_back_and_let_one_in_a_hundred_pass(
     assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "100th-4")
 
 
+def guarded(server: SageMakerServer, endpoint: str, model: str, rollback_on: dict[str, Any]) -> dict[str, Any]:
+    """A canary of the configuration MODEL-4, made here, with the alarm that `ml deploy` makes of `rollback_on`."""
+    variant = {"VariantName": "main", "ModelName": model, "InitialInstanceCount": 4}
+    config = server.config(f"{model}-4", variant, MetricsConfig=EACH_10_S)
+    (made,) = requests(
+        RollbackOn.model_validate({"periods": 1, **rollback_on}),
+        Guarded(endpoint=endpoint, variant="main", config=config),
+    )
+    server.client("cloudwatch").put_metric_alarm(**made)
+    return canary(LONG_S) | {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": made["AlarmName"]}]}}
+
+
+@pytest.mark.full
+def test_metrics_alone_roll_a_model_back_that_fails_once_in_a_hundred_requests(
+    server: SageMakerServer, create: Create
+) -> None:
+    server.model("rarely", TAG="rarely", FAIL_EVERY="100")
+    create("rare", "blue-4")
+    deployment = guarded(server, "rare", "rarely", {"errors_percent": 0.5})
+    with Load(server, "rare", callers=4) as load:
+        update(server, "rare", "rarely-4", deployment)
+        endpoint = server.settled("rare")
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "blue-4")
+    assert "[rare/errors]" in endpoint["FailureReason"]
+    assert 0 < load.failures.total() <= load.total / 4 / 100 + 1
+
+
+@pytest.mark.full
+def test_a_model_that_leaks_is_rolled_back_by_its_memory_before_it_dies(
+    server: SageMakerServer, create: Create
+) -> None:
+    server.model("leaking", TAG="leaking", LEAK_MB="8", MEMORY_MB="4096")
+    create("filling", "blue-4")
+    memory = {
+        "name": "MemoryUtilization",
+        "namespace": "/aws/sagemaker/Endpoints",
+        "statistic": "Maximum",
+        "above": 100 * (512 << 20) / psutil.virtual_memory().total,
+        "dimensions": {"EndpointName": "{endpoint}", "VariantName": "{variant}"},
+    }
+    update(server, "filling", "leaking-4", guarded(server, "filling", "leaking", {"metrics": [memory]}))
+    with Load(server, "filling") as load:
+        eventually(lambda: load.answers["leaking"], lambda answers: answers >= 100)  # of 8 MiB each
+    endpoint = server.settled("filling")
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "blue-4")
+    assert "[filling/metric/MemoryUtilization]" in endpoint["FailureReason"]
+    assert load.failures.total() == 0
+
+
 @pytest.mark.full
 def test_metrics_alone_roll_a_slow_model_back_by_the_p99_that_ml_deploy_watches(
     server: SageMakerServer, create: Create
 ) -> None:
     server.model("slow", TAG="slow", SLOW="0.5")
     create("slowed", "blue-4")
-    variant = {"VariantName": "main", "ModelName": "slow", "InitialInstanceCount": 4}
-    server.config("slow-4", variant, MetricsConfig=EACH_10_S)
-    (p99,) = requests(
-        RollbackOn.model_validate({"p99_ms": 400}), Guarded(endpoint="slowed", variant="main", config="slow-4")
-    )
-    server.client("cloudwatch").put_metric_alarm(**p99)
+    deployment = guarded(server, "slowed", "slow", {"p99_ms": 400, "periods": 2})
     with Load(server, "slowed") as load:
         load.wait_for(20)
-        alarms = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "slowed/p99"}]}}
-        update(server, "slowed", "slow-4", canary(LONG_S) | alarms)
+        update(server, "slowed", "slow-4", deployment)
         endpoint = server.settled("slowed")
     assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "blue-4")
     assert "[slowed/p99]" in endpoint["FailureReason"]

@@ -1,4 +1,4 @@
-"""Invocation metrics of endpoints, in CloudWatch's namespace AWS/SageMaker.
+"""Metrics of endpoints on their way to CloudWatch: of invocations, and of what the instances take (utilization.py).
 
 Names, units and dimensions: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html. Each metric
 comes for the variant, and for the variant under its endpoint configuration, so that an alarm can watch the new fleet of
@@ -26,6 +26,7 @@ from local.aws_server.sagemaker.plane import Plane
 logger = logging.getLogger(__name__)
 
 NAMESPACE = "AWS/SageMaker"
+UTILIZATION_NAMESPACE = "/aws/sagemaker/Endpoints"
 OWN_NAMESPACE = "Groundwork/LocalSageMaker"
 """ShadowRequestsDropped and DataCaptureErrors, with the dimensions of a variant."""
 OWN_INTERVAL_S = 10
@@ -123,6 +124,10 @@ class EndpointMetrics:
         """One observation of a metric of SageMaker's."""
         self._add(NAMESPACE, source, {name: value})
 
+    def utilized(self, source: Source, values: Mapping[str, float]) -> None:
+        """What one instance takes, in percent."""
+        self._add(UTILIZATION_NAMESPACE, source, values)
+
     def note(self, source: Source, name: str, value: float = 1.0) -> None:
         """One observation of a metric of this server's own."""
         self._add(OWN_NAMESPACE, replace(source, config="", instance="", interval_s=OWN_INTERVAL_S), {name: value})
@@ -163,6 +168,12 @@ def rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
+def _unit(name: str) -> str:
+    if name.endswith("Utilization"):
+        return "Percent"
+    return "Microseconds" if name.endswith(("Latency", "Time")) else "None"
+
+
 def _data(source: Source, name: str, began: int, counts: Mapping[float, int]) -> Iterable[dict[str, Any]]:
     pairs = sorted(counts.items())
     for first in range(0, len(pairs), MOST_VALUES):
@@ -171,7 +182,7 @@ def _data(source: Source, name: str, began: int, counts: Mapping[float, int]) ->
             "MetricName": name,
             "Dimensions": source.dimensions(),
             "Timestamp": datetime.fromtimestamp(began, UTC),
-            "Unit": "Microseconds" if name.endswith(("Latency", "Time")) else "None",
+            "Unit": _unit(name),
             "Values": [value for value, _ in some],
             "Counts": [float(count) for _, count in some],
             "StorageResolution": 1 if source.interval_s < INTERVAL_S else INTERVAL_S,

@@ -20,6 +20,7 @@ from local.aws_server.sagemaker.rollout import END_S, InterruptedRolloutError, R
 from local.aws_server.sagemaker.rollout_policy import policy_of
 from local.aws_server.sagemaker.rollout_progress import Progress
 from local.aws_server.sagemaker.traffic import Traffic
+from local.aws_server.sagemaker.utilization import Utilization
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Endpoints:
         self.components = Components(plane, self.invocations.metrics)
         self._traffic: dict[str, Traffic] = {}
         self.queue = AsyncQueue(plane, self.invocations.metrics, self.traffic)
+        self.utilization = Utilization(plane, self.invocations.metrics, self._serving)
         self._starting: dict[str, Fleet] = {}
         self._rollouts: dict[str, Rollout] = {}
         self._lock = threading.RLock()
@@ -42,6 +44,10 @@ class Endpoints:
         """What serves an endpoint; after a restart also while it is still starting."""
         with self._lock:
             return self._traffic.get(key)
+
+    def _serving(self) -> dict[str, Traffic]:
+        with self._lock:
+            return dict(self._traffic)
 
     def progress(self, key: str) -> Progress | None:
         """Of the update that is under way."""
@@ -266,6 +272,7 @@ def start_endpoints(server: Server, plane: Plane) -> None:
     endpoints = Endpoints(plane)
     _endpoints[id(server)] = endpoints
     endpoints.invocations.start()
+    endpoints.utilization.start()
     endpoints.resume()
     endpoints.queue.start()
 

@@ -64,7 +64,8 @@ class BrokenAnswerError(Exception):
 class Instance(threading.Thread):
     """Starts the server, waits until it answers /ping, ships its output, starts it again when it dies.
 
-    make_command: the command for a port. folder: the instance's own; each start gets a run folder in it.
+    make_command: the command for a port. folder: the instance's own; each start gets a run folder in it. pid: of the
+    process whose children the server is; 0 while there is none.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Instance(threading.Thread):
         self.identity = identity
         self.in_flight = 0
         self.port = 0
+        self.pid = 0
         self.healthy = threading.Event()
         self.failure = ""
         self.settled = threading.Event()
@@ -136,10 +138,12 @@ class Instance(threading.Thread):
         run_dir = self._folder / f"run-{number}-{secrets.token_hex(3)}"
         container = Container.prepare(run_dir, self._make_command(self.port))
         container.release()
+        self.pid = container.pid
         try:
             self._watch(container)
             return container.exit()
         finally:
+            self.pid = 0
             container.close()
 
     def _watch(self, container: Container) -> None:
