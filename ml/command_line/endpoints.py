@@ -85,6 +85,7 @@ def deploy(
         "ml predict --endpoint research-flight-delays rows.json -o json",
         "ml predict --endpoint research-trial rows.csv --wait   # of one that has scaled to zero",
         "ml predict --async --endpoint research-summaries rows.jsonl --no-wait",
+        "ml predict --endpoint research-shops --model berlin rows.csv   # one of several (deploy.models)",
         "head -3 rows.csv | ml predict --endpoint research-flight-delays - --content-type text/csv",
     )
 )
@@ -116,6 +117,10 @@ def predict(
             "-o json shows.",
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME", help="Which of an endpoint's several models (`deploy.models`)."),
+    ] = None,
     asynchronous: Annotated[
         bool, typer.Option("--async", help="Through the queue of an asynchronous endpoint (`deploy.async`).")
     ] = False,
@@ -142,6 +147,7 @@ def predict(
             inference_id=inference_id,
             asynchronous=asynchronous,
             wait=wait,
+            model=model,
         )
     )
 

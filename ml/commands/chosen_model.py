@@ -1,13 +1,16 @@
 """Which trained model a command is to serve: a run's, or a version's in the registry."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ml.environment import Environment
-from ml.errors import MlError, NotFoundError
+from ml.errors import MlError, NotFoundError, SpecError
 from ml.spec import JobSpec
+from ml.spec.several import is_registered
 from ml.targets.sagemaker import jobs
+from ml.targets.sagemaker.multi_model import Hosted
 from platform_contract import PlatformContract
 
 
@@ -51,6 +54,38 @@ def choose(
 
     package = approved_package(environment, contract, owner, version)
     return Chosen(job=version.job, model_data=package.model_data, package=package.arn, name=version.name)
+
+
+def choose_several(
+    environment: Environment,
+    contract: PlatformContract,
+    owner: str,
+    models: Mapping[str, str],
+    job: str | None,
+    model: str | None,
+) -> tuple[Hosted, ...]:
+    """The models of a multi-model endpoint by their references, in the order of their names. Raises MlError.
+
+    job, model: what the command names beside the spec, which nothing could be done with.
+    """
+    if job or model:
+        raise SpecError("deploy.models says what is deployed: leave out --job and --model.")
+    if contract.registry.approval_required:
+        raise MlError(
+            f"{contract.platform.environment} serves approved models alone, and a multi-model endpoint takes whatever "
+            "lies below its prefix: give each approved model an endpoint of its own."
+        )
+    found: list[Hosted] = []
+    for name, reference in sorted(models.items()):
+        version = is_registered(reference)
+        try:
+            chosen = choose(
+                environment, contract, owner, None, None if version else reference, reference if version else None
+            )
+        except MlError as error:
+            raise type(error)(f"deploy.models.{name}: {error}") from error
+        found.append(Hosted(name=name, job=chosen.job, model_data=chosen.model_data))
+    return tuple(found)
 
 
 def _registered(contract: PlatformContract, spec: JobSpec | None, job: str | None, model: str | None) -> str:

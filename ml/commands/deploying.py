@@ -13,15 +13,19 @@ from ml.targets.sagemaker import autoscaling, components, endpoints
 from ml.targets.sagemaker.alarms import AlarmState, Watch
 from ml.targets.sagemaker.comparison import Difference
 from ml.targets.sagemaker.endpoints import Asked, EndpointState
+from ml.targets.sagemaker.multi_model import Hosted, Prefix, prefix_of
 from ml.targets.sagemaker.noticing import told
 from platform_contract import PlatformContract
+
+_NAMED = 5
+"""Models that are named before the rest is only counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What was asked for, in words. job: what is to serve, as which variant. doing: what is being done to it.
 
-    autoscale: what is to move its machines.
+    autoscale: what is to move its machines. models: those of a multi-model endpoint, which are what is to serve then.
     """
 
     team: str
@@ -30,6 +34,15 @@ class Wanted:
     variant: str = MAIN
     doing: str = "Deploying"
     autoscale: Autoscale | Literal[False] | None = None
+    models: tuple[Hosted, ...] = ()
+
+    @property
+    def what(self) -> str:
+        """What is to serve, for people."""
+        if not self.models:
+            return self.job
+        names = ", ".join(one.name for one in self.models[:_NAMED]) + (", …" if len(self.models) > _NAMED else "")
+        return f"{len(self.models)} model{'s' if len(self.models) > 1 else ''} ({names})"
 
 
 def finish(
@@ -44,7 +57,7 @@ def finish(
     """Wait for the end, if that is wanted, and compare what the endpoint is with what was asked for."""
     sagemaker = environment.clients.client("sagemaker")
     say(
-        f"{wanted.doing if asked.changed else 'Serving already:'} {wanted.job} at {wanted.endpoint}"
+        f"{wanted.doing if asked.changed else 'Serving already:'} {wanted.what} at {wanted.endpoint}"
         f"{' …' if asked.changed else '.'}"
     )
     if asked.dropped:
@@ -66,6 +79,9 @@ def finish(
     differing = endpoints.compare(sagemaker, asked.desired)
     if asked.component:
         differing += _component(environment, wanted.endpoint, asked.component)
+    if wanted.models:
+        uri = prefix_of(contract, wanted.team, wanted.endpoint)
+        differing += Prefix(environment.clients.client("s3"), uri).differences(wanted.models)
     serves = state.config == asked.desired.config
     rang = [] if serves else list(watch.rang.values())
     code = _code(state, differing, rang)
@@ -137,13 +153,14 @@ def _print(
 ) -> None:
     if code is ExitCode.OK:
         where = "" if wanted.variant == MAIN else f" as {wanted.variant}"
-        print(f"{state.name} is in service with {wanted.job}{where}.")
+        print(f"{state.name} is in service with {wanted.what}{where}.")
         if idle:
             print(f"After {idle} it scales in; a call that finds no copy fails and wakes it up, which takes minutes.")
-        print(f"Ask it: ml predict --endpoint {state.name} ROWS.csv --env {environment.name}")
+        chosen = f" --model {wanted.models[0].name}" if wanted.models else ""
+        print(f"Ask it: ml predict --endpoint {state.name}{chosen} ROWS.csv --env {environment.name}")
         return
     for one in rang:
-        print(f"{wanted.job} was taken back by the alarm {one.name}: {one.reason}")
+        print(f"{wanted.what} was taken back by the alarm {one.name}: {one.reason}")
     print(f"{state.name} is {state.status}{'' if serves else ' with what it served before'}: {_jobs(state)}.")
     for line in (state.reason or "").strip().splitlines()[-15:]:
         print(f"  {line}")

@@ -14,6 +14,7 @@ from ml.targets.sagemaker import alarms, components, endpoints
 from ml.targets.sagemaker.alarms import AlarmState
 from ml.targets.sagemaker.components import ComponentState
 from ml.targets.sagemaker.endpoints import EndpointState
+from ml.targets.sagemaker.multi_model import has_several, hosted_by, job_behind
 from ml.targets.sagemaker.noticing import notice
 from ml.targets.sagemaker.stages import Stage, stages
 
@@ -39,11 +40,13 @@ def _print(environment: Environment, state: EndpointState, output: Format) -> Ex
     described: dict[str, Any] = endpoints.describe_raw(environment.clients.client("sagemaker"), state.name)
     variants = stages(described)
     component = _component(environment, state.name, variants)
+    models = _models(environment, state)
     rings, unknown = _alarms(environment, state.name)
     line = _taken_back(environment, state)
     if output is Format.JSON:
         shown: dict[str, Any] = {"variants": [one.document() for one in variants]}
         shown |= {"alarms": [one.document() for one in rings]} | ({"copies": component.document()} if component else {})
+        shown |= {"hosted": {name: job for name, job, _ in models}} if models else {}
         print_json({**state.document(), **shown, "taken_back": line.details if line else None})
     else:
         print(f"{state.name} is {state.status}, serving {', '.join(state.jobs) or 'nothing'}.")
@@ -57,6 +60,8 @@ def _print(environment: Environment, state: EndpointState, output: Format) -> Ex
             print(table(("VARIANT", "", "REQUESTS", "MACHINES", "NOW"), [_row(one) for one in variants]))
         if component:
             print(_copies(component))
+        if models:
+            print(table(("MODEL", "FROM", "SINCE (UTC)"), models))
         if rings:
             print(table(("ALARM", "STATE", "BECAUSE"), [(one.name, one.state, one.reason) for one in rings]))
         if unknown:
@@ -71,6 +76,14 @@ def _component(environment: Environment, name: str, variants: list[Stage]) -> Co
     if not any(one.scales for one in variants):
         return None
     return components.describe(environment.clients.client("sagemaker"), name)
+
+
+def _models(environment: Environment, state: EndpointState) -> list[tuple[str, str, str]]:
+    """The models of a multi-model endpoint: name, training job, and since when they are there."""
+    if not has_several(state.name, state.models):
+        return []
+    found = hosted_by(environment.clients, state.name, state.models)
+    return [(name, job_behind(one.key), f"{one.modified:%Y-%m-%d %H:%M}") for name, one in sorted(found.items())]
 
 
 def _copies(component: ComponentState) -> str:

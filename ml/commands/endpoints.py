@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.commands.chosen_model import choose, locked
+from ml.commands.chosen_model import Chosen, choose, choose_several, locked
 from ml.commands.deploying import Wanted, finish
 from ml.commands.output import Format, prediction, print_json
 from ml.environment import (
@@ -25,11 +25,13 @@ from ml.spec.autoscale import unfit_for_autoscale
 from ml.spec.model import Deployment, EndpointInstance, as_text
 from ml.spec.rollout import CHALLENGER, MAIN, SHADOW, Rollout, Strategy
 from ml.spec.scale import unfit_for_scale
+from ml.spec.several import unfit_for_models
 from ml.targets.sagemaker import endpoints
 from ml.targets.sagemaker.asking import Asker
 from ml.targets.sagemaker.capturing import may_hold_personal_columns, refuse_what_cannot_be_masked
 from ml.targets.sagemaker.endpoints import EndpointState, Target
 from ml.targets.sagemaker.invoke import requests_in, table_of
+from ml.targets.sagemaker.multi_model import job_name, prefix_of, target_of
 from ml.targets.sagemaker.noticing import notice_before
 
 
@@ -59,19 +61,27 @@ def deploy(
     environment = open_environment(env)
     contract = environment.for_team(owner)
     with readable_errors(environment):
-        chosen = choose(environment, contract, owner, spec, job, model)
         wanted = spec.deploy if spec else None
         short = endpoint or (wanted.endpoint if wanted else "")
+        full_name = short if short.startswith(f"{owner}-") else f"{owner}-{short}"
+        if wanted and wanted.models:
+            hosted = choose_several(environment, contract, owner, wanted.models, job, model)
+            chosen = Chosen(job=job_name(full_name), model_data=prefix_of(contract, owner, full_name))
+            called = ""
+        else:
+            hosted, chosen = (), choose(environment, contract, owner, spec, job, model)
+            called = chosen.name or (spec.register_as if spec else None) or short.removeprefix(f"{owner}-")
         target = Target(
             team=owner,
             job=chosen.job,
             model_data=chosen.model_data,
-            endpoint=short if short.startswith(f"{owner}-") else f"{owner}-{short}",
+            endpoint=full_name,
             instance=wanted.instance if wanted else EndpointInstance.model_validate({}),
             image=wanted.image if wanted else None,
             image_digest=locked(environment, contract, spec_file, wanted.image if wanted else None),
             environment={name: as_text(value) for name, value in wanted.environment.items()} if wanted else {},
-            called=chosen.name or (spec.register_as if spec else None) or short.removeprefix(f"{owner}-"),
+            called=called,
+            models=hosted,
             expires=timedelta(seconds=expires) if expires else None,
             package=chosen.package,
             asynchronous=wanted.asynchronous if wanted else None,
@@ -94,11 +104,18 @@ def deploy(
             )
         ):
             raise SpecError(unfit)
+        if target.models and (unfit := unfit_for_models(variant=target.variant, rollout=target.rollout)):
+            raise SpecError(unfit)
         refuse_what_cannot_be_masked(target)
         notice_before(environment, contract, owner, target.endpoint)
         asked = endpoints.deploy(environment, contract, target)
         words = Wanted(
-            team=owner, endpoint=target.endpoint, job=chosen.job, variant=target.variant, autoscale=target.autoscale
+            team=owner,
+            endpoint=target.endpoint,
+            job=chosen.job,
+            variant=target.variant,
+            autoscale=target.autoscale,
+            models=hosted,
         )
         return finish(environment, contract, words, asked, output, wait=wait)
 
@@ -149,9 +166,11 @@ def predict(
     inference_id: str | None = None,
     asynchronous: bool = False,
     wait: bool | None = None,
+    model: str | None = None,
 ) -> ExitCode:
     """Ask an endpoint about the rows of a file, or of stdin. inference_id: of the request; made up where None.
 
+    model: which of a multi-model endpoint's.
     asynchronous: by the endpoint's queue. wait: whether an endpoint that has scaled to zero is waited for, and whether
     the answers of a queue are; None for the latter alone.
     """
@@ -165,6 +184,8 @@ def predict(
         name, body = path.name, path.read_bytes()
     parts = requests_in(body, name, content_type)
     ids = _inference_ids(inference_id, len(parts))
+    if asynchronous and model:
+        raise SpecError("--model is of an endpoint with several models, and none of these has a queue: leave out one.")
     if asynchronous:
         from ml.commands.predict_async import predict as enqueue
 
@@ -174,8 +195,14 @@ def predict(
     requests: list[dict[str, str]] = []
     with readable_errors(environment):
         full_name, asker = endpoint, Asker(environment.clients, wait=bool(wait))
+        of_model: dict[str, str] = {}
+        if model:
+            state = find(environment.clients.client("sagemaker"), endpoint)
+            full_name = state.name
+            of_model = {"TargetModel": target_of(environment.clients, state.name, state.models, model)}
         for part, known_as in zip(parts, ids, strict=True):
             request = {"ContentType": part.content_type, "Accept": accept, "Body": part.body, "InferenceId": known_as}
+            request |= of_model
             try:
                 answer, variant = asker.ask(full_name, request)
             except (NotFoundError, ClientError) as error:

@@ -67,6 +67,7 @@ def look(environment: Environment, contract: PlatformContract, team: str, rules:
     items = [*compare.intents(lines, rules), *compare.unnoticed(inventory, lines)]
     items += compare.compare(inventory, entries, rules, cloud.with_owner)
     items += compare.uploads(inventory, _read(cloud, inventory, entries), rules)
+    items += compare.hosted(inventory, rules)
     return Found(inventory, lines, items, cloud.teamless())
 
 

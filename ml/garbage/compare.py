@@ -8,7 +8,7 @@ from enum import StrEnum
 from ml.audit.chain import Line
 from ml.audit.serving import taken_back
 from ml.audit.verify import open_intents
-from ml.garbage.things import JOB_KINDS, UPLOAD, Inventory, Thing
+from ml.garbage.things import HOSTED, JOB_KINDS, UPLOAD, Inventory, Thing
 from ml.ledger import Closing, Entry
 
 AT_WORK = timedelta(minutes=15)
@@ -119,6 +119,25 @@ def uploads(inventory: Inventory, read: Iterable[str], rules: Rules) -> list[Ite
         )
         for thing in inventory.of(UPLOAD)
         if rules.now - thing.created >= rules.young and not any(uri.startswith(thing.arn) for uri in known)
+    ]
+
+
+def hosted(inventory: Inventory, rules: Rules) -> list[Item]:
+    """Models of multi-model endpoints that are gone."""
+    if "endpoint" in inventory.unseen:
+        return []
+    endpoints = {thing.name for thing in inventory.of("endpoint")}
+    return [
+        Item(
+            action=Action.REMOVE,
+            kind=HOSTED,
+            name=thing.name,
+            why="unused",
+            says="its endpoint is gone",
+            thing=thing,
+        )
+        for thing in inventory.of(HOSTED)
+        if rules.now - thing.created >= rules.young and thing.name not in endpoints
     ]
 
 

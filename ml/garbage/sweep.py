@@ -10,11 +10,12 @@ from ml.aws import error_details
 from ml.environment import Environment
 from ml.errors import MlError
 from ml.garbage.compare import Action, Item
-from ml.garbage.things import JOB_KINDS, UPLOAD, Thing
+from ml.garbage.things import HOSTED, JOB_KINDS, UPLOAD, Thing
 from ml.ledger import Closing, EntryKey, Ledger
 from ml.registry.aliases import AliasHistory
 from ml.targets.sagemaker import alarms, autoscaling, components
 from ml.targets.sagemaker.endpoints import BUSY, describe
+from ml.targets.sagemaker.multi_model import Prefix, prefix_of
 from ml.targets.sagemaker.noticing import notice
 from ml.targets.sagemaker.variants import is_missing
 from platform_contract import PlatformContract
@@ -71,12 +72,14 @@ class Sweep:
     def _remove(self, item: Item) -> str:
         assert item.thing is not None
         thing = item.thing
-        subject = thing.arn if thing.kind in (UPLOAD, "model-package") else thing.name
+        subject = thing.arn if thing.kind in (UPLOAD, HOSTED, "model-package") else thing.name
         details = {"kind": thing.kind, "arn": thing.arn, "why": item.why, "by": "ml gc"}
         try:
             with recording(self._environment, self._contract, self._team, "delete", subject, details) as act:
                 if thing.kind == UPLOAD:
                     self._remove_upload(thing)
+                elif thing.kind == HOSTED:
+                    Prefix(self._environment.clients.client("s3"), thing.arn).clear()
                 else:
                     self._remove_resource(thing)
         except ClientError as error:
@@ -97,6 +100,8 @@ class Sweep:
             if not is_missing(error):
                 raise
         if thing.kind == "endpoint":
+            uri = prefix_of(self._contract, self._team, thing.name)
+            Prefix(self._environment.clients.client("s3"), uri).clear()
             alarms.remove_if_allowed(self._environment, thing.name)
 
     def _remove_upload(self, thing: Thing) -> None:

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from ml.environment import Environment, is_denied, owning_team
 from ml.targets.sagemaker import components
+from ml.targets.sagemaker.multi_model import FOLDER as MODELS_FOLDER
 from ml.targets.sagemaker.variants import is_missing
 from ml.write_once import WriteOnce
 
@@ -16,6 +17,8 @@ JOB_KINDS = ("training-job", "processing-job", "transform-job")
 UPLOAD = "upload"
 """Kind of a folder of uploaded code or inputs, which is named by the digest of its content and has no entry."""
 UPLOAD_FOLDERS = ("code", "inputs")
+HOSTED = "endpoint-models"
+"""Kind of the archives that lie below a multi-model endpoint's prefix: of its name, and without an entry."""
 RUNNING = frozenset({"InProgress", "Stopping"})
 OWNER_TAG = "groundwork:owner"
 AUTHOR = "groundwork-author"
@@ -81,6 +84,7 @@ class Cloud:
             "model": self._models,
             "model-package": self._packages,
             UPLOAD: self._uploaded,
+            HOSTED: self._hosted,
         }
         for kind, listing in listings.items():
             try:
@@ -255,6 +259,17 @@ class Cloud:
             for digest, size in sizes.items():
                 uri = f"{self._uploads.uri}{folder}/{digest}/"
                 yield Thing(kind=UPLOAD, name=f"{folder}/{digest}", arn=uri, created=newest[digest], size=size)
+
+    def _hosted(self) -> Iterator[Thing]:
+        sizes: dict[str, int] = {}
+        newest: dict[str, datetime] = {}
+        for stored in self._uploads.listing(f"{MODELS_FOLDER}/"):
+            endpoint = stored.key.removeprefix(f"{MODELS_FOLDER}/").partition("/")[0]
+            sizes[endpoint] = sizes.get(endpoint, 0) + stored.size
+            newest[endpoint] = max(newest.get(endpoint, stored.modified), stored.modified)
+        for endpoint, size in sizes.items():
+            uri = f"{self._uploads.uri}{MODELS_FOLDER}/{endpoint}/"
+            yield Thing(kind=HOSTED, name=endpoint, arn=uri, created=newest[endpoint], size=size)
 
     def _variants(self, config: str) -> list[Mapping[str, Any]]:
         found = self._described("describe_endpoint_config", EndpointConfigName=config)

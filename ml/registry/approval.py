@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from ml.audit import Line, recording
 from ml.aws import error_details
+from ml.copies import copy_object
 from ml.environment import Environment, readable_errors
 from ml.errors import EnvironmentNotReadyError, MlError
 from ml.registry import packages
@@ -27,8 +28,6 @@ from platform_contract import PlatformContract
 
 APPROVED_FOLDER = "approved"
 """Under the team's artifact prefix; components/approval_policy.py has the same word for who may write there."""
-LARGEST_COPY = 5 * 1024**3
-"""Bytes that one CopyObject takes: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,14 +137,10 @@ def keep_model(deciding: Deciding, digest: str) -> str:
     Whoever trained the model could replace model.tar.gz in the job's own folder, before or after the approval.
     """
     s3 = deciding.environment.clients.client("s3")
-    bucket, _, key = deciding.package.model_data.removeprefix("s3://").partition("/")
     prefix = deciding.contract.teams[deciding.team].artifact_uri
     kept = f"{prefix}/{APPROVED_FOLDER}/{deciding.version.name}/{digest}/model.tar.gz"
     target, _, kept_key = kept.removeprefix("s3://").partition("/")
-    size = int(s3.head_object(Bucket=bucket, Key=key)["ContentLength"])
-    if size > LARGEST_COPY:
-        raise MlError(f"{deciding.package.model_data} has {size} bytes; a copy of S3 takes {LARGEST_COPY}.")
-    s3.copy_object(Bucket=target, Key=kept_key, CopySource={"Bucket": bucket, "Key": key})
+    copy_object(s3, deciding.package.model_data, kept)
     found = _digest(s3.get_object(Bucket=target, Key=kept_key)["Body"])
     if found != digest:
         raise MlError(

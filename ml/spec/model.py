@@ -16,6 +16,7 @@ from ml.spec.gates import Gates
 from ml.spec.rollout import CHALLENGER, MAIN, RollbackOn, Rollout
 from ml.spec.rollout_rules import Change, problems
 from ml.spec.scale import Scale, unfit_for_scale
+from ml.spec.several import HostedName, Reference, unfit_for_models
 from ml.spec.validation import Validation, check_channels
 from ml.spec.watch import Watch
 
@@ -121,6 +122,12 @@ class Deployment(SpecModel):
     asynchronous: Asynchronous | None = Field(
         default=None, alias="async", description="Take requests into a queue, and write the answers to S3."
     )
+    models: dict[HostedName, Reference] = Field(
+        default_factory=dict,
+        description="Several models behind the endpoint, each loaded when it is first asked: name to a training job, "
+        "or to NAME/VERSION or NAME@ALIAS of the registry. Deploying again adds, replaces and removes them, and the "
+        "endpoint stays as it is.",
+    )
     watch: Watch | None = Field(default=None, description="What `ml watch` does with what is captured.")
 
     @model_validator(mode="after")
@@ -138,6 +145,21 @@ class Deployment(SpecModel):
             raise ValueError(f"async has one variant, which answers alone: no {self.variant}")
         if self.asynchronous and self.scale:
             raise ValueError("async and scale are two kinds of endpoints: choose one")
+        return self
+
+    @model_validator(mode="after")
+    def _check_models(self) -> "Deployment":
+        if self.models and (
+            unfit := unfit_for_models(
+                variant=self.variant,
+                rollout=self.rollout,
+                guarded=self.rollback_on is not None,
+                captures=self.capture is not None,
+                scales=self.scale is not None,
+                queued=self.asynchronous is not None,
+            )
+        ):
+            raise ValueError(unfit)
         return self
 
     @model_validator(mode="after")

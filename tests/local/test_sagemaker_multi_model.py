@@ -93,7 +93,7 @@ def told(server: SageMakerServer) -> list[str]:
 
 
 def test_a_call_says_which_model_and_of_one_that_is_not_there_that_it_is_not(server: SageMakerServer) -> None:
-    with pytest.raises(ClientError, match=r"ValidationError.*TargetModel must be given"):
+    with pytest.raises(ClientError, match=r"ValidationError.*is missing a target model header"):
         server.invoke("many")
     with pytest.raises(ClientError, match=r"ValidationError.*Failed to download the model none.tar.gz"):
         ask(server, "none")

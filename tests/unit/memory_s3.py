@@ -56,6 +56,21 @@ class MemoryS3:
         self.writes.append(f"DeleteObject {Key}")
         self._add(Bucket, Key, Version(b"", self._now(), deleted=True))
 
+    def delete_objects(self, *, Bucket: str, Delete: Any) -> Any:  # noqa: N803
+        for one in Delete["Objects"]:
+            self.delete_object(Bucket=Bucket, Key=one["Key"])
+        return {}
+
+    def head_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
+        version = self._current(Bucket, Key)
+        if version is None:
+            raise refusal("404", 404, "HeadObject")
+        return {"ContentLength": len(version.body)}
+
+    def copy_object(self, *, Bucket: str, Key: str, CopySource: Any) -> None:  # noqa: N803
+        body = self.get_object(Bucket=CopySource["Bucket"], Key=CopySource["Key"])["Body"]
+        self.put_object(Bucket=Bucket, Key=Key, Body=body)
+
     def list_objects_v2(self, *, Bucket: str, Prefix: str = "", MaxKeys: int = 1000, **call: Any) -> Any:  # noqa: N803
         after = max(call.get("ContinuationToken", ""), call.get("StartAfter", ""))
         keys = sorted(

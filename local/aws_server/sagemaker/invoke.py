@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import uuid
 from typing import Any
 
 from local.aws_server.operations import ACCOUNT_ID, Call, RawResponse, ServiceError, operation
@@ -78,10 +79,13 @@ def _to_its_model(call: Call, endpoints: Endpoints, choice: Choice, body: bytes)
     model, name = call.params.get("TargetModel"), call.params["EndpointName"]
     if not is_multi_model(fleet, variant):
         if model:
-            raise ServiceError("ValidationError", f"Endpoint {name} is no multi-model endpoint: leave TargetModel out.")
+            # https://github.com/aws/amazon-sagemaker-examples/issues/1026
+            message = f"Endpoint {name} is not a multi-model endpoint and does not support target model header."
+            raise ServiceError("ValidationError", message)
         return None
     if not model:
-        raise ServiceError("ValidationError", f"Endpoint {name} is a multi-model endpoint: TargetModel must be given.")
+        # How AWS's message begins: https://github.com/aws/sagemaker-tensorflow-serving-container/issues/166
+        raise ServiceError("ValidationError", f"Request {uuid.uuid4()} is missing a target model header.")
     source = Source(region=call.region, endpoint=name, variant=variant.name)
     return endpoints.multi_model.ask(
         call.region,

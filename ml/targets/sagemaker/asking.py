@@ -12,6 +12,7 @@ from ml.errors import AsleepError, MlError, NotFoundError
 from ml.progress import say
 from ml.targets.sagemaker.components import NAME_REQUIRED, NO_CAPACITY
 from ml.targets.sagemaker.jobs import Pause
+from ml.targets.sagemaker.multi_model import explained
 
 PATIENCE_S = 1200.0
 """Longest that a caller waits for an endpoint to wake up: an alarm's minute, a machine, the image and the model."""
@@ -65,6 +66,8 @@ def _explained(endpoint: str, error: ClientError) -> Exception:
             f"{endpoint} has scaled to zero, and this call wakes it up: it answers in a few minutes. "
             "Ask again then, or with --wait."
         )
+    if (about_the_model := explained(endpoint, error)) is not None:
+        return about_the_model
     if code == "ValidationError" and "not found" in message.lower():
         return NotFoundError(f"There is no endpoint {endpoint!r}.")
     if code == "ModelError":

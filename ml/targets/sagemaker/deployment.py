@@ -32,6 +32,7 @@ from ml.targets.sagemaker.alarms import Guarded
 from ml.targets.sagemaker.capture_alarm import watch_captures
 from ml.targets.sagemaker.capturing import capture_config, capturing_variables
 from ml.targets.sagemaker.endpoint_log import keep_for_a_while
+from ml.targets.sagemaker.multi_model import MODE, Hosted
 from ml.targets.sagemaker.queueing import async_config
 from ml.targets.sagemaker.rollout import deployment_config
 from ml.targets.sagemaker.training import volume_key, vpc_config
@@ -55,6 +56,7 @@ class Target:
         as it has. rollout: how it takes over. rollback_on: what takes it back meanwhile; None for nothing.
     asynchronous: that requests wait in a queue and answers go to S3; None for answers at once.
     autoscale: what moves its machines; False for nothing, None leaves what moves them now, if something does.
+    models: those of a multi-model endpoint, whose model_data is their prefix; none for an endpoint with one model.
     """
 
     team: str
@@ -77,6 +79,7 @@ class Target:
     scale: Scale | None = None
     asynchronous: Asynchronous | None = None
     autoscale: Autoscale | Literal[False] | None = None
+    models: tuple[Hosted, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ class Deployment:
             "variants": {one.name: one.model or self.model for one in (*self.layout.production, *self.layout.shadows)},
             "rollout": target.rollout.strategy.value,
             "replaces": replaces,
+            **({"models": {one.name: one.told() for one in target.models}} if target.models else {}),
         }
 
     def make_parts(self, intent: Line) -> None:
@@ -258,6 +262,7 @@ class Deployment:
         container: dict[str, Any] = {"ModelPackageName": self.target.package}
         if self.target.package is None:
             container = {"Image": self.image, "ModelDataUrl": self.target.model_data, "Environment": self.variables}
+            container |= {"Mode": MODE} if self.target.models else {}
         request: dict[str, Any] = {
             "ModelName": self.model,
             "ExecutionRoleArn": self.role,

@@ -20,6 +20,7 @@ from ml.targets.sagemaker.capturing import capture_config
 from ml.targets.sagemaker.comparison import Desired, Difference, differences
 from ml.targets.sagemaker.deployment import Deployment, Target, config_name
 from ml.targets.sagemaker.jobs import Pause
+from ml.targets.sagemaker.multi_model import Prefix, has_several, prefix_of
 from ml.targets.sagemaker.variants import Running, Standing, is_missing, standing
 from platform_contract import PlatformContract
 
@@ -99,12 +100,15 @@ def deploy(environment: Environment, contract: PlatformContract, target: Target)
         if target.scale:
             return _scaled(environment, contract, deployment, target.scale, desired, status)
         if serves == deployment.config and status == "InService":
-            return Asked(changed=_shift(environment, contract, target, deployment), desired=desired)
+            asked = Asked(changed=_shift(environment, contract, target, deployment), desired=desired)
+            return _exchange(environment, contract, deployment, asked) if target.models else asked
         if found := deployment.problems:
             raise MlError("\n".join(found))
         with recording(
             environment, contract, target.team, "deploy", target.endpoint, deployment.told(replaces=serves)
         ) as act:
+            if target.models:
+                Prefix(environment.clients.client("s3"), target.model_data).bring(target.models)
             deployment.make_parts(act.intent)
             if status == "Failed":
                 sagemaker.delete_endpoint(EndpointName=target.endpoint)
@@ -123,6 +127,13 @@ def deploy(environment: Environment, contract: PlatformContract, target: Target)
 def _see_that_kind_stays(target: Target, before: Standing | None) -> None:
     """An endpoint's machines have models, or components bring them: SageMaker makes neither out of the other."""
     scales = any(not one.model for one in before.configured.values()) if before else bool(target.scale)
+    several = has_several(target.endpoint, (one.model for one in before.configured.values())) if before else None
+    if several not in (None, bool(target.models)):
+        has, wants = ("several models", "is one") if several else ("one model", "are several")
+        raise MlError(
+            f"The endpoint {target.endpoint} has {has}, and what you deploy {wants}: "
+            f"ml stop --endpoint {target.endpoint} first, or deploy to another endpoint."
+        )
     if scales != bool(target.scale):
         has, wants = ("scales", "does not") if scales else ("does not scale", "does")
         raise MlError(
@@ -164,6 +175,18 @@ def _scaled(
         components.put(environment, contract, target.team, target.endpoint, deployment.model, scale)
         components.move_by_load(environment, contract, target.team, target.endpoint, scale)
     return replace(asked, changed=True)
+
+
+def _exchange(environment: Environment, contract: PlatformContract, deployment: Deployment, asked: Asked) -> Asked:
+    """Add, replace and remove the models of a multi-model endpoint that stays as it is."""
+    target = deployment.target
+    prefix = Prefix(environment.clients.client("s3"), target.model_data)
+    if prefix.holds(target.models):
+        return asked
+    told = deployment.told(replaces=deployment.config)
+    with recording(environment, contract, target.team, "deploy", target.endpoint, told):
+        dropped = prefix.bring(target.models)
+    return replace(asked, changed=True, dropped=dropped)
 
 
 def _shift(environment: Environment, contract: PlatformContract, target: Target, deployment: Deployment) -> bool:
@@ -270,6 +293,7 @@ def delete(environment: Environment, contract: PlatformContract, team: str, name
         components.remove(environment, name)
         autoscaling.forget(environment, name)
         sagemaker.delete_endpoint(EndpointName=name)
+        Prefix(environment.clients.client("s3"), prefix_of(contract, team, name)).clear()
     ledger = Ledger(environment, contract, team)
     for entry in ledger.of("endpoint", name):
         ledger.close(entry, Closing.REMOVED, line=act.line.place if act.line else None)

@@ -15,6 +15,7 @@ from ml.targets.sagemaker.comparison import Desired
 from ml.targets.sagemaker.endpoints import BUSY, Asked, EndpointState, describe_raw
 from ml.targets.sagemaker.following import follow
 from ml.targets.sagemaker.history import Version, chosen
+from ml.targets.sagemaker.multi_model import has_several
 from ml.targets.sagemaker.noticing import known_versions
 from ml.targets.sagemaker.variants import Layout, Variant, configuration, is_missing, standing
 from platform_contract import PlatformContract
@@ -32,6 +33,11 @@ def bring_back(
         raise MlError(
             f"The endpoint {state.name} scales by copies of a model, and no configuration keeps their versions: deploy "
             f"an earlier one again, with --job (ml rollback {state.name} --list names them)."
+        )
+    if has_several(state.name, state.models):
+        raise MlError(
+            f"The endpoint {state.name} has several models, of which each has its versions: deploy the earlier ones "
+            f"again, with their jobs in `deploy.models` (the `deploy` lines of the audit log name them)."
         )
     version = chosen(known_versions(environment, contract, team, state), state.config, state.name, to)
     return version, restore(environment, contract, team, state.name, version)

@@ -1,0 +1,107 @@
+"""Several models behind one endpoint, by the `ml` command on the local platform."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.guide import blocks
+from tests.ml.test_pages import DOCS, run
+
+pytestmark = [pytest.mark.ml, pytest.mark.timeout(600)]
+
+Platform = Any
+JobFolder = Any
+Ml = Callable[..., str]
+NAME = "research-shops"
+TRAIN = """
+import argparse, os, pathlib
+parser = argparse.ArgumentParser()
+parser.add_argument("--number")
+folder = pathlib.Path(os.environ["SM_MODEL_DIR"])
+(folder / "code").mkdir()
+(folder / "number.txt").write_text(parser.parse_args().number)
+(folder / "code" / "number_loader.py").write_text('''
+class Model:
+    def __init__(self, number): self.number = number
+    def predict(self, rows, params=None): return [self.number] * len(rows)
+
+def _load_pyfunc(path):
+    return Model(int(open(path).read()))
+''')
+(folder / "MLmodel").write_text('''
+flavors:
+  python_function: {loader_module: number_loader, data: number.txt, code: code, python_version: 3.11.0}
+''')
+"""
+
+
+@pytest.fixture
+def ml(platform: Platform) -> Iterator[Ml]:
+    def run(*words: object, code: int = 0) -> str:
+        result = platform.ml(*words, "--env", "local", timeout=400)
+        assert result.returncode == code, result.stdout + result.stderr
+        return result.stdout + result.stderr
+
+    yield run
+    platform.ml("stop", "--endpoint", NAME, "--env", "local", timeout=300)
+
+
+def keys(platform: Platform) -> list[str]:
+    """What lies below the endpoint's prefix, less digests."""
+    prefix = f"teams/research/multi-model/{NAME}/"
+    found = platform.client("s3").list_objects_v2(Bucket="groundwork-test-artifacts", Prefix=prefix)
+    return [one["Key"].removeprefix(prefix).rsplit("-", 1)[0] for one in found.get("Contents", [])]
+
+
+def logged(platform: Platform) -> list[dict[str, Any]]:
+    """The audit log's lines about the endpoint, oldest first."""
+    found = platform.ml_json("audit", "log", "--team", "research", "--subject", NAME, "--env", "local")
+    return [line for line in found if line["phase"] == "done"]
+
+
+def test_models_come_are_replaced_and_go_while_their_endpoint_stays_as_the_page_on_serving_says(
+    platform: Platform, job: JobFolder, tmp_path: Path, ml: Ml
+) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("x\n1.0\n")
+    section = (DOCS / "serving.md").read_text().partition("\n## Many models")[2].partition("\n## ")[0]
+    shown, typed = blocks(section)
+    said = yaml.safe_load(shown.text)["deploy"]
+    sagemaker = platform.client("sagemaker")
+
+    def spec(number: int = 0, **models: str) -> Path:
+        deploy = said | {"models": models or said["models"]}
+        return job(TRAIN, name="sales", hyperparameters={"number": number}, deploy=deploy)
+
+    def trained(number: int) -> str:
+        return str(platform.ml_json("train", spec(number), "-y", "--no-wait", "--env", "local")["name"])
+
+    def ask(model: str) -> str:
+        return ml("predict", "--endpoint", NAME, "--model", model, rows).strip()
+
+    one, two = trained(1), trained(2)
+    for name in (one, two):
+        sagemaker.get_waiter("training_job_completed_or_stopped").wait(
+            TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 200}
+        )
+    spec(berlin=one, paris=two, rome=one)
+    printed = run(platform, typed, tmp_path).splitlines()
+    assert f"{NAME} is in service with 3 models (berlin, paris, rome)." in printed
+    assert "1" in printed
+    assert [line.split()[:2] for line in printed[-3:]] == [["berlin", one], ["paris", two], ["rome", one]]
+
+    before = sagemaker.describe_endpoint(EndpointName=NAME)["LastModifiedTime"]
+    assert "paris will answer no longer" in ml("deploy", spec(berlin=two, rome=one))
+    assert (ask("berlin"), ask("rome")) == ("2", "1")
+    assert sagemaker.describe_endpoint(EndpointName=NAME)["LastModifiedTime"] == before
+    assert keys(platform) == [f"berlin/{two}", f"rome/{one}"]
+
+    assert "gone" in ml("stop", "--endpoint", NAME)
+    assert keys(platform) == []
+    told = logged(platform)
+    assert [line["action"] for line in told] == ["deploy", "deploy", "delete"]
+    jobs = [{name: one["job"] for name, one in line["details"]["models"].items()} for line in told[:2]]
+    assert jobs == [{"berlin": one, "paris": two, "rome": one}, {"berlin": two, "rome": one}]
