@@ -69,6 +69,13 @@ class Segments:
         for name, profile in other.profiles.items():
             self._profile(name).merge(profile)
 
+    def parts(self, values: Any) -> dict[str, NDArray[np.intp]]:
+        """Which rows of a column `by` are in which of these segments."""
+        found: dict[str, list[NDArray[np.intp]]] = {}
+        for name, rows in _groups(values).items():
+            found.setdefault(name if name in (*self.profiles, MISSING) else OTHERS, []).append(rows)
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
     def _profile(self, name: str) -> Profile:
         own = [known for known in self.profiles if known not in (OTHERS, MISSING)]
         if name not in self.profiles and name != MISSING and (self._closed or len(own) >= self.most):

@@ -7,9 +7,10 @@ from typing import Any
 
 from ml.captures import PREDICTION
 from ml.drift import CalibratedRule, DriftError, Profile, SegmentedProfile, calibrate, merged_profile
+from ml.drift.segments import Segments
 from ml.errors import SpecError
 from ml.spec.watch import Watch
-from ml.watch.quality import Measure
+from ml.watch.quality import Measures, Usual
 
 SCHEMA = 1
 
@@ -25,7 +26,12 @@ class Reference:
     columns: Sequence[str]
     source: str
     made: datetime
-    quality: float | None = None
+    quality: Usual | None = None
+
+    @property
+    def segments(self) -> Segments | None:
+        """What rows are told apart by; None where they are not."""
+        return self.profile.segments if isinstance(self.profile, SegmentedProfile) else None
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -37,7 +43,8 @@ class Reference:
             "columns": list(self.columns),
             "profile": self.profile.to_json(),
             "rule": self.rule.to_json(),
-            "quality": self.quality,
+            "quality": self.quality.value if self.quality else None,
+            "quality_segments": dict(self.quality.segments) if self.quality else {},
         }
 
     @classmethod
@@ -53,7 +60,9 @@ class Reference:
                 columns=tuple(document["columns"]),
                 source=document["source"],
                 made=datetime.fromisoformat(document["made"]),
-                quality=document["quality"],
+                quality=None
+                if document["quality"] is None
+                else Usual(value=document["quality"], segments=document.get("quality_segments", {})),
             )
         except DriftError as error:
             raise SpecError(f"{name}: {error}") from error
@@ -67,14 +76,15 @@ def build(watch: Watch, frames: Iterable[Any], source: str) -> Reference:
     windows: list[Profile] = []
     columns: tuple[str, ...] = ()
     made = SegmentedProfile(watch.segments) if watch.segments else Profile()
-    measure = Measure(watch.quality) if watch.quality else None
+    measures = Measures(watch.quality) if watch.quality else None
     for frame, fresh in _cut(watch, frames):
         columns = columns or tuple(name for name in frame.columns if name not in aside(watch))
         if fresh:
             windows.append(made.like() if not windows else windows[0].like())
         windows[-1].add(compared_table(watch, frame, columns))
-        if measure is not None and watch.quality is not None:
-            measure.add(frame[watch.quality.target].tolist(), frame[watch.prediction].tolist())
+        if measures is not None and watch.quality is not None:
+            parts = _parts(windows[0], frame)
+            measures.add(frame[watch.quality.target].tolist(), frame[watch.prediction].tolist(), parts)
     if windows and len(windows) > 1 and windows[-1].rows < windows[0].rows:
         windows[-2].merge(windows.pop())  # what is left at the end is no window of its own
     try:
@@ -89,8 +99,16 @@ def build(watch: Watch, frames: Iterable[Any], source: str) -> Reference:
         columns=columns,
         source=source,
         made=datetime.now(UTC).replace(microsecond=0),
-        quality=measure.estimate(watch.error_rate).value if measure else None,
+        quality=measures.usual(watch.error_rate) if measures else None,
     )
+
+
+def _parts(first: Profile, frame: Any) -> dict[str, Any]:
+    """Which rows are in which segment. first: the profile of the window that made the segments."""
+    if not isinstance(first, SegmentedProfile):
+        return {}
+    by = first.segments.by
+    return {f"{by}={name}": rows for name, rows in first.segments.parts(frame[by]).items()}
 
 
 def aside(watch: Watch) -> set[str]:

@@ -57,7 +57,7 @@ class Watcher:
             try:
                 judge.add(piece.requests)
                 if watch.quality:
-                    answers = answers or Answers()
+                    answers = answers or Answers(self._reference.segments)
                     answers.add(piece.requests)
                 if not piece.last:
                     continue
@@ -103,8 +103,8 @@ class Watcher:
                 body = self._place.open_file(f"{ANSWERS}/{window['name']}.csv.gz")
                 if body is None:
                     continue
-                estimate, rows = measured(watch.quality, truth, read(body), watch.error_rate)
-                found = quality_judged(watch.quality, usual, estimate, rows, min_rows=watch.min_rows)
+                now_measured = measured(watch.quality, truth, read(body), watch.error_rate / usual.tests)
+                found = quality_judged(watch.quality, usual, now_measured, min_rows=watch.min_rows)
                 before = self._place.read(f"{QUALITY}/{window['name']}.json") or {}
                 told = found["lost"] and before.get("told", False)
                 found = {"name": window["name"], "start": window["start"], "end": window["end"], "told": told, **found}

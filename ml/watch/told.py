@@ -30,10 +30,14 @@ def samples(document: Mapping[str, Any]) -> Iterator[Sample]:
 
 
 def quality_samples(document: Mapping[str, Any]) -> Iterator[Sample]:
-    """The metrics of one window's quality, at its end."""
+    """The metrics of one window's quality, at its end; of segments, those that lost."""
+    moment = datetime.fromisoformat(document["end"])
+    for name, one in document.get("segments", {}).items():
+        if one["lost"]:
+            text, labels = "The metric of a segment that has become worse.", {"segment": str(name)}
+            yield Sample(name="watch_segment_quality", help=text, value=one["value"], time=moment, labels=labels)
     if not document["judged"]:
         return
-    moment = datetime.fromisoformat(document["end"])
     text, labels = "The metric of the answers whose truth is there.", {"metric": str(document["metric"])}
     yield Sample(name="watch_quality", help=text, value=document["value"], time=moment, labels=labels)
     text = "Whether it is worse than on the reference by more than is allowed."

@@ -281,7 +281,7 @@ def test_the_truth_of_a_window_comes_late_and_says_whether_its_answers_have_beco
     quality = {"metric": "mae", "target": "seconds", "max_loss": 0.2, "truth": str(truth)}
     s3, known = MemoryS3(), reference(quality=quality)
     assert known.quality is not None
-    assert 0.05 < known.quality < 0.15
+    assert 0.05 < known.quality.value < 0.15
     assert "seconds" not in known.profile.columns
     start = known.made + timedelta(seconds=1)
     rows = doors(2, 200)
