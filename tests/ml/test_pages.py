@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.guide import Block, blocks, commands
+from tests.guide import Block, blocks, commands, prose
 from tests.ml.conftest import ROOT, TEAM, Platform
 
 pytestmark = [pytest.mark.ml, pytest.mark.timeout(900)]
@@ -202,7 +203,7 @@ def test_the_page_on_serving_works_as_it_is_printed(platform: Platform, loans: t
     s3 = platform.client("s3")
     for key, text in (("flights/2014/a.csv", "0.5\n0.6\n"), ("with-ids/a.csv", "7,0.5\n8,0.6\n")):
         s3.put_object(Bucket="groundwork-test-data", Key=f"teams/{TEAM}/{key}", Body=text.encode())
-    transforms, queue = commands(DOCS / "serving.md")
+    _, transforms, queue = commands(DOCS / "serving.md")
     run(platform, transforms, folder)
     answers = s3.get_object(Bucket="groundwork-test-data", Key=f"teams/{TEAM}/answers/2014/a.csv.out")
     assert len(answers["Body"].read().split()) == 2
@@ -220,6 +221,7 @@ def yamls(page: Path) -> list[str]:
     return [block.text for block in blocks(page.read_text()) if block.language == "yaml"]
 
 
+INDENTED = re.compile(r"^    [^ ].*", re.MULTILINE)
 PAGES = ["serving.md", "rollouts.md", "ab-tests.md", "watching.md"]
 
 
@@ -227,6 +229,7 @@ PAGES = ["serving.md", "rollouts.md", "ab-tests.md", "watching.md"]
 def test_every_block_of_a_page_is_of_a_kind_that_a_test_looks_at(page: str) -> None:
     text = (DOCS / page).read_text()
     assert {block.language for block in blocks(text)} <= {"bash", "yaml", "python"}
+    assert INDENTED.findall(prose(text)) == [], "an indented block is looked at by no test: fence it"
 
 
 @pytest.mark.parametrize("page", PAGES)
