@@ -149,3 +149,52 @@ def test_a_version_taken_back_while_nobody_waited_is_noticed_and_alarms_follow_t
     assert serves == listed["versions"][0]["config"]
     (alarm,) = platform.client("cloudwatch").describe_alarms(AlarmNames=[f"{NAME}/p99"])["MetricAlarms"]
     assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]}["EndpointConfigName"] == serves
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "rollout",
+    [
+        {"strategy": "linear", "size": "50%", "wait": "10s"},
+        {"strategy": "rolling", "size": 1, "wait": "10s"},
+        {"strategy": "blue-green", "bake": "10s"},
+    ],
+    ids=lambda rollout: rollout["strategy"],
+)
+def test_a_rollout_fails_no_request_where_the_version_is_good_and_is_taken_back_where_it_is_not(
+    platform: Platform, version: Version, rollout: dict[str, Any]
+) -> None:
+    guarded = {"rollout": rollout, "rollback_on": {"errors_percent": 5, "periods": 1}}
+    version.deploy(1)
+    with callers(platform) as answers:
+        version.deploy(2, **guarded)
+    assert set(answers) == {1, 2}
+    with callers(platform) as answers:
+        taken_back = version.deploy(3, code=9, variables={"FAILS": "1"}, **guarded)
+    assert f"was taken back by the alarm {NAME}/errors" in taken_back.stdout
+    assert set(answers) == {2, None}
+    assert {one(platform.client("sagemaker-runtime")) for _ in range(10)} == {2}
+
+
+@pytest.mark.full
+def test_a_shadow_gets_copies_and_its_errors_reach_nobody(platform: Platform, version: Version) -> None:
+    version.deploy(1, instance={"count": 1})
+    version.deploy(
+        2, "--variant", "shadow", "--rollout", "all-at-once", instance={"count": 1}, variables={"FAILS": "1"}
+    )
+    runtime, cloudwatch = platform.client("sagemaker-runtime"), platform.client("cloudwatch")
+    assert {one(runtime) for _ in range(20)} == {1}
+    shadow = [{"Name": "EndpointName", "Value": NAME}, {"Name": "VariantName", "Value": "shadow"}]
+    period = {"StartTime": time.time() - 600, "EndTime": time.time() + 600, "Period": 3600, "Statistics": ["Sum"]}
+    until, failed = time.monotonic() + 120, 0.0
+    while failed < 20 and time.monotonic() < until:
+        points = cloudwatch.get_metric_statistics(
+            Namespace="AWS/SageMaker", MetricName="Invocation5XXErrors", Dimensions=shadow, **period
+        )["Datapoints"]
+        failed = sum(point["Sum"] for point in points)
+        time.sleep(0.5)
+    assert failed == 20
+    version.deploy(3, "--rollout", "all-at-once", instance={"count": 1})
+    described = platform.client("sagemaker").describe_endpoint(EndpointName=NAME)
+    assert "ShadowProductionVariants" not in described
+    assert {one(runtime) for _ in range(5)} == {3}
