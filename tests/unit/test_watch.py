@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 
 from ml.captures import parse_line
@@ -271,9 +272,11 @@ def test_prometheus_gets_the_newest_window_in_its_text_format():
     capture(s3, doors(3, 200, colder_by=6), start)
     documents = list(watcher(s3, known).windows(start + timedelta(minutes=5)))
     text = exposition(ENDPOINT, [one for document in documents for one in samples(document)])
-    assert f'watch_drifted{{endpoint="{ENDPOINT}"}} 1\n' in text
-    assert f'watch_column_drift{{endpoint="{ENDPOINT}",column="temperature"}}' in text
-    assert text.count("# TYPE watch_drifted gauge") == 1
+    read = {family.name: family for family in text_string_to_metric_families(text)}
+    assert read["watch_drifted"].type == "gauge"
+    (drifted,) = read["watch_drifted"].samples
+    assert (drifted.labels, drifted.value) == ({"endpoint": ENDPOINT}, 1)
+    assert "temperature" in {sample.labels["column"] for sample in read["watch_column_drift"].samples}
 
 
 def test_the_truth_of_a_window_comes_late_and_says_whether_its_answers_have_become_worse(tmp_path: Path):
