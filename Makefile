@@ -58,6 +58,7 @@ test: $(STAMP) ## everything that proves it, with the minutes of each tier (TIER
 	$(BIN)/pytest $(if $(TIER),-m "$(TIER)") --durations=10
 
 test-all: $(STAMP) ## `make test`, and what takes too long for it: whole sizes, every step killed
+	$(if $(filter-out ml,$(TIER)),,@$(BIN)/python -c "from bench.environments import peer_python; peer_python('drift')")
 	$(BIN)/pytest --full $(if $(TIER),-m "$(TIER)") --durations=10
 
 bench: $(STAMP) ## this platform's speed beside its peers, in one run

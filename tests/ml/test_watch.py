@@ -2,14 +2,16 @@
 when the truth arrives, later, that the answers have become worse."""
 
 import json
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.ml.conftest import ENVIRONMENT, TEAM, Platform
+from tests.ml.conftest import ENVIRONMENT, ROOT, TEAM, Platform
 
 pytestmark = pytest.mark.ml
 
@@ -73,11 +75,11 @@ def lines(rows: Any, answers: Any, first: int) -> Iterator[str]:
         )
 
 
-def capture(platform: Platform, rows: Any, first: int) -> Any:
+def capture(platform: Platform, rows: Any, first: int, endpoint: str = ENDPOINT) -> Any:
     """Whole windows of these rows, as if the endpoint had just been asked about them; the rows."""
     whole = rows.iloc[: len(rows) // WINDOW * WINDOW]
     body = "\n".join(lines(whole.drop(columns=["day", "late", "chance"]), whole["chance"], first))
-    key = f"teams/{TEAM}/capture/{ENDPOINT}/main/{datetime.now(UTC):%Y/%m/%d/%H}/{first:08d}.jsonl"
+    key = f"teams/{TEAM}/capture/{endpoint}/main/{datetime.now(UTC):%Y/%m/%d/%H}/{first:08d}.jsonl"
     platform.client("s3").put_object(Bucket="groundwork-test-artifacts", Key=key, Body=body.encode())
     return whole
 
@@ -166,3 +168,32 @@ def test_an_endpoint_that_nobody_watches_is_told_how_to_begin(platform: Platform
     run = platform.ml("watch", "run", f"{TEAM}-unwatched")
     assert run.returncode == 6
     assert "ml watch start JOB.YAML" in run.stderr
+
+
+@pytest.mark.full
+def test_evidentlys_own_page_of_a_window_is_written_where_evidently_is_installed(
+    platform: Platform, flights: Any, tmp_path: Path
+):
+    packages = ROOT / ".venv-bench-drift" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+    assert (packages / "evidently").is_dir(), (
+        "Evidently is not here: `make test-all` and `make bench ARGS=drift` bring it"
+    )
+    spring = flights[(flights["day"] >= SPRING.start) & (flights["day"] < SPRING.stop)]
+    spring.drop(columns="day").to_parquet(tmp_path / "spring.parquet")
+    endpoint = f"{TEAM}-shown-flights"
+    (tmp_path / "job.yaml").write_text(JOB.replace("late-flights", "shown-flights"))
+    (tmp_path / "train.py").touch()
+    platform.ml_json("watch", "start", tmp_path / "job.yaml", cwd=tmp_path)
+    capture(platform, flights[flights["day"] >= 174].iloc[:WINDOW], first=0, endpoint=endpoint)
+    done = platform.ml("watch", "run", endpoint, "--lag", "0", "-o", "json", cwd=tmp_path)
+    (window,) = json.loads(done.stdout)["windows"]
+
+    page = tmp_path / "evidently.html"
+    # Its packages before the project's own, as in an environment that has both.
+    beside = replace(platform, variables={**platform.variables, "PYTHONPATH": str(packages)})
+    written = beside.ml("watch", "report", endpoint, window["name"], "--evidently", page, cwd=tmp_path, timeout=300)
+    assert written.returncode == 0, written.stderr
+    assert f"Evidently's page of {window['name']}" in written.stdout
+    text = page.read_text()
+    assert "Dataset Drift" in text
+    assert all(column in text for column in ("temp", "carrier"))
