@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.local.sagemaker_load import Load
 from tests.local.sagemaker_server import SageMakerServer, eventually
 
 pytestmark = pytest.mark.local
@@ -147,6 +148,26 @@ def test_a_policy_and_a_scheduled_action_that_are_deleted_leave_nothing(server: 
         scaling.get_predictive_scaling_forecast(
             PolicyName="by-load", StartTime=time.time(), EndTime=time.time() + 3600, **WHERE
         )
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_requests_alone_bring_the_instances_that_the_target_asks_for(server: SageMakerServer) -> None:
+    scaling = server.client("application-autoscaling")
+    server.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="scaled", DesiredWeightsAndCapacities=[{"VariantName": "main", "DesiredInstanceCount": 1}]
+    )
+    assert count(server) == 1
+    scaling.register_scalable_target(**WHERE, MinCapacity=1, MaxCapacity=2)
+    high = track(server, TargetValue=30.0, ScaleOutCooldown=0)["Alarms"][0]["AlarmName"]
+    with Load(server, "scaled", callers=1) as load:
+        # Three whole minutes above the target, and CloudWatch's look at them.
+        eventually(lambda: count(server), lambda number: number == 2, patience_s=420)
+    assert not load.failures
+    (activity,) = scaling.describe_scaling_activities(**WHERE, MaxResults=1)["ScalingActivities"]
+    assert activity["Cause"] == f"monitor alarm {high} in state ALARM triggered policy by-load"
+    (alarm,) = server.client("cloudwatch").describe_alarms(AlarmNames=[high])["MetricAlarms"]
+    assert "datapoints" in alarm["StateReason"]
 
 
 def test_what_belongs_to_a_target_goes_with_it(server: SageMakerServer) -> None:
