@@ -164,23 +164,26 @@ def test_the_pages_on_rollouts_and_ab_tests_work_as_they_are_printed(
 
 
 @pytest.mark.full
-def test_an_endpoint_that_drifts_falls_back_to_the_version_that_its_spec_names(
-    platform: Platform, loans: tuple[Path, list[str]]
+@pytest.mark.parametrize("reaction", ["fall-back", "rollback"])
+def test_an_endpoint_that_drifts_gets_the_version_that_its_spec_names_or_the_one_before(
+    platform: Platform, loans: tuple[Path, list[str]], reaction: str
 ) -> None:
     folder, jobs = loans
     deploy(platform, folder, jobs[1])
     pd.DataFrame({"x": np.random.default_rng(1).normal(0, 1, 19 * 200)}).to_csv(folder / "reference.csv", index=False)
-    watch = {"reference": "reference.csv", "rows": 200, "error_rate": 0.1, "on_drift": "fall-back"}
+    watch = {"reference": "reference.csv", "rows": 200, "error_rate": 0.1, "on_drift": reaction}
 
-    def start(fallback: str) -> subprocess.CompletedProcess[str]:
-        spec = {"endpoint": "loan-decisions", "capture": {"percent": 100}, "watch": {**watch, "fallback": fallback}}
+    def start(**more: str) -> subprocess.CompletedProcess[str]:
+        spec = {"endpoint": "loan-decisions", "capture": {"percent": 100}, "watch": {**watch, **more}}
         (folder / "watched.yaml").write_text(f"name: loan-decisions\n{HEAD}deploy: {json.dumps(spec)}\n")
         return platform.ml("watch", "start", folder / "watched.yaml", cwd=folder)
 
-    unknown = start("nobodys-job")
-    assert unknown.returncode == 6
-    assert "Deploy it first: it must have served here." in unknown.stderr
-    assert start(jobs[0]).returncode == 0
+    if reaction == "fall-back":
+        unknown = start(fallback="nobodys-job")
+        assert unknown.returncode == 6
+        assert "Deploy it first: it must have served here." in unknown.stderr
+    started = start(fallback=jobs[0]) if reaction == "fall-back" else start()
+    assert started.returncode == 0, started.stderr
     runtime = platform.client("sagemaker-runtime")
     for _ in range(2):
         body = "x\n" + "".join(f"{value}\n" for value in np.random.default_rng(2).normal(5, 1, 100))
@@ -191,7 +194,7 @@ def test_an_endpoint_that_drifts_falls_back_to_the_version_that_its_spec_names(
         looked = platform.ml("watch", "run", LOANS, "--lag", "0", "-o", "json", cwd=folder)
         assert looked.returncode in (0, 10), looked.stderr
         told = json.loads(looked.stdout)
-    assert (told["drifted"], told["reaction"]) == (True, "fall-back")
+    assert (told["drifted"], told["reaction"]) == (True, reaction)
     assert told["windows"][0]["features"][0]["column"] == "x"
     answer = runtime.invoke_endpoint(EndpointName=LOANS, ContentType="text/csv", Body=b"x\n5.0\n")
     assert json.loads(answer["Body"].read())["predictions"] == [0]  # what the first job's model says
