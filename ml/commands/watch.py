@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.commands.output import Format, print_json, say, table
+from ml.commands.watch_model import asked_model, asking
 from ml.commands.watched import Watched
 from ml.drift import DriftError
 from ml.environment import Environment, open_environment, readable_errors
@@ -17,7 +18,7 @@ from ml.watch.quality import told as quality_told
 from ml.watch.reference import build, compared_table
 from ml.watch.run import Watcher
 from ml.watch.tables import batches, opened
-from ml.watch.told import headline, lines, quality_samples, samples
+from ml.watch.told import headline, lines, names, quality_samples, samples
 from platform_contract import PlatformContract
 
 LAG = timedelta(minutes=5)
@@ -40,9 +41,11 @@ def start(spec_file: Path, *, env: str | None, output: Format) -> ExitCode:
         if watch.fallback is not None:
             _see_that_it_was(environment, contract, spec.team, endpoint, watch.fallback)
         s3 = environment.clients.client("s3")
-        with opened(s3, source) as file:
-            reference = build(watch, batches(file), watch.reference)
         place = Place(s3, contract, spec.team, endpoint)
+        model = asked_model(environment, contract, place, watch, spec_file.parent) if watch.attributions else None
+        with opened(s3, source) as file:
+            asks = asking(watch, model, batches(file)) if model else None
+            reference = build(watch, batches(file), watch.reference, asks)
         place.write(REFERENCE, reference.document())
         place.settle()
     rule = reference.rule
@@ -55,6 +58,7 @@ def start(spec_file: Path, *, env: str | None, output: Format) -> ExitCode:
                 "windows": rule.windows,
                 "columns": list(reference.profile.names()),
                 "falseAlarmRate": rule.rate,
+                "model": reference.basis.model if reference.basis else None,
             }
         )
     else:
@@ -63,6 +67,8 @@ def start(spec_file: Path, *, env: str | None, output: Format) -> ExitCode:
             f"{len(list(reference.profile.names()))} columns, and {rule.windows} windows to calibrate on: at most "
             f"{rule.rate:g} of the windows without drift will be called drifted."
         )
+        if reference.basis:
+            print(f"What its answers depend on is asked of {reference.basis.model}.")
         print(f"Look at what comes in: ml watch run {endpoint} --env {environment.name}")
     return ExitCode.OK
 
@@ -199,8 +205,7 @@ def windows(endpoint: str, *, env: str | None, output: Format, most: int) -> Exi
 
 def _row(document: dict[str, Any]) -> tuple[str, str, str, str]:
     verdict = "drifted" if document["drifted"] else "as the reference" if document["judged"] else "not judged"
-    columns = dict.fromkeys(one["column"] for one in document["features"])
-    return document["name"], f"{document['rows']:,}", verdict, ", ".join(columns)
+    return document["name"], f"{document['rows']:,}", verdict, ", ".join(names(document))
 
 
 def _replace(file: Path, text: str) -> None:

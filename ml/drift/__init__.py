@@ -20,7 +20,7 @@ measure is, its source and its bound stand in `ml.drift.metrics`; what a sketch 
 """
 
 from ml.drift.calibration import CalibratedRule, calibrate, windows_needed
-from ml.drift.comparison import TESTS, ColumnComparison, Comparison, compare
+from ml.drift.comparison import TESTS, Attributed, ColumnComparison, Comparison, compare
 from ml.drift.errors import DriftError
 from ml.drift.metrics import Measured
 from ml.drift.profile import Profile, merged_profile, profile_of
@@ -29,6 +29,7 @@ from ml.drift.segmented import SegmentedProfile
 
 __all__ = [
     "TESTS",
+    "Attributed",
     "CalibratedRule",
     "ColumnComparison",
     "Comparison",

@@ -47,6 +47,17 @@ class Attributions:
             self._sums[name] = self._sums.get(name, 0.0) + total
         self.rows += other.rows
 
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON document."""
+        return {"rows": self.rows, "sums": self._sums}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Attributions":
+        """What `to_json` made."""
+        made = cls()
+        made.rows, made._sums = document["rows"], dict(document["sums"])
+        return made
+
     @property
     def scores(self) -> dict[str, float]:
         """Mean size by feature, the largest first."""
@@ -57,11 +68,27 @@ class Attributions:
 @dataclass(frozen=True, kw_only=True)
 class AttributionDrift:
     """score: nDCG, 1 where the order is the same. places: of each feature, in the reference's order: its place in the
-    reference and now, counted from 1. drifted: whether the score is below `least`."""
+    reference and now, counted from 1. shares: likewise its share of the sum of all attributions, 0 where that is 0.
+    rows: that the reference's and the current attributions are of, where they are known. drifted: whether the score is
+    below `least`."""
 
     score: float
     least: float
     places: Mapping[str, tuple[int, int]]
+    shares: Mapping[str, tuple[float, float]]
+    rows: tuple[int, int] = (0, 0)
+
+    @property
+    def gone_over(self) -> float:
+        """Part of all attribution that is another feature's now: the total variation distance of the shares, 0 to 1."""
+        return math.fsum(abs(now - before) for before, now in self.shares.values()) / 2
+
+    @property
+    def largest(self) -> tuple[str, ...]:
+        """Features whose share changed by at least half as much as any did, the largest change first."""
+        changes = {name: abs(now - before) for name, (before, now) in self.shares.items()}
+        least = max(changes.values(), default=0.0) / 2
+        return tuple(sorted((name for name in changes if changes[name] >= least > 0), key=lambda name: -changes[name]))
 
     @property
     def drifted(self) -> bool:
@@ -92,8 +119,13 @@ def attribution_drift(
     # Features of one size stay in the reference's order: a tie is no change.
     now = sorted(before, key=lambda name: -abs(current[name]))
     gains = [_gain([abs(reference[name]) for name in order]) for order in (now, before)]
-    places = {name: (number, now.index(name) + 1) for number, name in enumerate(before, 1)}
-    return AttributionDrift(score=gains[0] / gains[1] if gains[1] else 1.0, least=least, places=places)
+    sums = [math.fsum(map(abs, sizes.values())) or 1.0 for sizes in (reference, current)]
+    return AttributionDrift(
+        score=gains[0] / gains[1] if gains[1] else 1.0,
+        least=least,
+        places={name: (number, now.index(name) + 1) for number, name in enumerate(before, 1)},
+        shares={name: (abs(reference[name]) / sums[0], abs(current[name]) / sums[1]) for name in before},
+    )
 
 
 def _gain(sizes: list[float]) -> float:

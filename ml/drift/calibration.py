@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ml.drift.comparison import Comparison, compare
+from ml.drift.attributions import AttributionDrift
+from ml.drift.columns import column_in
+from ml.drift.comparison import Attributed, Comparison, compare
 from ml.drift.errors import DriftError
 from ml.drift.profile import Profile, merged_profile
 from ml.drift.rules import Finding, Verdict, said
 
 SCHEMA = 1
-MEASURES = ("ks", "jensen_shannon", "missing")
+ATTRIBUTION = "attribution"
+MEASURES = ("ks", "jensen_shannon", "missing", ATTRIBUTION)
 """What windows are judged by unless told otherwise: measures that are never infinite."""
 MOST_NAMED = 5
 """Columns that are named where the whole has moved, and none of them by itself."""
@@ -37,14 +40,19 @@ class CalibratedRule:
       it (Fisher's combination of p-values, 1932). Many columns that move a little show; how heavy the tail of a single
       measure is (rain falls on few days) does not matter to it.
 
-    A window has drifted where one of them is above its limit: the k-th smallest score of the calibration windows, each
-    scored by the others, with k = ⌈(1 - rate/2)·(windows + 1)⌉ (split conformal prediction: Vovk, Gammerman and Shafer
-    2005). A new window that is exchangeable with them is above either with a probability of about rate/2, whatever the
-    columns have to do with each other and however rows hang together within a window. What hangs together over windows
-    (a season) must be in the calibration windows to be no drift.
+    Where windows have attributions, there is a third, `attribution`: the largest ratio of the part that has gone over
+    from some columns to others (of all rows, and of each segment) to the largest of the calibration windows. It has a
+    limit of its own because it scatters less than a column with a heavy tail, and would be lost beside one.
 
-    usual: by column and measure the calibration windows' values, ascending. peak_limit, breadth_limit: of the scores.
-    rate: share of windows without drift that may be called drifted. least_rows: fewest rows of a calibration window.
+    A window has drifted where one of them is above its limit: the k-th smallest score of the calibration windows, each
+    scored by the others, with k = ⌈(1 - rate/s)·(windows + 1)⌉, s being the number of scores (split conformal
+    prediction: Vovk, Gammerman and Shafer 2005). A new window that is exchangeable with them is above each with a
+    probability of about rate/s, whatever the columns have to do with each other and however rows hang together within a
+    window. What hangs together over windows (a season) must be in the calibration windows to be no drift.
+
+    usual: by column and measure the calibration windows' values, ascending. peak_limit, breadth_limit,
+    attribution_limit: of the scores; the last is None where there is none. rate: share of windows without drift that
+    may be called drifted. least_rows: fewest rows of a calibration window.
     """
 
     usual: Mapping[str, Mapping[str, Sequence[float]]]
@@ -53,6 +61,7 @@ class CalibratedRule:
     rate: float
     least_rows: int
     windows: int
+    attribution_limit: float | None = None
 
     def judge(self, comparison: Comparison) -> Verdict:
         """The verdict on one window, the column that is furthest out first."""
@@ -66,13 +75,14 @@ class CalibratedRule:
             for column, test, value in _values(comparison)
             if self.usual.get(column, {}).get(test)
         ]
+        moved = [one for one in standing if one[1] == ATTRIBUTION]
+        standing = [one for one in standing if one[1] != ATTRIBUTION]
         broad = _breadth([one for _, _, one in standing]) > self.breadth_limit
         # A window that has moved on the whole is told by the columns that no calibration window had as far out.
         limit = min(1.0, self.peak_limit) if broad else self.peak_limit
         found = [(column, test, one) for column, test, one in standing if one.ratio > limit]
         if broad and not found:
             found = sorted(standing, key=lambda each: each[2].share)[:MOST_NAMED]
-        found.sort(key=lambda each: -each[2].ratio)
         findings = [
             Finding(
                 column=column,
@@ -84,7 +94,25 @@ class CalibratedRule:
             )
             for column, test, one in found
         ]
+        for label, _, one in moved:
+            findings += self._moved(label, comparison.attributions[label], one.ratio)
+        findings.sort(key=lambda finding: -finding.value)
         return Verdict(findings=findings, rule=words, false_alarm_rate=self.rate)
+
+    def _moved(self, label: str, drift: AttributionDrift, ratio: float) -> Iterator[Finding]:
+        """The columns of a segment that have most to do with its attributions being too far out."""
+        if self.attribution_limit is None or ratio <= self.attribution_limit:
+            return
+        for name in drift.largest[:MOST_NAMED]:
+            part = Attributed(shares=drift.shares[name], places=drift.places[name])
+            yield Finding(
+                column=column_in(name, label),
+                test=ATTRIBUTION,
+                value=ratio,
+                limit=self.attribution_limit,
+                by_p_value=False,
+                text=f"{part}; {drift.gone_over:.1%} have gone over, {ratio:.3g} times the most that is usual",
+            )
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON document."""
@@ -93,6 +121,7 @@ class CalibratedRule:
             "rate": self.rate,
             "peakLimit": self.peak_limit,
             "breadthLimit": self.breadth_limit,
+            **({} if self.attribution_limit is None else {"attributionLimit": self.attribution_limit}),
             "windows": self.windows,
             "leastRows": self.least_rows,
             "usual": {
@@ -112,15 +141,16 @@ class CalibratedRule:
             usual=document["usual"],
             peak_limit=document["peakLimit"],
             breadth_limit=document["breadthLimit"],
+            attribution_limit=document.get("attributionLimit"),
             rate=document["rate"],
             windows=document["windows"],
             least_rows=document["leastRows"],
         )
 
 
-def windows_needed(rate: float) -> int:
-    """The fewest windows that a rate of false alarms can be calibrated on: each score has half of it."""
-    return math.ceil(2 / rate - 1e-9) - 1
+def windows_needed(rate: float, scores: int = 2) -> int:
+    """The fewest windows that a rate of false alarms can be calibrated on: each score has its part of it."""
+    return math.ceil(scores / rate - 1e-9) - 1
 
 
 def calibrate(
@@ -141,10 +171,13 @@ def calibrate(
     """
     if not 0 < rate < 1:
         raise DriftError(f"A rate of false alarms is between 0 and 1, and not {rate:g}.")
-    needed = max(windows_needed(rate), 3)
-    if len(windows) < needed:
+    attributed = sum(bool(window.attributions) for window in windows)
+    count, number = (3, attributed) if attributed else (2, len(windows))
+    needed = max(windows_needed(rate, count), 3)
+    if number < needed:
+        with_them = " with attributions" if attributed else ""
         raise DriftError(
-            f"{len(windows)} windows cannot show what happens in one of {1 / rate:,.0f}: a rate of {rate:g} needs "
+            f"{number} windows{with_them} cannot show what happens in one of {1 / rate:,.0f}: a rate of {rate:g} needs "
             f"{needed:,} or more. Take shorter windows, a longer reference or a larger rate."
         )
     seen: list[dict[tuple[str, str], _Value]] = []
@@ -153,14 +186,16 @@ def calibrate(
         seen.append({(column, test): value for column, test, value in _values(comparison)})
     keys = sorted({key for own in seen for key in own})
     values = {key: sorted(own[key].value for own in seen if key in own) for key in keys}
-    scores = [[_standing(value, _without(values[key], value.value)) for key, value in own.items()] for own in seen]
+    scores = [_scored(own, values, attributions=False) for own in seen]
+    moved = [score for own in seen if (score := _scored(own, values, attributions=True))]
     usual: dict[str, dict[str, list[float]]] = {}
     for column, test in keys:
         usual.setdefault(column, {})[test] = values[column, test]
-    rank = math.ceil((1 - rate / 2) * (len(windows) + 1) - 1e-9)
+    rank, moved_rank = (math.ceil((1 - rate / count) * (n + 1) - 1e-9) for n in (len(windows), len(moved)))
     return CalibratedRule(
         usual=usual,
-        peak_limit=sorted(max((one.ratio for one in own), default=0.0) for own in scores)[rank - 1],
+        peak_limit=sorted(_peak(own) for own in scores)[rank - 1],
+        attribution_limit=sorted(_peak(own) for own in moved)[moved_rank - 1] if moved else None,
         breadth_limit=sorted(_breadth(own) for own in scores)[rank - 1],
         rate=rate,
         windows=len(windows),
@@ -192,6 +227,21 @@ def _standing(value: _Value, usual: Sequence[float]) -> _Standing:
     return _Standing(value.value / max(usual[-1], value.least), (as_large + 1) / (len(usual) + 1))
 
 
+def _scored(
+    own: Mapping[tuple[str, str], _Value], values: Mapping[tuple[str, str], Sequence[float]], *, attributions: bool
+) -> list[_Standing]:
+    """A calibration window's attributions, or all else of it, held against the other windows."""
+    return [
+        _standing(value, _without(values[key], value.value))
+        for key, value in own.items()
+        if (key[1] == ATTRIBUTION) == attributions
+    ]
+
+
+def _peak(standing: Sequence[_Standing]) -> float:
+    return max((one.ratio for one in standing), default=0.0)
+
+
 def _breadth(standing: Sequence[_Standing]) -> float:
     return -sum(math.log(one.share) for one in standing) / len(standing) if standing else 0.0
 
@@ -212,10 +262,16 @@ def _left_out(windows: Sequence[Profile], folds: int) -> Iterator[tuple[Profile,
 
 
 def _values(comparison: Comparison) -> Iterator[tuple[str, str, _Value]]:
-    """Column, measure and the measure times the root of the effective number of rows."""
+    """Column, measure and the measure times the root of the effective number of rows; of attributions the segment."""
     for name, column in comparison.columns.items():
         n, m = column.rows
-        size = n * m / (n + m) if n + m else 0.0
         for test, measured in column.tests.items():
-            value, least = abs(measured.value), 1 / max(m, 1)
-            yield name, test, _Value((value if value >= least else 0.0) * math.sqrt(size), least * math.sqrt(size))
+            if test != ATTRIBUTION:
+                yield name, test, _of_rows(abs(measured.value), n, m)
+    for label, drift in comparison.attributions.items():
+        yield label, ATTRIBUTION, _of_rows(drift.gone_over, *drift.rows)
+
+
+def _of_rows(value: float, n: int, m: int) -> _Value:
+    size, least = n * m / (n + m) if n + m else 0.0, 1 / max(m, 1)
+    return _Value((value if value >= least else 0.0) * math.sqrt(size), least * math.sqrt(size))

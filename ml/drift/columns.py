@@ -165,3 +165,13 @@ def column_from_json(document: Mapping[str, Any]) -> Column:
         column.frequencies = Frequencies.from_json(document["frequencies"])
     column.rows, column.missing = document["rows"], document["missing"]
     return column
+
+
+def label_of(by: str, value: str) -> str:
+    """What a segment is called."""
+    return f"{by}={value}"
+
+
+def column_in(name: str, label: str) -> str:
+    """What a column is called in a segment; in all rows, which have no label, as it is."""
+    return f"{name} ({label})" if label else name

@@ -1,11 +1,12 @@
 """A profile held against a reference: each column's measures, chosen by what it holds."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ml.drift.columns import CategoryColumn, Column, NumberColumn
+from ml.drift.attributions import AttributionDrift, attribution_drift
+from ml.drift.columns import CategoryColumn, Column, NumberColumn, column_in
 from ml.drift.errors import DriftError
 from ml.drift.frequencies import Frequencies
 from ml.drift.metrics import (
@@ -36,6 +37,7 @@ TESTS = {
     "chi_squared": "chi-squared",
     "chi_squared_fit": "chi-squared against the reference's shares",
     "missing": "share of missing values",
+    "attribution": "share of what moves the answers",
 }
 """Every measure by the name that results and rules call it."""
 FEW_VALUES = 5
@@ -45,13 +47,28 @@ MOST_NAMED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
+class Attributed:
+    """One column's part in the answers, reference, then current: its share of all attributions, and its place among
+    the columns, counted from 1."""
+
+    shares: tuple[float, float]
+    places: tuple[int, int]
+
+    def __str__(self) -> str:
+        (before, now), (place, new_place) = self.shares, self.places
+        moved = f"place {place}" if place == new_place else f"place {place}, now {new_place}"
+        return f"attribution {before:.1%} before, {now:.1%} now ({moved})"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ColumnComparison:
     """One column beside its reference.
 
     kind: number, category, boolean or time. rows and missing: reference, then current. tests: measures by name, see
     TESTS; empty but for `missing` where either side has no value. new, vanished: categories that the reference, or the
     current rows, do not have, the most frequent 20 with their rows; new_count, vanished_count: how many there are.
-    exact: whether no sketch took part.
+    exact: whether no sketch took part. attribution: what the column has to do with a model's answers, where both sides
+    know.
     """
 
     column: str
@@ -64,19 +81,22 @@ class ColumnComparison:
     new_count: int = 0
     vanished_count: int = 0
     exact: bool = True
+    attribution: Attributed | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """The reference's columns beside the current rows. rows: reference, then current. absent: columns that only the
     reference has; they are compared too, as missing in every row, so that every rule sees that they are gone. added:
-    columns that only the current rows have. changed: columns whose kind is another, with both kinds; not compared."""
+    columns that only the current rows have. changed: columns whose kind is another, with both kinds; not compared.
+    attributions: how the order of the columns by attribution has changed, by segment, that of all rows under ""."""
 
     rows: tuple[int, int]
     columns: Mapping[str, ColumnComparison]
     absent: tuple[str, ...]
     added: tuple[str, ...]
     changed: Mapping[str, tuple[str, str]]
+    attributions: Mapping[str, AttributionDrift] = field(default_factory=dict[str, AttributionDrift])
 
 
 def compare(
@@ -89,9 +109,9 @@ def compare(
     """Measure how far the current rows are from the reference.
 
     tests: names of the measures to compute; without it all that fit: `ks`, `wasserstein`, `psi` and `jensen_shannon` of
-    numbers, `chi_squared`, `psi` and `jensen_shannon` of categories and of numbers with at most 5 distinct values, and
-    `missing` of all. Times get `missing` alone: they always move. columns: those to compare; all without it. Raises
-    DriftError for a measure or a column that is not known.
+    numbers, `chi_squared`, `psi` and `jensen_shannon` of categories and of numbers with at most 5 distinct values,
+    `missing` of all, and `attribution` where both profiles have attributions. Times get `missing` alone: they always
+    move. columns: those to compare; all without it. Raises DriftError for a measure or a column that is not known.
     """
     chosen = frozenset(TESTS if tests is None else tests) - ({"chi_squared_fit"} if tests is None else frozenset())
     for name in chosen - TESTS.keys():
@@ -113,13 +133,35 @@ def compare(
             changed[name] = (mine.kind, theirs.kind)
         else:
             compared[name] = _column(name, mine, theirs, chosen)
+    attributions = _attribute(compared, reference, current) if "attribution" in chosen else {}
     return Comparison(
         rows=(reference.rows, current.rows),
         columns=compared,
         absent=tuple(name for name in known if name not in found and (wanted is None or name in wanted)),
         added=tuple(name for name in found if name not in known and (wanted is None or name in wanted)),
         changed=changed,
+        attributions=attributions,
     )
+
+
+def _attribute(
+    compared: dict[str, ColumnComparison], reference: Profile, current: Profile
+) -> dict[str, AttributionDrift]:
+    """Give each column its attributions; how their order has changed, by segment."""
+    found: dict[str, AttributionDrift] = {}
+    for label, now in current.attributions.items():
+        before = reference.attributions.get(label)
+        if before is None or not (before.rows and now.rows):
+            continue
+        drift = attribution_drift(before.scores, now.scores)
+        found[label] = replace(drift, rows=(before.rows, now.rows))
+        for feature, shares in drift.shares.items():
+            column = compared.get(column_in(feature, label))
+            if column is not None:
+                tests = {**column.tests, "attribution": Measured(value=shares[1] - shares[0])}
+                part = Attributed(shares=shares, places=drift.places[feature])
+                compared[column.column] = replace(column, tests=tests, attribution=part)
+    return found
 
 
 def _without_values(name: str, column: Column | None, n: int, m: int, reference_empty: bool) -> ColumnComparison:

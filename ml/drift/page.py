@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import pairwise
 
+from ml.drift.attributions import LEAST, AttributionDrift
 from ml.drift.comparison import TESTS, ColumnComparison
 from ml.drift.report import Distribution, DriftReport, headline
 
@@ -18,8 +19,11 @@ SHORT = {
     "chi_squared": "Chi-squared",
     "chi_squared_fit": "Chi-squared of fit",
     "missing": "Missing",
+    "attribution": "Attribution",
 }
 """Heads of the table's columns."""
+MOST_ATTRIBUTED = 15
+"""Columns of a picture of attributions; the rest are one."""
 _STYLE = """
 :root { color-scheme: light dark; --text: #1c2430; --quiet: #5c6675; --line: #d9dee5; --back: #ffffff; --panel: #f5f7fa;
   --good: #1a7f4b; --bad: #b3261e; --before: #9aa7b8; --now: #b4530a; }
@@ -73,6 +77,13 @@ def page(report: DriftReport) -> str:
             '<h2>Drifted</h2><p><span class="key one"></span>reference<span class="key two"></span>current rows</p>'
         )
     parts += [_drifted(report, name) for name in verdict.columns]
+    if compared.attributions:
+        parts.append(
+            '<h2>What the answers depend on</h2><p class="quiet">How much each column moves the model\'s answers '
+            "when its values are replaced by the reference's, as a share of all columns' together. The score is 1 "
+            f"where their order is the same; SageMaker Clarify tells of less than {LEAST:g}.</p>"
+        )
+    parts += [_attributions(label, drift) for label, drift in compared.attributions.items()]
     parts.append(f"<h2>All columns</h2>{_measures(compared.columns.values(), frozenset(verdict.columns))}")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -89,8 +100,32 @@ def _drifted(report: DriftReport, name: str) -> str:
     if shown is None:
         picture = '<p class="quiet">No picture: the column is personal.</p>' if name in report.personal else ""
     else:
-        picture = (_bins(name, shown) if shown.edges else _bars(name, shown)) + _numbers(shown)
+        picture = (
+            _bins(name, shown)
+            if shown.edges
+            else _bars(f"Shares of the categories of {name}: reference and current rows", shown)
+        ) + _numbers(shown)
     return f'<section class="column"><h3>{escape(name)}</h3>{reasons}{picture}</section>'
+
+
+def _attributions(label: str, drift: AttributionDrift) -> str:
+    """The shares of all rows, or of a segment, which is folded away where its order has held."""
+    names = list(drift.shares)[:MOST_ATTRIBUTED]
+    sides = [[drift.shares[name][side] for name in names] for side in (0, 1)]
+    labels = [f"{name} {_places(*drift.places[name])}" for name in names]
+    if len(names) < len(drift.shares):
+        labels.append(f"{len(drift.shares) - len(names)} others")
+        sides = [[*side, max(0.0, 1 - sum(side))] for side in sides]
+    shown = Distribution(edges=(), labels=labels, reference=sides[0], current=sides[1])
+    title = f"{label or 'All rows'}: {drift.gone_over:.1%} have gone over, score {drift.score:.3f}"
+    picture = _bars(f"Attributions of {label or 'all rows'}: reference and current rows", shown) + _numbers(shown)
+    if label and not drift.drifted:
+        return f"<details><summary>{escape(title)}</summary>{picture}</details>"
+    return f'<section class="column"><h3>{escape(title)}</h3>{picture}</section>'
+
+
+def _places(before: int, now: int) -> str:
+    return "=" if before == now else f"{'▲' if now < before else '▼'}{abs(now - before)}"
 
 
 def _bins(name: str, shown: Distribution) -> str:
@@ -118,7 +153,7 @@ def _bins(name: str, shown: Distribution) -> str:
     return _svg(f"Distribution of {name}: reference and current rows", WIDTH, HEIGHT, f"{drawn}{line}{texts}")
 
 
-def _bars(name: str, shown: Distribution) -> str:
+def _bars(title: str, shown: Distribution) -> str:
     highest = max(*shown.reference, *shown.current) or 1.0
     room = WIDTH - LABEL - 110
     parts: list[str] = []
@@ -133,7 +168,7 @@ def _bars(name: str, shown: Distribution) -> str:
             f'<text x="{end:.1f}" y="{top + 16}">{before:.1%} → {now:.1%}</text>'
         )
     height = ROW * len(shown.labels)
-    return _svg(f"Shares of the categories of {name}: reference and current rows", WIDTH, height, "".join(parts))
+    return _svg(title, WIDTH, height, "".join(parts))
 
 
 def _svg(label: str, width: int, height: int, drawn: str) -> str:
@@ -172,6 +207,9 @@ def _cell(column: ColumnComparison, test: str) -> str:
     if test == "missing":
         before, now = (gone / rows if rows else 0.0 for gone, rows in zip(column.missing, column.rows, strict=True))
         return f"{before:.2%} → {now:.2%}{p_value}"
+    if test == "attribution" and column.attribution is not None:
+        before, now = column.attribution.shares
+        return f"{before:.1%} → {now:.1%}"
     bound = f" ±{measured.bound:.1g}" if measured.bound else ""
     return f"{measured.value:.4g}{bound}{p_value}"
 

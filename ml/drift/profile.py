@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ml.drift.attributions import Attributions
 from ml.drift.columns import KINDS, CategoryColumn, Column, Kind, NumberColumn, column_from_json, new_column
 from ml.drift.errors import DriftError
 from ml.drift.frequencies import CATEGORIES
@@ -46,6 +47,9 @@ class Profile:
         self._categories = categories
         self._empty: dict[str, None] = {}
         """Columns that have had no value yet, so that their kind is not known."""
+        self.attributions: dict[str, Attributions] = {}
+        """What the columns had to do with a model's answers, where somebody has put that here; by segment, that of all
+        rows under ""."""
 
     def add(self, table: Any) -> None:
         """Add a batch: a pandas data frame, an Arrow table or batch, or a mapping of names to arrays or lists.
@@ -80,6 +84,8 @@ class Profile:
                 assert isinstance(theirs, CategoryColumn)
                 mine.merge(theirs)
         self._empty.update({name: None for name in other._empty if name not in self.columns})
+        for segment, attributions in other.attributions.items():
+            self.attributions.setdefault(segment, Attributions()).merge(attributions)
         self.rows += other.rows
         self._fill()
 
@@ -98,6 +104,7 @@ class Profile:
         """The same rows with more columns; it shares all of them, so nothing is added to it."""
         made = Profile(exact=self._exact, categories=self._categories)
         made.rows, made.columns, made._empty = self.rows, {**self.columns, **more}, self._empty
+        made.attributions = self.attributions
         return made
 
     def beside(self, current: "Profile") -> tuple["Profile", "Profile"]:
@@ -111,6 +118,7 @@ class Profile:
 
     def to_json(self) -> dict[str, Any]:
         """The document that `save` writes."""
+        attributions = {segment: one.to_json() for segment, one in self.attributions.items()}
         return {
             "schema": SCHEMA,
             "rows": self.rows,
@@ -118,6 +126,7 @@ class Profile:
             "categories": self._categories,
             "columns": {name: column.to_json() for name, column in self.columns.items()},
             "empty": list(self._empty),
+            **({"attributions": attributions} if attributions else {}),
         }
 
     @classmethod
@@ -136,6 +145,8 @@ class Profile:
             made.rows = document["rows"]
             made.columns = {name: column_from_json(column) for name, column in document["columns"].items()}
             made._empty = dict.fromkeys(document["empty"])
+            for segment, one in document.get("attributions", {}).items():
+                made.attributions[segment] = Attributions.from_json(one)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DriftError(f"{source} is damaged ({type(error).__name__}: {error}). Make it again.") from None
         return made

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ml.drift.attributions import AttributionDrift
 from ml.drift.columns import CategoryColumn, Column, NumberColumn
 from ml.drift.comparison import ColumnComparison, Comparison
 from ml.drift.metrics import rows_between_edges
@@ -71,6 +72,7 @@ class DriftReport:
             "absent": list(compared.absent),
             "added": list(compared.added),
             "changed": {name: list(kinds) for name, kinds in compared.changed.items()},
+            "attributions": {segment: attributions_document(one) for segment, one in compared.attributions.items()},
             "distributions": {
                 name: {key: list(values) for key, values in asdict(shown).items()}
                 for name, shown in self.distributions.items()
@@ -164,6 +166,18 @@ def drift_report(
         distributions=shown,
         personal=frozenset(personal),
     )
+
+
+def attributions_document(drift: AttributionDrift) -> dict[str, Any]:
+    """How the order of the columns by attribution has changed, as JSON."""
+    return {
+        "score": round(drift.score, 6),
+        "goneOver": round(drift.gone_over, 6),
+        "columns": {
+            name: {"shares": [round(share, 6) for share in shares], "places": list(drift.places[name])}
+            for name, shares in drift.shares.items()
+        },
+    }
 
 
 def headline(verdict: Verdict, comparison: Comparison) -> str:

@@ -169,7 +169,9 @@ class ThresholdRule:
 
 
 def said(column: ColumnComparison, test: str) -> str:
-    """A measure in words; of missing values both shares."""
+    """A measure in words; of missing values and attributions both shares."""
+    if test == "attribution" and column.attribution is not None:
+        return str(column.attribution)
     if test == "missing":
         before, now = (gone / rows if rows else 0.0 for gone, rows in zip(column.missing, column.rows, strict=True))
         return f"missing values {before:.2%} before, {now:.2%} now"

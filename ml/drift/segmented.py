@@ -7,7 +7,7 @@ and needs no more windows for it.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ml.drift.columns import Kind
+from ml.drift.columns import Kind, column_in, label_of
 from ml.drift.frequencies import CATEGORIES
 from ml.drift.profile import Profile
 from ml.drift.quantiles import EXACT
@@ -64,7 +64,7 @@ class SegmentedProfile(Profile):
             return self, current
         by, now = self.segments.by, current.segments.profiles
         pairs = [
-            (f"{name} ({by}={value})", column, now[value].columns[name])
+            (column_in(name, label_of(by, value)), column, now[value].columns[name])
             for value, profile in self.segments.profiles.items()
             if value in now and min(profile.rows, now[value].rows) >= LEAST_ROWS
             for name, column in profile.columns.items()

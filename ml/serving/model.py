@@ -93,6 +93,10 @@ class ServedModel:
             table, params = to_table(request, self.schema), request.params
         return self._timed(lambda: self._on_table(table, params), len(table.rows))
 
+    def answer_table(self, table: Table) -> Answer:
+        """The predictions for rows that have the model's types; raises as `answer` does."""
+        return self._timed(lambda: self._on_table(table), len(table.rows))
+
     @property
     def metadata(self) -> Any:
         """MLflow's own description of the model."""

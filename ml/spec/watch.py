@@ -34,6 +34,24 @@ class Quality(SpecModel):
         return self
 
 
+class Attributions(SpecModel):
+    """What the answers depend on: by how much each column moves them, asked of the model on some rows of a window."""
+
+    rows: int = Field(
+        default=500,
+        ge=50,
+        le=2000,
+        description="Rows of a window, chosen by chance, that the model is asked about, once as they are and once for "
+        "each of its columns.",
+    )
+    model: str | None = Field(
+        default=None,
+        pattern=r"\.tar\.gz$",
+        description="The model.tar.gz that is asked, here or on S3. Without it that of the version that serves when "
+        "`ml watch start` is run.",
+    )
+
+
 class Watch(SpecModel):
     """What `ml watch` does with what an endpoint captures."""
 
@@ -61,6 +79,10 @@ class Watch(SpecModel):
         description="Column whose values are compared each for itself, too: the 20 that come first in the reference.",
     )
     quality: Quality | None = Field(default=None, description="How good the answers are, once the truth is there.")
+    attributions: Attributions | None = Field(
+        default=None,
+        description="Whether the answers still depend on the same columns: `attributions: {}` has it looked after.",
+    )
     on_drift: Literal["alert", "rollback", "fall-back"] = Field(
         default="alert",
         description="alert: `ml watch run` tells. rollback: it also has the version before serve, once a version. "

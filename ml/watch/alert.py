@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml.watch.quality import told as quality_told
-from ml.watch.told import headline, lines
+from ml.watch.told import headline, lines, names
 
 SUBJECT_CHARACTERS = 100
 """Longest Subject, of ASCII (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
@@ -14,7 +14,7 @@ MOST_WINDOWS = 20
 
 def subject(endpoint: str, windows: Sequence[Mapping[str, Any]], qualities: Sequence[Mapping[str, Any]]) -> str:
     """One line: the endpoint, and the columns that drifted."""
-    columns = list(dict.fromkeys(one["column"] for window in windows for one in window["features"]))
+    columns = list(dict.fromkeys(name for window in windows for name in names(window)))
     what = [f"drift in {', '.join(columns)}"] if columns else []
     what += [f"{qualities[0]['metric']} lost"] if qualities else []
     text = f"{endpoint}: {'; '.join(what)}".encode("ascii", "replace").decode()

@@ -26,6 +26,8 @@ class Place:
 
     def __init__(self, s3: Any, contract: PlatformContract, team: str, endpoint: str) -> None:
         self._s3 = s3
+        self.team = team
+        self.endpoint = endpoint
         root = f"{contract.teams[team].artifact_uri}/{FOLDER}/{endpoint}"
         self._bucket, _, self._prefix = root.removeprefix("s3://").partition("/")
 

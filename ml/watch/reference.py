@@ -7,10 +7,14 @@ from typing import Any
 
 from ml.captures import PREDICTION
 from ml.drift import CalibratedRule, DriftError, Profile, SegmentedProfile, calibrate, merged_profile
+from ml.drift.segmented import LEAST_ROWS
 from ml.drift.segments import Segments
 from ml.errors import SpecError
 from ml.spec.watch import Watch
+from ml.watch.attributing import Attributing, Basis, basis_from
+from ml.watch.model import UnattributedError
 from ml.watch.quality import Measures, Usual
+from ml.watch.sample import Sample, of_frame
 
 SCHEMA = 1
 
@@ -18,7 +22,8 @@ SCHEMA = 1
 @dataclass(frozen=True, kw_only=True)
 class Reference:
     """watch: the spec's settings, as they were then. columns: the inputs among those of the table, in their order.
-    source: the table. quality: the metric on the table, where one is watched."""
+    source: the table. quality: the metric on the table, where one is watched. basis: what the attributions of windows
+    are made with, where they are."""
 
     watch: Watch
     profile: Profile
@@ -27,6 +32,7 @@ class Reference:
     source: str
     made: datetime
     quality: Usual | None = None
+    basis: Basis | None = None
 
     @property
     def segments(self) -> Segments | None:
@@ -45,6 +51,7 @@ class Reference:
             "rule": self.rule.to_json(),
             "quality": self.quality.value if self.quality else None,
             "quality_segments": dict(self.quality.segments) if self.quality else {},
+            "attributions": self.basis.document() if self.basis else None,
         }
 
     @classmethod
@@ -63,13 +70,15 @@ class Reference:
                 quality=None
                 if document["quality"] is None
                 else Usual(value=document["quality"], segments=document.get("quality_segments", {})),
+                basis=basis_from(document.get("attributions")),
             )
         except DriftError as error:
             raise SpecError(f"{name}: {error}") from error
 
 
-def build(watch: Watch, frames: Iterable[Any], source: str) -> Reference:
+def build(watch: Watch, frames: Iterable[Any], source: str, attributing: Attributing | None = None) -> Reference:
     """The reference out of a table's rows, in one pass. frames: pandas data frames, in the order of time.
+    attributing: asks the model, where its attributions are watched.
 
     Raises SpecError where the table lacks a column that the settings name, or is too short for their error rate.
     """
@@ -77,15 +86,22 @@ def build(watch: Watch, frames: Iterable[Any], source: str) -> Reference:
     columns: tuple[str, ...] = ()
     made = SegmentedProfile(watch.segments) if watch.segments else Profile()
     measures = Measures(watch.quality) if watch.quality else None
+    sample: Sample | None = None
     for frame, fresh in _cut(watch, frames):
         columns = columns or tuple(name for name in frame.columns if name not in aside(watch))
         if fresh:
+            _attribute(attributing, sample, windows)
             windows.append(made.like() if not windows else windows[0].like())
+            sample = attributing.sample(len(windows)) if attributing else None
+        if sample is not None:
+            sample.add(len(frame), of_frame(frame[[*columns]]))
         windows[-1].add(compared_table(watch, frame, columns))
         if measures is not None and watch.quality is not None:
             parts = _parts(windows[0], frame)
             measures.add(frame[watch.quality.target].tolist(), frame[watch.prediction].tolist(), parts)
+    _attribute(attributing, sample, windows)
     if windows and len(windows) > 1 and windows[-1].rows < windows[0].rows:
+        windows[-1].attributions.clear()
         windows[-2].merge(windows.pop())  # what is left at the end is no window of its own
     try:
         rule = calibrate(windows, rate=watch.error_rate)
@@ -100,7 +116,18 @@ def build(watch: Watch, frames: Iterable[Any], source: str) -> Reference:
         source=source,
         made=datetime.now(UTC).replace(microsecond=0),
         quality=measures.usual(watch.error_rate) if measures else None,
+        basis=attributing.basis if attributing else None,
     )
+
+
+def _attribute(attributing: Attributing | None, sample: Sample | None, windows: Sequence[Profile]) -> None:
+    """Add the attributions to the newest window, if it has rows enough. Raises SpecError where the model fails."""
+    if attributing is None or sample is None or len(sample.rows) < LEAST_ROWS:
+        return
+    try:
+        windows[-1].attributions.update(attributing.of(sample, windows[-1]))
+    except UnattributedError as error:
+        raise SpecError(f"deploy.watch.attributions: {error}") from error
 
 
 def _parts(first: Profile, frame: Any) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from ml.errors import MlError, NotFoundError
 from ml.spec.rollout import SHADOW
 from ml.watch.answers import FOLDER as ANSWERS
 from ml.watch.answers import Answers, read
+from ml.watch.attributing import Attributing, again
 from ml.watch.judging import Judge
+from ml.watch.model import UnattributedError
 from ml.watch.place import WINDOWS, Place
 from ml.watch.quality import judged as quality_judged
 from ml.watch.quality import measured
@@ -36,6 +38,7 @@ class Watcher:
         self._uri = captures_uri(contract, team, endpoint)
         self._place = place
         self._reference = reference
+        self._asks: Attributing | UnattributedError | None = None
         self.unreadable = 0
         """Captured lines that could not be read, of the newest run."""
 
@@ -51,11 +54,11 @@ class Watcher:
         else:
             assert watch.window is not None
             pieces = by_time(requests, timedelta(seconds=watch.window), until, columns)
-        judge, answers = Judge(self._reference), None
+        judge, answers = self._judge(), None
         for piece in pieces:
             window = piece.window
             try:
-                judge.add(piece.requests)
+                judge.add(piece.requests, window)
                 if watch.quality:
                     answers = answers or Answers(self._reference.segments)
                     answers.add(piece.requests)
@@ -75,10 +78,27 @@ class Watcher:
             # Last: where this is, the rest is too.
             self._place.write(f"{WINDOWS}/{name}.json", document)
             yield document
-            judge, answers = Judge(self._reference), None
+            judge, answers = self._judge(), None
         if answers is not None:
             answers.close().close()
         self.unreadable = captures.unreadable
+
+    def _judge(self) -> Judge:
+        return Judge(self._reference, self._attributing if self._reference.basis else None)
+
+    def _attributing(self) -> Attributing:
+        """What asks the reference's model, loaded once. Raises UnattributedError, the same for each window."""
+        basis, watched = self._reference.basis, self._reference.watch.attributions
+        assert basis is not None
+        assert watched is not None
+        if self._asks is None:
+            try:
+                self._asks = again(self._s3, basis, watched.rows)
+            except UnattributedError as error:
+                self._asks = error
+        if isinstance(self._asks, UnattributedError):
+            raise self._asks
+        return self._asks
 
     def quality(self, now: datetime) -> Iterator[dict[str, Any]]:
         """How good the answers of each window are whose truth is still waited for; each is kept, in place of before.

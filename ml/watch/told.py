@@ -6,6 +6,12 @@ from typing import Any
 
 from ml.watch.metrics import Sample
 
+_FAR = {
+    "watch_column_drift": "How far a drifted column is out, in multiples of what is usual.",
+    "watch_attribution_drift": "How far the attributions are out that moved to or from a column, in multiples of what "
+    "is usual.",
+}
+
 
 def samples(document: Mapping[str, Any]) -> Iterator[Sample]:
     """The metrics of one window, at its end."""
@@ -21,12 +27,18 @@ def samples(document: Mapping[str, Any]) -> Iterator[Sample]:
     yield sample("watch_drifted", "Whether the newest window drifted from the reference.", float(document["drifted"]))
     columns = {one["column"] for one in document["features"]}
     yield sample("watch_drifted_columns", "Columns of it that did.", len(columns))
-    told: set[str] = set()
+    told: set[tuple[str, str]] = set()
     for one in document["features"]:
-        if one["column"] not in told and "value" in one:
-            told.add(one["column"])
-            text = "How far a drifted column is out, in multiples of what is usual."
-            yield sample("watch_column_drift", text, one["value"], column=one["column"])
+        name = "watch_attribution_drift" if one["test"] == "attribution" else "watch_column_drift"
+        if (name, one["column"]) not in told and "value" in one:
+            told.add((name, one["column"]))
+            yield sample(name, _FAR[name], one["value"], column=one["column"])
+    attributions = _attributions(document)
+    if "score" in attributions:
+        text = "How alike the order of the columns by attribution is, from 0 to 1 (nDCG)."
+        yield sample("watch_attribution_score", text, attributions["score"])
+        text = "Part of all attribution that is another column's than in the reference."
+        yield sample("watch_attribution_gone_over", text, attributions["goneOver"])
 
 
 def quality_samples(document: Mapping[str, Any]) -> Iterator[Sample]:
@@ -48,15 +60,36 @@ def headline(document: Mapping[str, Any]) -> str:
     """One line about a window."""
     start, end = (datetime.fromisoformat(document[name]) for name in ("start", "end"))
     when = f"{start:%Y-%m-%d %H:%M:%S} to {end:%H:%M:%S} UTC, {document['rows']:,} rows"
+    attributions = _attributions(document)
+    without = f"; attributions not judged: {attributions['reason']}" if attributions.get("reason") else ""
     if document["drifted"]:
-        columns = list(dict.fromkeys(one["column"] for one in document["features"]))
-        return f"{when}: drifted in {', '.join(columns)}"
-    return f"{when}: {'as the reference' if document['judged'] else 'not judged: ' + document['reason']}"
+        return f"{when}: drifted in {', '.join(names(document))}{without}"
+    return f"{when}: {'as the reference' + without if document['judged'] else 'not judged: ' + document['reason']}"
+
+
+def _attributions(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Empty where they are not watched, or where the window is not judged."""
+    found: Mapping[str, Any] | None = document.get("attributions")
+    return found or {}
+
+
+def names(document: Mapping[str, Any]) -> list[str]:
+    """What drifted: columns, and the attributions of columns that did not themselves."""
+    columns = dict.fromkeys(one["column"] for one in document["features"] if one["test"] != "attribution")
+    attributed = dict.fromkeys(one["column"] for one in document["features"] if one["column"] not in columns)
+    return [*columns, *(f"attribution of {column}" for column in attributed)]
 
 
 def lines(document: Mapping[str, Any]) -> Iterator[str]:
     """What else there is to say about a window that drifted."""
     for one in document["features"]:
         yield f"  {one['column']}: {one['text']}"
+    attributions = _attributions(document)
+    if "score" in attributions:
+        yield (
+            f"  attributions by {attributions['rows']:,} rows: {attributions['goneOver']:.1%} have gone over to other "
+            f"columns; score of their order {attributions['score']:.3f} (SageMaker Clarify tells of less than "
+            f"{attributions['least']:g})"
+        )
     if "page" in document:
         yield f"  with pictures: {document['page']}"

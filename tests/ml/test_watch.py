@@ -37,12 +37,15 @@ deploy:
 
 
 @pytest.fixture(scope="module")
-def flights() -> Any:
+def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     """All flights that arrived, by day, as the flight-delays example sees them, and what a model of them says: it was
-    trained on every fourth of the flights from February to May, which are left out."""
+    trained on every fourth of the flights from February to May, which are left out. And that model.tar.gz."""
     import runpy
+    import tarfile
 
+    import mlflow
     import pandas
+    from mlflow.models import infer_signature
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     features = runpy.run_path(str(Path(__file__).parents[2] / "ml" / "examples" / "flight_delays" / "features.py"))
@@ -52,7 +55,23 @@ def flights() -> Any:
     trained = (days >= SPRING.start) & (days < SPRING.stop) & (loaded.index % 4 == 0)
     model = HistGradientBoostingClassifier(max_iter=60, random_state=0).fit(numbers[trained], late[trained])
     chance = model.predict_proba(numbers)[:, 1]
-    return loaded[features["FEATURES"]].assign(day=days, late=late, chance=chance)[~trained]
+    folder = tmp_path_factory.mktemp("model")
+    mlflow.sklearn.save_model(
+        model,
+        str(folder / "model"),
+        signature=infer_signature(numbers[:100], chance[:100]),
+        pyfunc_predict_fn="predict_proba",
+        pip_requirements=[],
+        skops_trusted_types=["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"],
+    )
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as archive:
+        archive.add(folder / "model", arcname=".")
+    return loaded[features["FEATURES"]].assign(day=days, late=late, chance=chance)[~trained], folder / "model.tar.gz"
+
+
+@pytest.fixture(scope="module")
+def flights(answered: tuple[Any, Path]) -> Any:
+    return answered[0]
 
 
 def lines(rows: Any, answers: Any, first: int) -> Iterator[str]:
@@ -60,8 +79,9 @@ def lines(rows: Any, answers: Any, first: int) -> Iterator[str]:
     moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     for start in range(0, len(rows), 100):
         piece = rows.iloc[start : start + 100]
-        asked = piece.to_json(orient="split", index=False)
-        sides = {"endpointInput": json.dumps({"dataframe_split": json.loads(asked)})}
+        # With every digit: a tree's threshold may be a value that occurs.
+        asked = piece.astype(object).where(piece.notna(), None).to_dict(orient="split", index=False)
+        sides = {"endpointInput": json.dumps({"dataframe_split": asked})}
         sides["endpointOutput"] = json.dumps(answers.iloc[start : start + 100].tolist())
         yield json.dumps(
             {
@@ -162,6 +182,48 @@ def test_drift_is_named_when_summer_comes_before_its_truth_shows_that_the_answer
     assert listed.stdout.count("drifted") == len(drifted) + sum(window["drifted"] for window in windows)
     metrics = platform.client("cloudwatch").list_metrics(Namespace=f"groundwork/{TEAM}", MetricName="DriftedColumns")
     assert [{"Name": "EndpointName", "Value": ENDPOINT}] in [one["Dimensions"] for one in metrics["Metrics"]]
+
+
+def test_what_the_answers_depend_on_is_asked_of_the_model_and_named_where_it_moves(
+    platform: Platform, answered: tuple[Any, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # its predictions are short
+    flights, model = answered
+    endpoint = f"{TEAM}-depends"
+    spring = flights[(flights["day"] >= SPRING.start) & (flights["day"] < SPRING.stop)]
+    held_out = spring["day"] % 8 >= 6
+    spring[~held_out].drop(columns="day").to_parquet(tmp_path / "spring.parquet")
+    (tmp_path / "train.py").touch()
+    (tmp_path / "model.tar.gz").write_bytes(model.read_bytes())
+    job = JOB[: JOB.index("    quality:")].replace("endpoint: late-flights", "endpoint: depends")
+    job = job.replace("error_rate: 0.05", "error_rate: 0.075")
+    job += "    ignore: [late]\n    attributions: {model: model.tar.gz}\n"
+    (tmp_path / "job.yaml").write_text(job)
+    started = platform.ml_json("watch", "start", tmp_path / "job.yaml", cwd=tmp_path)
+    assert started["model"].endswith(f"/watch/{endpoint}/model.tar.gz")
+
+    capture(platform, spring[held_out].iloc[: 6 * WINDOW], first=0, endpoint=endpoint)
+    # Thanksgiving's weekend lay under a high: for the model of spring that decides nearly everything.
+    thanksgiving = flights[(flights["day"] >= 332) & (flights["day"] < 335)]
+    capture(platform, thanksgiving.iloc[:WINDOW], first=1_000_000, endpoint=endpoint)
+    done = platform.ml("watch", "run", endpoint, "--lag", "0", "-o", "json", cwd=tmp_path)
+    assert done.returncode == 10, done.stderr + done.stdout
+    *calm, high = json.loads(done.stdout)["windows"]
+    assert [window["attributions"]["reason"] for window in (*calm, high)] == [""] * 7
+    assert sum(window["drifted"] for window in calm) <= 2  # of 6 at 7.5%: more is one chance in 130
+    moved = {one["column"]: one for one in high["features"] if one["test"] == "attribution"}
+    assert moved.keys() == {"pressure"}
+    assert "now 1)" in moved["pressure"]["text"]
+    before, now = high["attributions"]["columns"]["pressure"]["shares"]
+    assert now > 2 * before
+    page = tmp_path / "window.html"
+    assert platform.ml("watch", "report", endpoint, high["name"], "--page", page, cwd=tmp_path).returncode == 0
+    assert "Attributions of all rows" in page.read_text()
+    metrics = platform.client("cloudwatch").list_metrics(Namespace=f"groundwork/{TEAM}", MetricName="AttributionDrift")
+    assert any({"Name": "Column", "Value": "pressure"} in one["Dimensions"] for one in metrics["Metrics"])
+    (tmp_path / "job.yaml").write_text(job.replace("{model: model.tar.gz}", "{}"))
+    nobody = platform.ml("watch", "start", tmp_path / "job.yaml", cwd=tmp_path)
+    assert f"no audit line tells what {endpoint} serves. Deploy it first" in nobody.stderr
 
 
 def test_an_endpoint_that_nobody_watches_is_told_how_to_begin(platform: Platform):

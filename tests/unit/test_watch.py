@@ -209,7 +209,7 @@ def test_a_drift_that_nobody_was_told_of_is_told_by_the_next_run_and_once():
     assert "times the most that is usual" in text
     assert first["page"] in text
     assert "ml watch windows research-doors --env dev" in text
-    odd = {**first, "features": [{"column": "größe\n" * 40, "text": ""}]}
+    odd = {**first, "features": [{"column": "größe\n" * 40, "test": "ks", "text": ""}]}
     assert len(subject(ENDPOINT, [odd], [])) == 100
     assert subject(ENDPOINT, [odd], []).isascii()
 
