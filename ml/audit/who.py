@@ -98,11 +98,15 @@ def provenance(
         record=record,
         submitted=submitted,
         decided=decided,
-        deployed=[
-            line for line in told if line.action in ("deploy", "rollback") and job and line.details.get("job") == job
-        ],
+        deployed=[line for line in told if line.action in ("deploy", "rollback") and job and _serves(line, job)],
         doubts=doubts,
     )
+
+
+def _serves(line: Line, job: str) -> bool:
+    """Whether a deployment is of a job's model, alone or among those of a multi-model endpoint."""
+    models: Mapping[str, Mapping[str, Any]] = line.details.get("models") or {}
+    return job in (line.details.get("job"), *(one.get("job") for one in models.values()))
 
 
 def _is_about(line: Line, subject: str) -> bool:

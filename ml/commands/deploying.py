@@ -91,7 +91,8 @@ def finish(
     if not serves:
         _tell(environment, contract, wanted, asked, state, rang)
     if output is Format.JSON:
-        print_json(_document(state, serves, differing, rang))
+        hosted = {"hosted": {one.name: one.told() for one in wanted.models}} if wanted.models else {}
+        print_json(_document(state, serves, differing, rang) | hosted)
     else:
         _print(environment, wanted, state, serves, differing, rang, code, idle=asked.idle)
     return code

@@ -17,6 +17,7 @@ from ml.targets.sagemaker.endpoints import EndpointState
 from ml.targets.sagemaker.multi_model import has_several, hosted_by, job_behind
 from ml.targets.sagemaker.noticing import notice
 from ml.targets.sagemaker.stages import Stage, stages
+from ml.write_once import Stored
 
 
 def status(name: str, *, env: str | None, output: Format) -> ExitCode:
@@ -40,13 +41,15 @@ def _print(environment: Environment, state: EndpointState, output: Format) -> Ex
     described: dict[str, Any] = endpoints.describe_raw(environment.clients.client("sagemaker"), state.name)
     variants = stages(described)
     component = _component(environment, state.name, variants)
-    models = _models(environment, state)
+    several = has_several(state.name, state.models)
+    models = hosted_by(environment.clients, state.models) if several else {}
     rings, unknown = _alarms(environment, state.name)
     line = _taken_back(environment, state)
     if output is Format.JSON:
         shown: dict[str, Any] = {"variants": [one.document() for one in variants]}
         shown |= {"alarms": [one.document() for one in rings]} | ({"copies": component.document()} if component else {})
-        shown |= {"hosted": {name: job for name, job, _ in models}} if models else {}
+        hosted = {name: {"job": job_behind(one.key), "target_model": one.key} for name, one in models.items()}
+        shown |= {"hosted": hosted} if hosted else {}
         print_json({**state.document(), **shown, "taken_back": line.details if line else None})
     else:
         print(f"{state.name} is {state.status}, serving {', '.join(state.jobs) or 'nothing'}.")
@@ -61,7 +64,7 @@ def _print(environment: Environment, state: EndpointState, output: Format) -> Ex
         if component:
             print(_copies(component))
         if models:
-            print(table(("MODEL", "FROM", "SINCE (UTC)"), models))
+            print(table(("MODEL", "FROM", "SINCE (UTC)"), [_model(name, one) for name, one in sorted(models.items())]))
         if rings:
             print(table(("ALARM", "STATE", "BECAUSE"), [(one.name, one.state, one.reason) for one in rings]))
         if unknown:
@@ -78,12 +81,8 @@ def _component(environment: Environment, name: str, variants: list[Stage]) -> Co
     return components.describe(environment.clients.client("sagemaker"), name)
 
 
-def _models(environment: Environment, state: EndpointState) -> list[tuple[str, str, str]]:
-    """The models of a multi-model endpoint: name, training job, and since when they are there."""
-    if not has_several(state.name, state.models):
-        return []
-    found = hosted_by(environment.clients, state.name, state.models)
-    return [(name, job_behind(one.key), f"{one.modified:%Y-%m-%d %H:%M}") for name, one in sorted(found.items())]
+def _model(name: str, stored: Stored) -> tuple[str, str, str]:
+    return name, job_behind(stored.key), f"{stored.modified:%Y-%m-%d %H:%M}"
 
 
 def _copies(component: ComponentState) -> str:

@@ -11,6 +11,7 @@ from ml.records import read_record
 from ml.spec import JobSpec, load_spec
 from ml.spec.model import as_text
 from ml.targets.sagemaker import endpoints
+from ml.targets.sagemaker.multi_model import jobs_of
 from ml.tracking import ModelVersion, list_versions
 
 
@@ -27,7 +28,7 @@ def models(name: str | None, *, env: str | None, output: Format, limit: int, mad
     with readable_errors(environment):
         served: dict[str, list[str]] = {}
         for endpoint in endpoints.list_all(environment.clients.client("sagemaker")):
-            for job in endpoint.jobs:
+            for job in jobs_of(environment.clients, endpoint.name, endpoint.models):
                 served.setdefault(job, []).append(endpoint.name)
     if output is Format.JSON:
         print_json([{**one.document(), "endpoints": served.get(one.job or "", [])} for one in versions])

@@ -182,7 +182,7 @@ class Sweep:
         if intent.action in ("deploy", "rollback"):
             endpoint = self._look("endpoint", intent.subject)
             serves = endpoint is not None and endpoint.get("EndpointConfigName") == intent.details.get("config")
-            return "done" if serves else "not done"
+            return "done" if serves and self._has_models(intent) else "not done"
         if intent.action == "transform":
             return "done" if self._look("transform-job", intent.subject) else "not done"
         if intent.action == "delete" and kind in JOB_KINDS:
@@ -202,6 +202,15 @@ class Sweep:
             status = (self._look("model-package", str(package)) or {}).get("ModelApprovalStatus")
             return "done" if status == {"approve": "Approved", "reject": "Rejected"}[intent.action] else "not done"
         return "of unknown outcome"
+
+    def _has_models(self, intent: Line) -> bool:
+        """Whether the models that a deployment was to put below its endpoint's prefix are there, and nothing else."""
+        wanted = intent.details.get("models")
+        if not wanted:
+            return True
+        uri = prefix_of(self._contract, self._team, intent.subject)
+        keys = Prefix(self._environment.clients.client("s3"), uri).keys()
+        return keys == {one["target_model"] for one in wanted.values()}
 
     def _look(self, kind: str, name: str) -> dict[str, Any] | None:
         operation, member = LOOKS[kind]

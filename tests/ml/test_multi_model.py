@@ -1,5 +1,6 @@
 """Several models behind one endpoint, by the `ml` command on the local platform."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ Platform = Any
 JobFolder = Any
 Ml = Callable[..., str]
 NAME = "research-shops"
+BUCKET, PREFIX = "groundwork-test-artifacts", f"teams/research/multi-model/{NAME}/"
 TRAIN = """
 import argparse, os, pathlib
 parser = argparse.ArgumentParser()
@@ -51,9 +53,8 @@ def ml(platform: Platform) -> Iterator[Ml]:
 
 def keys(platform: Platform) -> list[str]:
     """What lies below the endpoint's prefix, less digests."""
-    prefix = f"teams/research/multi-model/{NAME}/"
-    found = platform.client("s3").list_objects_v2(Bucket="groundwork-test-artifacts", Prefix=prefix)
-    return [one["Key"].removeprefix(prefix).rsplit("-", 1)[0] for one in found.get("Contents", [])]
+    found = platform.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=PREFIX)
+    return [one["Key"].removeprefix(PREFIX).rsplit("-", 1)[0] for one in found.get("Contents", [])]
 
 
 def logged(platform: Platform) -> list[dict[str, Any]]:
@@ -71,6 +72,8 @@ def test_models_come_are_replaced_and_go_while_their_endpoint_stays_as_the_page_
     shown, typed = blocks(section)
     said = yaml.safe_load(shown.text)["deploy"]
     sagemaker = platform.client("sagemaker")
+    left = PREFIX.replace(NAME, "research-gone") + "berlin/left.tar.gz"
+    platform.client("s3").put_object(Bucket=BUCKET, Key=left, Body=b"")
 
     def spec(number: int = 0, **models: str) -> Path:
         deploy = said | {"models": models or said["models"]}
@@ -93,6 +96,12 @@ def test_models_come_are_replaced_and_go_while_their_endpoint_stays_as_the_page_
     assert "1" in printed
     assert [line.split()[:2] for line in printed[-3:]] == [["berlin", one], ["paris", two], ["rome", one]]
 
+    hosted = platform.ml_json("status", NAME, "--env", "local")["hosted"]
+    answer = platform.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=NAME, TargetModel=hosted["paris"]["target_model"], ContentType="text/csv", Body=rows.read_bytes()
+    )
+    assert json.loads(answer["Body"].read()) == {"predictions": [2]}
+
     before = sagemaker.describe_endpoint(EndpointName=NAME)["LastModifiedTime"]
     assert "paris will answer no longer" in ml("deploy", spec(berlin=two, rome=one))
     assert (ask("berlin"), ask("rome")) == ("2", "1")
@@ -101,6 +110,11 @@ def test_models_come_are_replaced_and_go_while_their_endpoint_stays_as_the_page_
 
     assert "gone" in ml("stop", "--endpoint", NAME)
     assert keys(platform) == []
+    swept = ml("gc", "--team", "research", "--min-age", "1s")
+    platform.client("s3").delete_object(Bucket=BUCKET, Key=left)
+    assert [line.split()[:3] for line in swept.splitlines() if line.endswith("its endpoint is gone")] == [
+        ["remove", "endpoint-models", "research-gone"]
+    ]
     told = logged(platform)
     assert [line["action"] for line in told] == ["deploy", "deploy", "delete"]
     jobs = [{name: one["job"] for name, one in line["details"]["models"].items()} for line in told[:2]]

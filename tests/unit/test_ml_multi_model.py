@@ -9,17 +9,21 @@ import pytest
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
+from ml.audit import AuditLog
+from ml.audit.chain import INTENT
+from ml.audit.who import provenance
 from ml.commands.chosen_model import choose_several
 from ml.errors import MlError, NotFoundError, SpecError
 from ml.garbage import compare
-from ml.garbage.compare import Rules
+from ml.garbage.compare import Action, Item, Rules
+from ml.garbage.sweep import Sweep
 from ml.garbage.things import HOSTED, Inventory, Thing
 from ml.spec.model import Deployment
 from ml.targets.sagemaker import endpoints
 from ml.targets.sagemaker.asking import Asker
 from ml.targets.sagemaker.deployment import Target
 from ml.targets.sagemaker.endpoints import EndpointState
-from ml.targets.sagemaker.multi_model import Hosted, Prefix, job_name, prefix_of, target_of
+from ml.targets.sagemaker.multi_model import Hosted, Prefix, job_name, jobs_of, prefix_of, target_of
 from ml.targets.sagemaker.restoring import bring_back
 from tests.unit.memory_images import MemoryLogs, MemoryRegistry
 from tests.unit.memory_s3 import MemoryS3
@@ -128,19 +132,21 @@ def test_models_are_exchanged_without_a_call_to_sagemaker_and_the_same_again_wri
 
 def test_a_new_version_is_there_before_the_old_one_goes(s3: MemoryS3) -> None:
     prefix = Prefix(s3, URI)
-    prefix.bring([hosted("berlin", 0)])
-    s3.writes.clear()
-    assert prefix.bring([hosted("berlin", 1)]) == ()
-    assert [word.split()[0] for word in s3.writes] == ["PutObject", "DeleteObject"]
+    prefix.add([hosted("berlin", 0)])
+    before = len(s3.writes)
+    prefix.add([hosted("berlin", 1)])
+    assert [prefix.there()["berlin"].key, len(prefix.keys())] == [hosted("berlin", 1).key, 2]
+    assert prefix.keep([hosted("berlin", 1)]) == ()
+    assert [word.split()[0] for word in s3.writes[before:]] == ["PutObject", "DeleteObject"]
     assert not prefix.differences([hosted("berlin", 1)])
     assert [one.what for one in prefix.differences([hosted("rome", 1)])] == ["model berlin", "model rome"]
 
 
 def test_an_archive_that_is_gone_is_named_and_nothing_is_taken_away(s3: MemoryS3) -> None:
     prefix = Prefix(s3, URI)
-    prefix.bring([hosted("berlin", 0)])
+    prefix.add([hosted("berlin", 0)])
     with pytest.raises(NotFoundError, match=r"20261121-101509-00ff/model\.tar\.gz is not there any more"):
-        prefix.bring([hosted("berlin", 9)])
+        prefix.add([hosted("berlin", 9)])
     assert there(s3) == [f"berlin/{hosted('', 0).job}"]
 
 
@@ -201,6 +207,62 @@ def test_what_the_command_names_beside_the_spec_is_refused_and_so_is_where_model
     strict = contract(registry={"approval_required": True})
     with pytest.raises(MlError, match="serves approved models alone"):
         choose_several(environment_of(), strict, "research", {"berlin": "job"}, None, None)
+
+
+def test_a_change_of_an_endpoint_that_sagemaker_refuses_takes_no_model_away(
+    s3: MemoryS3, records: Records, deploy: Callable[..., endpoints.Asked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(hosted("berlin", 0), hosted("paris", 1))
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ResourceLimitExceeded", "Message": "no more"}}, "UpdateEndpoint")
+
+    monkeypatch.setattr(records, "update_endpoint", refuse)
+    with pytest.raises(MlError, match="no more"):
+        deploy(hosted("berlin", 2), environment={"A": "1"})
+    assert set(there(s3)) >= {f"berlin/{hosted('', 0).job}", f"paris/{hosted('', 1).job}"}
+    monkeypatch.undo()
+    assert deploy(hosted("berlin", 2), environment={"A": "1"}).dropped == ("paris",)
+    assert there(s3) == [f"berlin/{hosted('', 2).job}"]
+
+
+def test_a_job_knows_where_it_is_one_of_several(
+    s3: MemoryS3, records: Records, deploy: Callable[..., endpoints.Asked]
+) -> None:
+    deploy(hosted("berlin", 0), hosted("paris", 1))
+    here = environment_of({"sagemaker": records, "s3": s3})
+    lines = AuditLog(here, contract(), "research").lines()
+    for number, deployed in ((1, 1), (2, 0)):
+        job = hosted("", number).job
+        assert len(provenance(job, job, {}, None, lines).deployed) == deployed
+    state = endpoints.describe(records, NAME)
+    assert jobs_of(here.clients, NAME, state.models) == (hosted("", 0).job, hosted("", 1).job)
+
+
+def test_an_exchange_whose_writer_died_is_settled_by_what_lies_below_the_prefix(
+    s3: MemoryS3, records: Records, deploy: Callable[..., endpoints.Asked]
+) -> None:
+    deploy(hosted("berlin", 0))
+    here = environment_of({"sagemaker": records, "s3": s3})
+    log = AuditLog(here, contract(), "research")
+    intents = [
+        log.add(
+            "deploy",
+            NAME,
+            {"config": endpoints.describe(records, NAME).config, "models": {"berlin": hosted("berlin", number).told()}},
+            phase=INTENT,
+        )
+        for number in (0, 1)
+    ]
+    sweep = Sweep(here, contract(), "research", log.lines())
+    items = [
+        Item(action=Action.SETTLE, kind="audit", name=NAME, why="unfinished", says="", intent=line) for line in intents
+    ]
+    assert [sweep.do(item) for item in items] == ["deploy was done", "deploy was not done"]
+    gone = Thing(kind=HOSTED, name=NAME, arn=URI, created=datetime(2026, 11, 1, tzinfo=UTC))
+    remove = Item(action=Action.REMOVE, kind=HOSTED, name=NAME, why="unused", says="", thing=gone)
+    assert sweep.do(remove) == "removed"
+    assert there(s3) == []
 
 
 def test_models_of_an_endpoint_that_is_gone_are_nobodys_after_a_day() -> None:

@@ -107,8 +107,9 @@ def deploy(environment: Environment, contract: PlatformContract, target: Target)
         with recording(
             environment, contract, target.team, "deploy", target.endpoint, deployment.told(replaces=serves)
         ) as act:
-            if target.models:
-                Prefix(environment.clients.client("s3"), target.model_data).bring(target.models)
+            models = Prefix(environment.clients.client("s3"), target.model_data) if target.models else None
+            if models:
+                models.add(target.models)
             deployment.make_parts(act.intent)
             if status == "Failed":
                 sagemaker.delete_endpoint(EndpointName=target.endpoint)
@@ -116,12 +117,14 @@ def deploy(environment: Environment, contract: PlatformContract, target: Target)
                 status = None
             autoscaling.let_go(environment, target.endpoint, layout)
             names = deployment.serve(act.intent, status)
+            # What is not to be asked any more goes once SageMaker has taken the rest.
+            gone = models.keep(target.models) if models else ()
     except ClientError as error:
         if is_denied(error):
             raise
         message = error_details(error).message
         raise MlError(f"SageMaker refused {error.operation_name} for {target.endpoint}: {message}") from error
-    return Asked(changed=True, desired=desired, alarms=names, dropped=layout.dropped)
+    return Asked(changed=True, desired=desired, alarms=names, dropped=(*layout.dropped, *gone))
 
 
 def _see_that_kind_stays(target: Target, before: Standing | None) -> None:
@@ -185,7 +188,8 @@ def _exchange(environment: Environment, contract: PlatformContract, deployment: 
         return asked
     told = deployment.told(replaces=deployment.config)
     with recording(environment, contract, target.team, "deploy", target.endpoint, told):
-        dropped = prefix.bring(target.models)
+        prefix.add(target.models)
+        dropped = prefix.keep(target.models)
     return replace(asked, changed=True, dropped=dropped)
 
 

@@ -5,7 +5,7 @@ A new version lies under a new key, and the old one goes: SageMaker may still ha
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,27 +80,36 @@ class Prefix:
                 found[name] = stored
         return found
 
+    def keys(self) -> set[str]:
+        """The archives that are there, by their keys below the prefix."""
+        return {stored.key for stored in self._store.listing()}
+
     def holds(self, models: Iterable[Hosted]) -> bool:
         """Whether these models are there, and nothing else."""
-        return {stored.key for stored in self._store.listing()} == {one.key for one in models}
+        return self.keys() == {one.key for one in models}
 
-    def bring(self, models: Iterable[Hosted]) -> tuple[str, ...]:
-        """Have these models there and nothing else; names of those that went. New ones come before old ones go.
+    def add(self, models: Iterable[Hosted]) -> None:
+        """Copy there what is not there yet. Raises MlError for a model that cannot be copied."""
+        there = self.keys()
+        for model in models:
+            if model.key not in there:
+                copy_object(self._s3, model.model_data, f"s3://{self._bucket}/{self._prefix}{model.key}")
 
-        Raises MlError for a model that cannot be copied, or an archive that S3 keeps.
+    def keep(self, models: Sequence[Hosted]) -> tuple[str, ...]:
+        """Take away all but these models, also their earlier versions; names of the models that went.
+
+        Raises MlError for an archive that S3 keeps.
         """
-        wanted, there = {one.key: one for one in models}, [stored.key for stored in self._store.listing()]
-        for key in sorted(wanted.keys() - set(there)):
-            copy_object(self._s3, wanted[key].model_data, f"s3://{self._bucket}/{self._prefix}{key}")
-        self._remove(key for key in there if key not in wanted)
-        return tuple(sorted({key.partition("/")[0] for key in there} - {one.name for one in wanted.values()}))
+        there = self.keys()
+        self._remove(there - {one.key for one in models})
+        return tuple(sorted({key.partition("/")[0] for key in there} - {one.name for one in models}))
 
     def clear(self) -> None:
         """Take everything away; nothing where nothing is. Raises MlError for an archive that S3 keeps."""
-        self._remove([stored.key for stored in self._store.listing()])
+        self._remove(self.keys())
 
     def _remove(self, keys: Iterable[str]) -> None:
-        named = [{"Key": f"{self._prefix}{key}"} for key in keys]
+        named = [{"Key": f"{self._prefix}{key}"} for key in sorted(keys)]
         for start in range(0, len(named), _AT_ONCE):
             some = {"Objects": named[start : start + _AT_ONCE], "Quiet": True}
             answer: Mapping[str, Any] = self._s3.delete_objects(Bucket=self._bucket, Delete=some)
@@ -118,7 +127,7 @@ class Prefix:
         ]
 
 
-def hosted_by(clients: Any, endpoint: str, models: Iterable[str]) -> dict[str, Stored]:
+def hosted_by(clients: Any, models: Iterable[str]) -> dict[str, Stored]:
     """The models of a multi-model endpoint by name, as S3 has them; none of another endpoint.
 
     models: names of the endpoint's SageMaker models.
@@ -138,10 +147,17 @@ def job_behind(key: str) -> str:
     return job_of(key.rpartition("/")[2].removesuffix(SUFFIX))
 
 
+def jobs_of(clients: Any, endpoint: str, models: Sequence[str]) -> tuple[str, ...]:
+    """The training jobs that an endpoint's models are from, also of a multi-model one."""
+    if not has_several(endpoint, models):
+        return tuple(job_of(model) for model in models)
+    return tuple(dict.fromkeys(job_behind(one.key) for one in hosted_by(clients, models).values()))
+
+
 def target_of(clients: Any, endpoint: str, models: Iterable[str], name: str) -> str:
     """TargetModel of one of an endpoint's models. Raises MlError of an endpoint with one model, NotFoundError where the
     model is not among those of a multi-model one."""
-    found = hosted_by(clients, endpoint, models)
+    found = hosted_by(clients, models)
     if not found and not has_several(endpoint, models):
         raise MlError(f"{endpoint} has one model: leave out --model.")
     if name not in found:
