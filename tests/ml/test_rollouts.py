@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -174,6 +175,57 @@ def test_a_rollout_fails_no_request_where_the_version_is_good_and_is_taken_back_
     assert f"was taken back by the alarm {NAME}/errors" in taken_back.stdout
     assert set(answers) == {2, None}
     assert {one(platform.client("sagemaker-runtime")) for _ in range(10)} == {2}
+
+
+MEMORY = {
+    "name": "MemoryUtilization",
+    "namespace": "/aws/sagemaker/Endpoints",
+    "statistic": "Maximum",
+    "above": 100 * (800 << 20) / psutil.virtual_memory().total,
+    "dimensions": {"EndpointName": "{endpoint}", "VariantName": "{variant}"},
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("fault", "rollback_on", "alarm", "share"),
+    [
+        ({"FAIL_EVERY": "100"}, {"errors_percent": 0.5}, "errors", 0.01),
+        ({"FAIL_EVERY": "2"}, {"errors_percent": 5}, "errors", 0.5),
+        ({"SLOW_S": "0.3"}, {"p99_ms": 250}, "p99", 0),
+        ({"LEAK_MB": "6"}, {"metrics": [MEMORY]}, "metric/MemoryUtilization", 0),
+    ],
+    ids=["fails once in a hundred", "fails half of the time", "is slow", "leaks"],
+)
+def test_a_canary_that_is_not_well_is_taken_back_and_fails_no_more_than_its_share(
+    platform: Platform,
+    version: Version,
+    fault: dict[str, str],
+    rollback_on: dict[str, Any],
+    alarm: str,
+    share: float,
+) -> None:
+    guarded = {"rollout": {"strategy": "canary", "wait": "10m"}, "rollback_on": {**rollback_on, "periods": 1}}
+    version.deploy(1)
+    with callers(platform) as answers:
+        taken_back = version.deploy(2, code=9, variables=fault, **guarded)
+    assert f"was taken back by the alarm {NAME}/{alarm}" in taken_back.stdout
+    assert 2 in answers
+    # The canary is one machine of two, and has one request of two.
+    assert answers.count(None) <= len(answers) / 2 * share + 1
+    assert bool(answers.count(None)) is bool(share)
+    assert {one(platform.client("sagemaker-runtime")) for _ in range(10)} == {1}
+
+
+@pytest.mark.full
+def test_a_version_that_cannot_be_loaded_gets_no_request_and_its_deployment_fails(
+    platform: Platform, version: Version
+) -> None:
+    version.deploy(1)
+    with callers(platform) as answers:
+        failed = version.deploy(2, code=1, variables={"CRASH": "1"}, **GUARDED)
+    assert "a model that cannot be loaded" in failed.stdout + failed.stderr
+    assert set(answers) == {1}
 
 
 @pytest.mark.full
