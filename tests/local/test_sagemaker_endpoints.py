@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -170,10 +171,10 @@ def test_invocations_are_counted_in_cloudwatch(server: SageMakerServer) -> None:
         server.invoke("counted", "bad")
     cloudwatch = server.client("cloudwatch")
 
-    def total(metric: str, statistic: str = "Sum", **more: str) -> float:
+    def total(metric: str, statistic: str = "Sum", namespace: str = "AWS/SageMaker", **more: str) -> float:
         dimensions = {"EndpointName": "counted", "VariantName": "All"} | more
         points = cloudwatch.get_metric_statistics(
-            Namespace="AWS/SageMaker",
+            Namespace=namespace,
             MetricName=metric,
             Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
             StartTime=time.time() - 600,
@@ -194,6 +195,8 @@ def test_invocations_are_counted_in_cloudwatch(server: SageMakerServer) -> None:
     listed = cloudwatch.list_metrics(MetricName="Invocations", Dimensions=[{"Name": "InstanceId"}])["Metrics"]
     (instance,) = [each["Value"] for metric in listed for each in metric["Dimensions"] if each["Name"] == "InstanceId"]
     assert total("Invocations", InstanceId=instance) == 6
+    memory = eventually(lambda: total("MemoryUtilization", "Maximum", "/aws/sagemaker/Endpoints"), bool)
+    assert 100 * (5 << 20) / psutil.virtual_memory().total < memory < 50  # a Python process
 
 
 def test_metrics_come_each_minute_unless_enhanced_metrics_are_on(server: SageMakerServer) -> None:

@@ -72,7 +72,11 @@ class AsyncQueue:
                     continue
                 keys = [key for key, waiting in self._waiting.items() if waiting]
             # Each endpoint in its turn: one with a long queue holds no other back.
-            started = [key for key in keys if self._hand_out(key)]
+            started: list[str] = []
+            try:
+                started = [key for key in keys if self._hand_out(key)]
+            except Exception:
+                logger.exception("asynchronous requests were not handed out")
             if not started:
                 self._plane.stopping.wait(LOOK_S)
 

@@ -1,9 +1,9 @@
 """How much processor and memory the processes of an endpoint take: CPUUtilization and MemoryUtilization.
 
 Names, units, dimensions and frequency: "SageMaker AI endpoint metrics" of
-https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html; InstanceId beside them:
-https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch-enhanced-metrics.html. One value an instance and
-interval. The memory is this machine's, whatever the instance type.
+https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html. One value an instance and interval, of the
+variant alone: told for each instance, too, as with enhanced metrics, those of idle endpoints would take the room of all
+other metrics (metric_data/store.py). The memory is this machine's, whatever the instance type.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from local.aws_server.looks import do_each
-from local.aws_server.sagemaker.endpoint_metrics import INTERVAL_S, EndpointMetrics, Source, is_enhanced
+from local.aws_server.sagemaker.endpoint_metrics import INTERVAL_S, EndpointMetrics, Source
 from local.aws_server.sagemaker.fleet import Fleet
 from local.aws_server.sagemaker.plane import Plane
 from local.aws_server.sagemaker.traffic import Traffic
@@ -81,13 +81,7 @@ class Utilization:
             if earlier is not None and usage.processor_s >= earlier.processor_s:
                 taken_s = usage.processor_s - earlier.processor_s
                 values["CPUUtilization"] = 100 * taken_s / (usage.at - earlier.at)
-            source = Source(
-                region=region,
-                endpoint=endpoint,
-                variant=variant,
-                instance=instance.identity if is_enhanced(fleet.deployment.config) else "",
-                interval_s=interval_s,
-            )
+            source = Source(region=region, endpoint=endpoint, variant=variant, interval_s=interval_s)
             self._metrics.utilized(source, values)
             found[instance.identity] = usage
         return found
