@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 UNSCOPABLE: Mapping[str, tuple[str, ...]] = {
+    "application-autoscaling": ("DescribeScalableTargets",),
     "autoscaling": (
         "DescribeAutoScalingGroups",
         "DescribeAutoScalingInstances",
