@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from ml.audit import AuditLog
-from ml.audit.chain import INTENT
+from ml.audit.chain import DONE, INTENT
 from ml.audit.who import provenance
 from ml.commands.chosen_model import choose_several
 from ml.errors import MlError, NotFoundError, SpecError
@@ -232,6 +232,8 @@ def test_a_job_knows_where_it_is_one_of_several(
     deploy(hosted("berlin", 0), hosted("paris", 1))
     here = environment_of({"sagemaker": records, "s3": s3})
     lines = AuditLog(here, contract(), "research").lines()
+    (told,) = [line for line in lines if line.phase == DONE]
+    assert told.details["models"] == {"berlin": hosted("berlin", 0).told(), "paris": hosted("paris", 1).told()}
     for number, deployed in ((1, 1), (2, 0)):
         job = hosted("", number).job
         assert len(provenance(job, job, {}, None, lines).deployed) == deployed

@@ -297,10 +297,10 @@ def delete(environment: Environment, contract: PlatformContract, team: str, name
         components.remove(environment, name)
         autoscaling.forget(environment, name)
         sagemaker.delete_endpoint(EndpointName=name)
-        Prefix(environment.clients.client("s3"), prefix_of(contract, team, name)).clear()
     ledger = Ledger(environment, contract, team)
     for entry in ledger.of("endpoint", name):
         ledger.close(entry, Closing.REMOVED, line=act.line.place if act.line else None)
+    Prefix(environment.clients.client("s3"), prefix_of(contract, team, name)).clear()
     _see_gone(sagemaker, name, wait=wait)
     alarms.remove_if_allowed(environment, name)
 
