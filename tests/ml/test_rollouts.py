@@ -1,5 +1,6 @@
 """Rollouts by the `ml` command on the local platform: taken back by an alarm, carried through, and rolled back."""
 
+import contextlib
 import json
 import subprocess
 import threading
@@ -215,6 +216,39 @@ def test_a_canary_that_is_not_well_is_taken_back_and_fails_no_more_than_its_shar
     assert answers.count(None) <= len(answers) / 2 * share + 1
     assert bool(answers.count(None)) is bool(share)
     assert {one(platform.client("sagemaker-runtime")) for _ in range(10)} == {1}
+
+
+def servers() -> list[psutil.Process]:
+    """The processes of the inference server that this endpoint's machines are."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if "ml.serving" in process.cmdline() and process.environ().get("SM_ENDPOINT_NAME") == NAME:
+                found.append(process)
+    return found
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("machines", [1, 2])
+def test_an_inference_server_that_is_killed_under_load_is_replaced_and_fails_no_request(
+    platform: Platform, version: Version, machines: int
+) -> None:
+    version.deploy(1, instance={"count": machines})
+    killed: list[psutil.Process] = []
+    with callers(platform) as answers:
+        for _ in range(3):
+            asked = len(answers)
+            while len(answers) < asked + 20 or not servers():
+                time.sleep(0.05)
+            killed.append(servers()[0])
+            killed[-1].kill()
+        asked = len(answers)
+        while len(answers) < asked + 20:
+            time.sleep(0.05)
+    assert set(answers) == {1}
+    assert len({process.pid for process in killed}) == 3
+    assert len(servers()) >= 1
+    assert not {process.pid for process in servers()} & {process.pid for process in killed}
 
 
 @pytest.mark.full

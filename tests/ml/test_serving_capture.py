@@ -103,6 +103,19 @@ def test_what_was_asked_is_written_at_the_latest_when_the_server_stops(bucket: B
     assert all("/capture/e/main/" in path for path in bucket.paths)
 
 
+@pytest.mark.full
+def test_of_a_share_that_is_captured_a_request_is_in_once_or_not_at_all(bucket: Bucket, model_dir: Path) -> None:
+    options = ("--capture-uri", "s3://team/capture/e/main", "--capture-percent", "50")
+    with running(model_dir, *options) as server:
+        for number in range(200):
+            headers = {**CSV, "X-Amzn-SageMaker-Inference-Id": f"order-{number}"}
+            assert server.call("/invocations", b"5.1,3.5,1.4,0.2\n", headers).status == 200
+        assert server.stop() == 0
+    asked = [line["eventMetadata"]["inferenceId"] for line in lines(bucket)]
+    assert len(set(asked)) == len(asked)
+    assert 60 <= len(asked) <= 140  # of 200 at 50 %: further off is one chance in a hundred million
+
+
 def test_with_the_bucket_gone_serving_goes_on_and_what_is_lost_is_counted(bucket: Bucket, model_dir: Path) -> None:
     bucket.gone = True
     options = ("--capture-uri", "s3://team/capture/e/main", "--capture-interval", "0.5")
