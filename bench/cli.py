@@ -15,6 +15,7 @@ examples:
   make bench                              serving, serving-overhead, preview, job, startup, report (preview to startup
                                           need `make local`), drift, rollback
   python -m bench serving --rounds 3
+  python -m bench serving-overhead        what validation, capture and metrics cost, with intervals, five minutes
   python -m bench setup --cold 3          a fresh checkout's `make local`, three times with empty caches
   python -m bench scale --sizes 2         `pulumi up` and preview, 8 pools and 10 teams, then 40 and 100 (3: 64 and 500)
   python -m bench job -o json > job.json
@@ -62,13 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--rounds",
         type=int,
-        help="interleaved rounds (serving 5, serving-overhead 12, preview 20, job 10, startup 20, report 5, drift 3, "
+        help="interleaved rounds (serving 5, serving-overhead 72, preview 20, job 10, startup 20, report 5, drift 3, "
         "rollback 3, setup 3, scale 3, rehearsal 1); "
         "abtest: simulated tests (1000)",
     )
     parser.add_argument("--cold", type=int, default=0, help="setup: runs with empty caches, ten minutes each (0)")
     parser.add_argument("--sizes", type=int, default=2, choices=(1, 2, 3), help="scale: how many sizes (2)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="serving(-overhead): measured time a round (3)")
+    parser.add_argument("--seconds", type=float, help="measured time a round (serving 3, serving-overhead 1)")
     options = parser.parse_args(argv)
     if options.rounds is not None and options.rounds < 1:
         parser.error("--rounds must be 1 or more")
@@ -117,8 +118,8 @@ def _bench(name: str, options: argparse.Namespace) -> Callable[[], Report]:
     rounds: int | None = options.rounds
 
     return {
-        "serving": lambda: serving.run(rounds or 5, options.seconds),
-        "serving-overhead": lambda: serving_overhead.run(rounds or 12, options.seconds),
+        "serving": lambda: serving.run(rounds or 5, options.seconds or 3.0),
+        "serving-overhead": lambda: serving_overhead.run(rounds or 72, options.seconds or 1.0),
         "preview": lambda: preview.run(rounds or 20),
         "job": lambda: job.run(rounds or 10),
         "startup": lambda: startup.run(rounds or 20),

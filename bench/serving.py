@@ -43,7 +43,7 @@ def run(rounds: int, seconds: float) -> Report:
     return _report(compared, results, start_seconds, rounds, seconds)
 
 
-def measured(server: Server, connections: int, seconds: float, folder: Path) -> dict[str, Any]:
+def measured(server: Server, connections: int, seconds: float, folder: Path, warmup_s: float = 0.5) -> dict[str, Any]:
     """One run of the load generator, as its LoadResult. Raises BenchError where an answer was wrong."""
     body = folder / "body"
     body.write_bytes(server.body)
@@ -51,7 +51,7 @@ def measured(server: Server, connections: int, seconds: float, folder: Path) -> 
         [
             *(sys.executable, "-m", "bench.load", "--port", str(server.port), "--path", server.path),
             *("--content-type", server.content_type, "--body", str(body), "--expect", server.expected),
-            *("--connections", str(connections), "--seconds", str(seconds), "--warmup", "0.5"),
+            *("--connections", str(connections), "--seconds", str(seconds), "--warmup", str(warmup_s)),
         ],
         cwd=ROOT,
         capture_output=True,

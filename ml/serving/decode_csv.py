@@ -5,6 +5,7 @@ content type (`text/csv; header=present` or `header=absent`, RFC 4180 section 3)
 the signature's order, as SageMaker's own algorithms expect them.
 """
 
+import codecs
 import csv
 import io
 from typing import Any, cast
@@ -80,8 +81,9 @@ def decode_frame(body: bytes, header: bool | None = None) -> Any:
 
 def decode_text(body: bytes) -> str:
     """The body as text. Raises RequestError where it is not UTF-8 or empty."""
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        text = body.decode("utf-8-sig")
+        text = body.decode()
     except UnicodeDecodeError as error:
         raise bad_input(f"The body is not UTF-8: byte {error.start} is {body[error.start]:#04x}.") from None
     if not text.strip():

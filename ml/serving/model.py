@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from ml.serving.arrays import Predict, array_predict, probe_rows
 from ml.serving.decode_csv import decode_csv, decode_frame, decode_numbers
@@ -42,8 +41,7 @@ def find_model(model_dir: Path) -> Path:
     )
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the model said. rows: how many rows it was asked for. seconds: time spent in the model alone."""
 
     predictions: Any

@@ -5,6 +5,7 @@ import binascii
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ml.serving.errors import RequestError, bad_cell
@@ -197,22 +198,22 @@ class InputSchema:
 
     columns: tuple[Column, ...]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The columns' names in the signature's order."""
         return tuple(column.name for column in self.columns)
 
-    @property
+    @cached_property
     def required_names(self) -> tuple[str, ...]:
         """The names of the columns that every request must have."""
         return tuple(column.name for column in self.columns if column.required)
 
-    @property
+    @cached_property
     def all_double(self) -> bool:
         """Whether every column is a double, so that a CSV body is plain numbers."""
         return all(column.type == "double" for column in self.columns)
 
-    @property
+    @cached_property
     def all_numbers(self) -> bool:
         """Whether every column is a number."""
         return all(column.type in NUMBERS for column in self.columns)

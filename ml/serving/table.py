@@ -1,8 +1,7 @@
 """A request's rows, checked against the model's columns, and the forms in which models take them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml.serving.errors import RequestError, bad_input
 from ml.serving.schema import Column, InputSchema
@@ -10,8 +9,7 @@ from ml.serving.schema import Column, InputSchema
 _NUMPY_TYPES = {"boolean": "bool", "integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Rows of typed values.
 
     columns: what the request brought, in the signature's order; an optional column may be absent. rows: one list a row,
@@ -47,7 +45,7 @@ class Table:
 
         types = {column.type for column in self.columns}
         if types == {"double"}:
-            return np.asfortranarray(np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(self.columns)))
+            return np.array(self.rows, dtype=np.float64, order="F")
         columns = [np.array([row[i] for row in self.rows], _NUMPY_TYPES[c.type]) for i, c in enumerate(self.columns)]
         return np.asfortranarray(np.column_stack(columns).astype(np.result_type(*columns), copy=False))
 
