@@ -31,6 +31,8 @@ class RecordsServer:
             "environments:\n"
             '  - images: ["*model-server:*"]\n'
             f'    serve: ["{{python}}", "{folder / "model_server.py"}"]\n'
+            '  - images: ["*/serving@*"]\n'
+            '    serve: ["{python}", "-m", "ml.serving"]\n'
             '  - images: ["*"]\n'
         )
         self.process.start()

@@ -1,6 +1,8 @@
 """Several models behind one endpoint, by the `ml` command on the local platform."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 import yaml
 
 from tests.guide import blocks
+from tests.ml.records_server import RecordsServer
 from tests.ml.test_pages import DOCS, run
 
 pytestmark = [pytest.mark.ml, pytest.mark.timeout(600)]
@@ -109,3 +112,36 @@ def test_models_come_are_replaced_and_go_while_their_endpoint_stays_as_the_page_
     assert [line.split()[:3] for line in swept.splitlines() if line.endswith("its endpoint is gone")] == [
         ["remove", "endpoint-models", "research-gone"]
     ]
+
+
+@pytest.mark.full
+def test_a_member_of_the_team_has_the_rights_that_it_takes(tmp_path: Path, job: JobFolder) -> None:
+    server = RecordsServer(tmp_path / "server", teams=["shops"])
+    try:
+        member = server.member("shops")
+
+        def ml(*words: object, code: int = 0) -> str:
+            command = [sys.executable, "-m", "ml", *map(str, words), "--env", "local"]
+            done = subprocess.run(command, env=member, capture_output=True, text=True, timeout=300, check=False)
+            assert done.returncode == code, done.stderr + done.stdout
+            return done.stdout + done.stderr
+
+        def spec(**models: str) -> Path:
+            deploy = {"endpoint": "all", "models": models} if models else None
+            return job(TRAIN, team="shops", name="sales", hyperparameters={"number": 7}, deploy=deploy)
+
+        rows = tmp_path / "rows.csv"
+        rows.write_text("x\n1.0\n")
+        ml("train", spec(), "-y")
+        (trained,) = server.sagemaker.list_training_jobs()["TrainingJobSummaries"]
+        name = trained["TrainingJobName"]
+        ml("deploy", spec(berlin=name, paris=name))
+        assert ml("predict", "--endpoint", "shops-all", "--model", "paris", rows).strip() == "7"
+        assert "paris will answer no longer" in ml("deploy", spec(berlin=name))
+        assert f"berlin  {name}" in ml("status", "shops-all")
+        assert "several models" in ml("rollback", "shops-all", code=1)
+        assert "say --model NAME" in ml("predict", "--endpoint", "shops-all", rows, code=1)
+        ml("stop", "--endpoint", "shops-all")
+        assert server.keys("multi-model", "shops") == []
+    finally:
+        server.stop()
