@@ -72,18 +72,21 @@ def _apart(answered: Rows, asked: Rows) -> dict[str, list[Any]]:
 
 
 def in_order(requests: Iterable[CapturedRequest], after: tuple[datetime, str]) -> Iterator[CapturedRequest]:
-    """Requests by time and event id, those alone that are later than `after` by both."""
-    waiting: list[tuple[datetime, str, CapturedRequest]] = []
+    """Requests by time and event id, each once, those alone that are later than `after` by both."""
+    waiting: list[tuple[datetime, str]] = []
+    known: dict[tuple[datetime, str], CapturedRequest] = {}
     youngest = after[0]
     for request in requests:
-        if (request.time, request.event_id) <= after:
+        place = request.time, request.event_id
+        if place <= after or place in known:
             continue
-        heapq.heappush(waiting, (request.time, request.event_id, request))
+        heapq.heappush(waiting, place)
+        known[place] = request
         youngest = max(youngest, request.time)
-        while waiting and waiting[0][0] + OUT_OF_ORDER < youngest:
-            yield heapq.heappop(waiting)[2]
+        while waiting[0][0] + OUT_OF_ORDER < youngest:
+            yield known.pop(heapq.heappop(waiting))
     while waiting:
-        yield heapq.heappop(waiting)[2]
+        yield known.pop(heapq.heappop(waiting))
 
 
 def by_rows(requests: Iterable[CapturedRequest], size: int, columns: Sequence[str] = ()) -> Iterator[Piece]:

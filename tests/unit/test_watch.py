@@ -133,6 +133,17 @@ def test_requests_of_one_second_are_in_one_window_each():
     assert len({document["name"] for document in found}) == 4
 
 
+def test_a_request_that_was_written_twice_counts_once():
+    s3, known = MemoryS3(), reference()
+    start = known.made + timedelta(seconds=1)
+    rows = doors(2, 100)
+    capture(s3, rows, start)
+    ((bucket, key),) = s3.objects
+    s3.put_object(Bucket=bucket, Key=f"{key}.jsonl", Body=s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    (window,) = watcher(s3, known).windows(start + timedelta(minutes=5))
+    assert (window["rows"], window["requests"]) == (100, 100)
+
+
 def test_bodies_that_nobody_can_read_are_counted_and_a_window_of_them_is_not_judged():
     s3, known = MemoryS3(), reference(min_rows=80)
     start = known.made + timedelta(seconds=1)
