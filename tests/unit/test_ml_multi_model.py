@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from ml.audit import AuditLog
 from ml.audit.chain import DONE, INTENT
 from ml.audit.who import provenance
-from ml.commands.chosen_model import choose_several
+from ml.commands import chosen_model
+from ml.commands.chosen_model import Chosen, choose_several
 from ml.errors import MlError, NotFoundError, SpecError
 from ml.garbage import compare
 from ml.garbage.compare import Action, Item, Rules
@@ -199,6 +200,33 @@ def test_what_sagemaker_says_about_the_model_is_explained(code: str, message: st
     clients = SimpleNamespace(client=lambda _: SimpleNamespace(invoke_endpoint=refuse))
     with pytest.raises(MlError, match=words):
         Asker(clients).ask(NAME, {})
+
+
+def test_references_are_jobs_or_versions_and_one_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def choose(*given: Any) -> Chosen:
+        asked.append(given[-2:])
+        if given[-1] == "shop-sales/9":
+            raise NotFoundError("Model 'shop-sales' has no version '9'.")
+        return Chosen(job="research-sales-1", model_data="s3://b/model.tar.gz")
+
+    monkeypatch.setattr(chosen_model, "choose", choose)
+    models = {"paris": "shop-sales@champion", "berlin": "research-sales-1", "rome": "shop-sales/3"}
+    found = choose_several(environment_of(), contract(), "research", models, None, None)
+    assert [one.name for one in found] == ["berlin", "paris", "rome"]
+    assert asked == [("research-sales-1", None), (None, "shop-sales@champion"), (None, "shop-sales/3")]
+    with pytest.raises(NotFoundError, match=r"deploy\.models\.oslo: Model 'shop-sales' has no version"):
+        choose_several(environment_of(), contract(), "research", {"oslo": "shop-sales/9"}, None, None)
+
+
+def test_machines_with_several_models_scale_as_any() -> None:
+    fields = {
+        "endpoint": "shops",
+        "models": {"berlin": "shop-sales/3"},
+        "autoscale": {"max": 3, "requests_per_minute": 60},
+    }
+    assert Deployment.model_validate(fields).autoscale
 
 
 def test_what_the_command_names_beside_the_spec_is_refused_and_so_is_where_models_need_approval() -> None:
