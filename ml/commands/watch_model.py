@@ -64,4 +64,9 @@ def _served(environment: Environment, contract: PlatformContract, team: str, end
             f"{SETTING}: no audit line tells what {endpoint} serves. Deploy it first (ml deploy), or name the model: "
             f"attributions: {{model: s3://…/model.tar.gz}}."
         )
+    if not str(found).endswith(".tar.gz"):
+        raise SpecError(
+            f"{SETTING}: {endpoint} serves the models below {found}, and captures do not tell which of them answered. "
+            "Leave it out, or watch an endpoint of one model."
+        )
     return str(found)

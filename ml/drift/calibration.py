@@ -111,7 +111,7 @@ class CalibratedRule:
                 value=ratio,
                 limit=self.attribution_limit,
                 by_p_value=False,
-                text=f"{part}; {drift.gone_over:.1%} have gone over, {ratio:.3g} times the most that is usual",
+                text=f"{part}; {drift.gone_over:.1%} of all has moved, {ratio:.3g} times the most that is usual",
             )
 
     def to_json(self) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from html import escape
 from itertools import pairwise
 
 from ml.drift.attributions import LEAST, AttributionDrift
+from ml.drift.columns import column_in
 from ml.drift.comparison import TESTS, ColumnComparison
 from ml.drift.report import Distribution, DriftReport, headline
+from ml.drift.rules import Verdict
 
 WIDTH, HEIGHT, ROW = 560, 140, 26
 LABEL = 170
@@ -83,7 +85,7 @@ def page(report: DriftReport) -> str:
             "when its values are replaced by the reference's, as a share of all columns' together. The score is 1 "
             f"where their order is the same; SageMaker Clarify tells of less than {LEAST:g}.</p>"
         )
-    parts += [_attributions(label, drift) for label, drift in compared.attributions.items()]
+    parts += [_attributions(label, drift, verdict) for label, drift in compared.attributions.items()]
     parts.append(f"<h2>All columns</h2>{_measures(compared.columns.values(), frozenset(verdict.columns))}")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -108,18 +110,19 @@ def _drifted(report: DriftReport, name: str) -> str:
     return f'<section class="column"><h3>{escape(name)}</h3>{reasons}{picture}</section>'
 
 
-def _attributions(label: str, drift: AttributionDrift) -> str:
-    """The shares of all rows, or of a segment, which is folded away where its order has held."""
+def _attributions(label: str, drift: AttributionDrift, verdict: Verdict) -> str:
+    """The shares of all rows, or of a segment, which is folded away where nothing was found in it."""
     names = list(drift.shares)[:MOST_ATTRIBUTED]
     sides = [[drift.shares[name][side] for name in names] for side in (0, 1)]
-    labels = [f"{name} {_places(*drift.places[name])}" for name in names]
+    labels = [f"{_places(*drift.places[name])} {name}" for name in names]
     if len(names) < len(drift.shares):
         labels.append(f"{len(drift.shares) - len(names)} others")
         sides = [[*side, max(0.0, 1 - sum(side))] for side in sides]
     shown = Distribution(edges=(), labels=labels, reference=sides[0], current=sides[1])
-    title = f"{label or 'All rows'}: {drift.gone_over:.1%} have gone over, score {drift.score:.3f}"
+    title = f"{label or 'All rows'}: {drift.gone_over:.1%} of it has moved, score {drift.score:.3f}"
     picture = _bars(f"Attributions of {label or 'all rows'}: reference and current rows", shown) + _numbers(shown)
-    if label and not drift.drifted:
+    columns = {column_in(name, label) for name in drift.shares}
+    if label and not any(one.test == "attribution" and one.column in columns for one in verdict.findings):
         return f"<details><summary>{escape(title)}</summary>{picture}</details>"
     return f'<section class="column"><h3>{escape(title)}</h3>{picture}</section>'
 

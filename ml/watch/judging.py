@@ -102,12 +102,18 @@ class Judged:
         """A page of HTML about the window, with pictures of the columns that drifted."""
         assert self.comparison is not None, "a window that is not judged has no page"
         window = self.window
+        facts = {"From": f"{window.start:%Y-%m-%d %H:%M:%S} UTC", "To": f"{window.end:%Y-%m-%d %H:%M:%S} UTC"}
+        if self.attributed is not None:
+            what = (
+                f"not judged: {self.attributed.reason}" if self.attributed.reason else f"{self.attributed.rows:,} rows"
+            )
+            facts["Attributions"] = what
         report = drift_report(
             *self.reference.profile.beside(self.profile),
             self.comparison,
             self.verdict,
             title=f"{endpoint} beside {self.reference.source}",
-            facts={"From": f"{window.start:%Y-%m-%d %H:%M:%S} UTC", "To": f"{window.end:%Y-%m-%d %H:%M:%S} UTC"},
+            facts=facts,
             personal=sorted(window.masked),
         )
         return page(report)

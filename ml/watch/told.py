@@ -87,7 +87,7 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
     attributions = _attributions(document)
     if "score" in attributions:
         yield (
-            f"  attributions by {attributions['rows']:,} rows: {attributions['goneOver']:.1%} have gone over to other "
+            f"  attributions by {attributions['rows']:,} rows: {attributions['goneOver']:.1%} of it has moved to other "
             f"columns; score of their order {attributions['score']:.3f} (SageMaker Clarify tells of less than "
             f"{attributions['least']:g})"
         )

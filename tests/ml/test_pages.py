@@ -163,6 +163,22 @@ def test_the_pages_on_rollouts_and_ab_tests_work_as_they_are_printed(
     assert f"is in service with {jobs[1]}" in run(platform, replace, folder, CHALLENGERS_JOB=jobs[1])
 
 
+def one_window_more(platform: Platform, folder: Path) -> Any:
+    """What `ml watch run` says of the next 200 rows, all of them warmer than the reference's."""
+    for _ in range(2):
+        body = "x\n" + "".join(f"{value}\n" for value in np.random.default_rng(2).normal(5, 1, 100))
+        platform.client("sagemaker-runtime").invoke_endpoint(
+            EndpointName=LOANS, ContentType="text/csv", Body=body.encode()
+        )
+    told: dict[str, Any] = {"windows": []}
+    until = time.monotonic() + 120
+    while not told["windows"] and time.monotonic() < until:
+        looked = platform.ml("watch", "run", LOANS, "--lag", "0", "-o", "json", cwd=folder)
+        assert looked.returncode in (0, 10), looked.stderr
+        told = json.loads(looked.stdout)
+    return told
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("reaction", ["fall-back", "rollback"])
 def test_an_endpoint_that_drifts_gets_the_version_that_its_spec_names_or_the_one_before(
@@ -170,8 +186,8 @@ def test_an_endpoint_that_drifts_gets_the_version_that_its_spec_names_or_the_one
 ) -> None:
     folder, jobs = loans
     deploy(platform, folder, jobs[1])
-    pd.DataFrame({"x": np.random.default_rng(1).normal(0, 1, 19 * 200)}).to_csv(folder / "reference.csv", index=False)
-    watch = {"reference": "reference.csv", "rows": 200, "error_rate": 0.1, "on_drift": reaction}
+    pd.DataFrame({"x": np.random.default_rng(1).normal(0, 1, 29 * 200)}).to_csv(folder / "reference.csv", index=False)
+    watch = {"reference": "reference.csv", "rows": 200, "error_rate": 0.1, "on_drift": reaction, "attributions": {}}
 
     def start(**more: str) -> subprocess.CompletedProcess[str]:
         spec = {"endpoint": "loan-decisions", "capture": {"percent": 100}, "watch": {**watch, **more}}
@@ -184,20 +200,21 @@ def test_an_endpoint_that_drifts_gets_the_version_that_its_spec_names_or_the_one
         assert "Deploy it first: it must have served here." in unknown.stderr
     started = start(fallback=jobs[0]) if reaction == "fall-back" else start()
     assert started.returncode == 0, started.stderr
-    runtime = platform.client("sagemaker-runtime")
-    for _ in range(2):
-        body = "x\n" + "".join(f"{value}\n" for value in np.random.default_rng(2).normal(5, 1, 100))
-        runtime.invoke_endpoint(EndpointName=LOANS, ContentType="text/csv", Body=body.encode())
-    told: dict[str, Any] = {"windows": []}
-    until = time.monotonic() + 120
-    while not told["windows"] and time.monotonic() < until:
-        looked = platform.ml("watch", "run", LOANS, "--lag", "0", "-o", "json", cwd=folder)
-        assert looked.returncode in (0, 10), looked.stderr
-        told = json.loads(looked.stdout)
+    assert f"asked of s3://groundwork-test-artifacts/teams/{TEAM}/" in started.stdout
+    assert f"/{jobs[1]}/output/model.tar.gz" in started.stdout
+    told = one_window_more(platform, folder)
+    assert told["windows"][0]["attributions"]["reason"] == ""
     assert (told["drifted"], told["reaction"]) == (True, reaction)
     assert told["windows"][0]["features"][0]["column"] == "x"
-    answer = runtime.invoke_endpoint(EndpointName=LOANS, ContentType="text/csv", Body=b"x\n5.0\n")
+    answer = platform.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=LOANS, ContentType="text/csv", Body=b"x\n5.0\n"
+    )
     assert json.loads(answer["Body"].read())["predictions"] == [0]  # what the first job's model says
+    after = one_window_more(platform, folder)["windows"][0]["attributions"]
+    assert (after["judged"], "0 of 200 rows as the endpoint did: another version served" in after["reason"]) == (
+        False,
+        True,
+    )
 
 
 @pytest.mark.full

@@ -1,8 +1,11 @@
 """`ml watch` with attributions: what the answers depend on, asked of the model that served."""
 
 import json
+import tarfile
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,18 +14,23 @@ import pandas
 import pytest
 from pydantic import ValidationError
 
+from ml.audit import append
+from ml.commands.watch_model import asked_model
 from ml.errors import SpecError
 from ml.serving.schema import Column, InputSchema
 from ml.spec.watch import Watch
 from ml.watch.alert import message, subject
-from ml.watch.attributing import Attributing, background_of
+from ml.watch.attributing import Attributing, Basis, again, background_of
 from ml.watch.judging import Judge, Judged
 from ml.watch.metrics import exposition
 from ml.watch.model import LoadedModel, UnattributedError
+from ml.watch.place import Place
 from ml.watch.reference import Reference, build
 from ml.watch.sample import Sample, of_columns
 from ml.watch.told import headline, lines, samples
 from ml.watch.windows import Asked, Window
+from tests.unit.memory_s3 import MemoryS3, environment
+from tests.unit.ml_contract import Parameters, contract
 
 pytestmark = pytest.mark.unit
 
@@ -219,6 +227,55 @@ def test_a_model_that_fails_says_so_when_the_reference_is_made():
     table = doors(1, 24_000)
     with pytest.raises(SpecError, match=r"deploy\.watch\.attributions: The model fails: RuntimeError: no wind"):
         build(Watch.model_validate(SETTINGS), [table], "doors.csv", attributing(table, Broken()))
+
+
+def served(monkeypatch: pytest.MonkeyPatch, model_data: str | None) -> Any:
+    """The model that is asked where nobody names one, of an endpoint with a deployment in its audit log, or none."""
+    monkeypatch.setenv("GROUNDWORK_OWNER", "ada")
+    s3 = MemoryS3()
+    here = environment({"ssm": Parameters(), "s3": s3})
+    if model_data:
+        s3.put_object(Bucket="models", Key="doors/model.tar.gz", Body=b"no archive")
+        line = {"job": "research-doors-1", "config": "one", "variants": {"main": "research-doors-1-ff"}}
+        append(here, contract(), "research", "deploy", "research-doors", {**line, "model_data": model_data})
+    watch = Watch.model_validate({**SETTINGS, "attributions": {}})
+    return asked_model(here, contract(), Place(s3, contract(), "research", "research-doors"), watch, Path())
+
+
+@pytest.mark.parametrize(
+    ("model_data", "words"),
+    [
+        (None, "no audit line tells what research-doors serves"),
+        ("s3://models/doors/", "captures do not tell which of them answered"),
+        ("s3://models/doors/model.tar.gz", r"doors/model\.tar\.gz is no model\.tar\.gz"),
+    ],
+)
+def test_a_served_model_that_cannot_be_asked_is_refused(
+    monkeypatch: pytest.MonkeyPatch, model_data: str | None, words: str
+):
+    with pytest.raises(SpecError, match=words):
+        served(monkeypatch, model_data)
+
+
+def test_a_model_that_is_gone_or_another_now_leaves_the_columns_judged():
+    s3 = MemoryS3()
+    basis = Basis(model="s3://models/doors.tar.gz", digest="0" * 64, background=[])
+    with pytest.raises(UnattributedError, match="no such object"):
+        again(s3, basis, 200)
+    with tempfile.TemporaryFile() as archive:
+        with tarfile.open(fileobj=archive, mode="w:gz"):
+            pass
+        archive.seek(0)
+        s3.put_object(Bucket="models", Key="doors.tar.gz", Body=archive.read())
+    with pytest.raises(UnattributedError, match="holds no MLflow model"):
+        again(s3, basis, 200)
+
+
+def test_too_few_windows_for_three_scores_are_refused_with_their_number():
+    table = doors(1, 25 * 400)
+    with pytest.raises(SpecError, match=r"25 windows with attributions .* a rate of 0\.1 needs 29"):
+        build(Watch.model_validate(SETTINGS), [table], "doors.csv", attributing(table))
+    build(Watch.model_validate({**SETTINGS, "attributions": None}), [table], "doors.csv")
 
 
 @pytest.mark.parametrize(
