@@ -1,8 +1,7 @@
-"""A model behind an endpoint: deploying it, looking at it, taking it down."""
+"""A model behind an endpoint: deploying it, and taking it down."""
 
-import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -12,16 +11,24 @@ from ml.aws import error_details
 from ml.environment import Environment, is_denied
 from ml.errors import MlError, NotFoundError
 from ml.ledger import Closing, Ledger
-from ml.names import job_of
 from ml.progress import say
 from ml.spec.scale import Scale
 from ml.targets.sagemaker import alarms, autoscaling, components
 from ml.targets.sagemaker.capturing import capture_config
 from ml.targets.sagemaker.comparison import Desired, Difference, differences
 from ml.targets.sagemaker.deployment import Deployment, Target, config_name
+from ml.targets.sagemaker.endpoint_state import (
+    BUSY,
+    EndpointState,
+    describe,
+    describe_raw,
+    list_all,
+    look,
+    wait,
+)
 from ml.targets.sagemaker.jobs import Pause
 from ml.targets.sagemaker.multi_model import Prefix, has_several, prefix_of
-from ml.targets.sagemaker.variants import Running, Standing, is_missing, standing
+from ml.targets.sagemaker.variants import Running, Standing, standing
 from platform_contract import PlatformContract
 
 __all__ = [
@@ -33,32 +40,10 @@ __all__ = [
     "delete",
     "deploy",
     "describe",
+    "describe_raw",
     "list_all",
     "wait",
 ]
-
-BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class EndpointState:
-    """An endpoint as SageMaker describes it. models: names of the models that it serves."""
-
-    name: str
-    status: str
-    reason: str | None
-    config: str
-    models: tuple[str, ...]
-    changed: str
-
-    @property
-    def jobs(self) -> tuple[str, ...]:
-        """The training jobs that the models are from, by the models' names."""
-        return tuple(job_of(model) for model in self.models)
-
-    def document(self) -> dict[str, Any]:
-        """The state as `-o json` prints it."""
-        return {**asdict(self), "jobs": self.jobs}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +71,7 @@ def deploy(environment: Environment, contract: PlatformContract, target: Target)
     """
     sagemaker = environment.clients.client("sagemaker")
     try:
-        existing = _describe(sagemaker, target.endpoint)
+        existing = look(sagemaker, target.endpoint)
         status = existing["EndpointStatus"] if existing else None
         if status in BUSY:
             raise MlError(f"The endpoint {target.endpoint} is {status}: wait until that is over, then deploy again.")
@@ -214,80 +199,10 @@ def _shift(environment: Environment, contract: PlatformContract, target: Target,
 
 def compare(sagemaker: Any, desired: Desired) -> list[Difference]:
     """What of an endpoint is other than desired. Raises NotFoundError where it is gone."""
-    described = _describe(sagemaker, desired.endpoint)
-    if described is None:
+    found = look(sagemaker, desired.endpoint)
+    if found is None:
         raise NotFoundError(f"The endpoint {desired.endpoint} is gone: somebody deleted it meanwhile.")
-    return differences(sagemaker, desired, described)
-
-
-def wait(
-    sagemaker: Any, name: str, on_status: Callable[[str], None], on_look: Callable[[], None] = lambda: None
-) -> EndpointState:
-    """Wait until an endpoint is no longer changing, telling each status, and each look at it."""
-    pause = Pause()
-    seen = ""
-    while True:
-        state = describe(sagemaker, name)
-        on_look()
-        if state.status != seen:
-            seen = state.status
-            on_status(seen)
-        if state.status not in BUSY:
-            return state
-        pause.sleep()
-
-
-def describe_raw(sagemaker: Any, name: str) -> dict[str, Any]:
-    """DescribeEndpoint's answer. Raises NotFoundError with the nearest names."""
-    answer = _describe(sagemaker, name)
-    if answer is None:
-        names = [entry["EndpointName"] for entry in sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
-        close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-        has = f"Near: {', '.join(close)}." if close else f"There is {', '.join(names)}." if names else "There is none."
-        raise NotFoundError(f"There is no endpoint {name!r}. {has}")
-    return answer
-
-
-def describe(sagemaker: Any, name: str) -> EndpointState:
-    """The state of an endpoint. Raises NotFoundError with the nearest names."""
-    answer = describe_raw(sagemaker, name)
-    config = answer["EndpointConfigName"]
-    return EndpointState(
-        name=answer["EndpointName"],
-        status=answer["EndpointStatus"],
-        reason=answer.get("FailureReason") or None,
-        config=config,
-        models=_models_of(sagemaker, answer["EndpointName"], config),
-        changed=answer["LastModifiedTime"].isoformat(timespec="seconds"),
-    )
-
-
-def list_all(sagemaker: Any, prefix: str = "") -> list[EndpointState]:
-    """Every endpoint whose name begins with `prefix`, newest first.
-
-    Of another team's, which the caller may list and not describe, models and configuration are empty.
-    """
-    pages = sagemaker.get_paginator("list_endpoints").paginate(SortBy="CreationTime", SortOrder="Descending")
-    entries = [entry for page in pages for entry in page["Endpoints"] if entry["EndpointName"].startswith(prefix)]
-    return [_listed(sagemaker, entry) for entry in entries]
-
-
-def _listed(sagemaker: Any, entry: dict[str, Any]) -> EndpointState:
-    try:
-        return describe(sagemaker, entry["EndpointName"])
-    except ClientError as error:
-        if not is_denied(error):
-            raise
-    except NotFoundError:  # it went away since the list was made
-        pass
-    return EndpointState(
-        name=entry["EndpointName"],
-        status=entry["EndpointStatus"],
-        reason=None,
-        config="",
-        models=(),
-        changed=entry["LastModifiedTime"].isoformat(timespec="seconds"),
-    )
+    return differences(sagemaker, desired, found)
 
 
 def delete(environment: Environment, contract: PlatformContract, team: str, name: str, *, wait: bool) -> None:
@@ -307,28 +222,5 @@ def delete(environment: Environment, contract: PlatformContract, team: str, name
 
 def _see_gone(sagemaker: Any, name: str, *, wait: bool) -> None:
     pause = Pause()
-    while wait and _describe(sagemaker, name) is not None:
+    while wait and look(sagemaker, name) is not None:
         pause.sleep()
-
-
-def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
-    try:
-        return sagemaker.describe_endpoint(EndpointName=name)
-    except ClientError as error:
-        if is_missing(error):
-            return None
-        raise
-
-
-def _models_of(sagemaker: Any, endpoint: str, config: str) -> tuple[str, ...]:
-    try:
-        answer: dict[str, Any] = sagemaker.describe_endpoint_config(EndpointConfigName=config)
-    except ClientError as error:
-        if is_missing(error):  # somebody deleted the configuration; the endpoint goes on
-            return ()
-        raise
-    models = tuple(variant.get("ModelName", "") for variant in answer["ProductionVariants"])
-    if all(models):
-        return models
-    component = components.describe(sagemaker, endpoint)
-    return (component.model,) if component and component.model else ()
