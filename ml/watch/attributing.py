@@ -136,8 +136,11 @@ class Attributing:
         except Exception as error:  # a model can raise anything
             raise UnattributedError(f"The model fails: {type(error).__name__}: {error}") from error
         name = answer_column(answers.columns)
-        if name is None or answers.count != len(rows):
-            raise UnattributedError("The model's answers are not one a row.")
+        if name is None:
+            found = ", ".join(answers.columns) or "nothing"
+            raise UnattributedError(f"The model answers with columns of its own ({found}), of which none is watched.")
+        if answers.count != len(rows):
+            raise UnattributedError(f"The model gives {answers.count} answers to {len(rows)} rows.")
         return answers.columns[name]
 
     def _see_that_it_served(self, rows: Sequence[Row], answers: Sequence[Any]) -> None:
