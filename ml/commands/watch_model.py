@@ -9,7 +9,7 @@ from ml.audit import AuditLog
 from ml.audit.lineage import server_of
 from ml.captures import CapturedRequest
 from ml.environment import Environment
-from ml.errors import SpecError
+from ml.errors import NotFoundError, SpecError
 from ml.spec.rollout import MAIN
 from ml.spec.watch import Watch
 from ml.watch.attributing import Attributing, background_of
@@ -41,6 +41,8 @@ def asked_model(
         with (folder / given).open("rb") as file:
             place.write_file(MODEL, file)
         return loaded
+    except NotFoundError as error:
+        raise NotFoundError(f"{SETTING}: {error}") from error
     except UnattributedError as error:
         raise SpecError(f"{SETTING}: {error}") from error
 

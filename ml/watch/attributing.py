@@ -192,7 +192,9 @@ def _segments(rows: Sequence[Row], profile: Profile) -> dict[str, list[int]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of a data frame as JSON has it."""
+    """A value of a data frame as JSON has it: without infinities."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if is_missing(value):
         return None
     return value.isoformat() if hasattr(value, "isoformat") else value

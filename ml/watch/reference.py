@@ -94,7 +94,7 @@ def build(watch: Watch, frames: Iterable[Any], source: str, attributing: Attribu
             windows.append(made.like() if not windows else windows[0].like())
             sample = attributing.sample(len(windows)) if attributing else None
         if sample is not None:
-            sample.add(len(frame), of_frame(frame[[*columns]]))
+            sample.add(len(frame), of_frame(frame))
         windows[-1].add(compared_table(watch, frame, columns))
         if measures is not None and watch.quality is not None:
             parts = _parts(windows[0], frame)

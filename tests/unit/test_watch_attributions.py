@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from ml.audit import append
 from ml.commands.watch_model import asked_model
-from ml.errors import SpecError
+from ml.errors import NotFoundError, SpecError
 from ml.serving.schema import Column, InputSchema
 from ml.spec.watch import Watch
 from ml.watch.alert import message, subject
@@ -187,6 +187,22 @@ def test_a_window_without_a_column_of_the_model_says_which(known: Reference):
     assert document["drifted"]
 
 
+def test_a_column_that_is_not_compared_may_be_one_that_the_model_asks_for():
+    known = reference(ignore=["south"])
+    document = judged(known, doors(2, 400, windy="south")).document()
+    assert "south" not in document["columns"]
+    assert "south" in {one["column"] for one in document["features"]}
+
+
+def test_numbers_that_json_lacks_are_missing_values_of_the_reference():
+    rows = doors(1, 24_000)
+    rows.loc[0, "north"] = np.inf
+    rows.loc[1, "south"] = np.nan
+    assert json.dumps(
+        [dict(row) for row in background_of([rows.iloc[:200]], ("door", "north", "south"))], allow_nan=False
+    )
+
+
 def test_a_sample_has_each_row_as_often_as_any_other():
     counts = np.zeros(40)
     for seed in range(2_000):
@@ -229,8 +245,8 @@ def test_a_model_that_fails_says_so_when_the_reference_is_made():
         build(Watch.model_validate(SETTINGS), [table], "doors.csv", attributing(table, Broken()))
 
 
-def served(monkeypatch: pytest.MonkeyPatch, model_data: str | None) -> Any:
-    """The model that is asked where nobody names one, of an endpoint with a deployment in its audit log, or none."""
+def served(monkeypatch: pytest.MonkeyPatch, model_data: str | None, **settings: Any) -> Any:
+    """The model that is asked of an endpoint with a deployment in its audit log, or none."""
     monkeypatch.setenv("GROUNDWORK_OWNER", "ada")
     s3 = MemoryS3()
     here = environment({"ssm": Parameters(), "s3": s3})
@@ -238,7 +254,7 @@ def served(monkeypatch: pytest.MonkeyPatch, model_data: str | None) -> Any:
         s3.put_object(Bucket="models", Key="doors/model.tar.gz", Body=b"no archive")
         line = {"job": "research-doors-1", "config": "one", "variants": {"main": "research-doors-1-ff"}}
         append(here, contract(), "research", "deploy", "research-doors", {**line, "model_data": model_data})
-    watch = Watch.model_validate({**SETTINGS, "attributions": {}})
+    watch = Watch.model_validate({**SETTINGS, "attributions": settings})
     return asked_model(here, contract(), Place(s3, contract(), "research", "research-doors"), watch, Path())
 
 
@@ -255,6 +271,15 @@ def test_a_served_model_that_cannot_be_asked_is_refused(
 ):
     with pytest.raises(SpecError, match=words):
         served(monkeypatch, model_data)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [("here.tar.gz", r"here\.tar\.gz: no such file"), ("s3://models/there.tar.gz", r"there\.tar\.gz: no such object")],
+)
+def test_a_named_model_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, model: str, words: str):
+    with pytest.raises(NotFoundError, match=rf"deploy\.watch\.attributions: .*{words}"):
+        served(monkeypatch, None, model=model)
 
 
 def test_a_model_that_is_gone_or_another_now_leaves_the_columns_judged():
