@@ -93,6 +93,8 @@ def test_requests_wait_at_zero_instances_for_the_first(server: SageMakerServer) 
     server.sagemaker.update_endpoint_weights_and_capacities(**change)
     assert server.settled("idle")["ProductionVariants"][0]["CurrentInstanceCount"] == 0
     asked = ask(server, "idle", "1,2")
+    expires = ask(server, "idle", "3,4", RequestTTLSeconds=60)
+    assert "expired before it was processed" in stored(server, expires["FailureLocation"])
     assert server.keys(asked["OutputLocation"].removeprefix(f"s3://{BUCKET}/")) == []
     change["DesiredWeightsAndCapacities"] = [{"VariantName": "a", "DesiredInstanceCount": 1}]
     server.sagemaker.update_endpoint_weights_and_capacities(**change)

@@ -57,15 +57,14 @@ class Answering:
     def answer(self) -> bool:
         """Whether the request is done with; otherwise it is to be asked again."""
         request = self._request
-        waited = time.time() - request.received.timestamp()
         choice = self._traffic.choose(None)
         if choice is None:
             return False
         self._variant = choice[1].name
         try:
-            if waited > request.ttl_s:
+            if request.expired:
                 raise FailedError("The request expired before it was processed.", "ExpiredRequests")
-            self._observe("TimeInBacklog", waited * MICROSECONDS)
+            self._observe("TimeInBacklog", request.waited_s * MICROSECONDS)
             answered = self._asked(choice)
             if answered is None:
                 return False
@@ -78,7 +77,7 @@ class Answering:
             self._say("Inference request succeeded.")
             self._tell("SuccessTopic", "Completed", self._type(reply.headers))
         self._observe("InvocationsProcessed", 1.0)
-        self._observe("TotalProcessingTime", (time.time() - request.received.timestamp()) * 1000)
+        self._observe("TotalProcessingTime", request.waited_s * 1000)
         return True
 
     def _asked(self, choice: Choice) -> Answered | None:

@@ -6,7 +6,6 @@ Source of the metrics: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inf
 import logging
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from local.aws_server.looks import do_each
@@ -81,7 +80,7 @@ class AsyncQueue:
                 self._plane.stopping.wait(LOOK_S)
 
     def _hand_out(self, key: str) -> bool:
-        """Starts one request of an endpoint that has a free instance."""
+        """Starts one request of an endpoint that has a free instance, or one that has expired."""
         traffic = self._traffic(key)
         if traffic is None:
             if self._plane.server.records.get(ENDPOINTS, key) is None:
@@ -91,10 +90,13 @@ class AsyncQueue:
         most = int((config.get("ClientConfig") or {}).get("MaxConcurrentInvocationsPerInstance") or DEFAULT_CONCURRENT)
         healthy = sum(each.healthy.is_set() for variant in traffic.main.variants for each in variant.instances)
         with self._changed:
-            waiting = self._waiting.get(key)
-            if not waiting or not healthy or self._working.get(key, 0) >= most * healthy:
+            waiting = self._waiting.get(key) or []
+            # One that has waited for too long fails, whether or not there is an instance.
+            place = next((place for place, one in enumerate(waiting) if one.expired), 0)
+            busy = not healthy or self._working.get(key, 0) >= most * healthy
+            if not waiting or (busy and not waiting[place].expired):
                 return False
-            request = waiting.pop(0)
+            request = waiting.pop(place)
             self._working[key] = self._working.get(key, 0) + 1
         threading.Thread(target=self._work, args=(request, traffic, config), daemon=True).start()
         return True
@@ -132,7 +134,7 @@ class AsyncQueue:
             "HasBacklogWithoutCapacity": float(bool(backlog) and not instances),
         }
         if waiting:
-            values["ApproximateAgeOfOldestRequest"] = (datetime.now(UTC) - waiting[0].received).total_seconds()
+            values["ApproximateAgeOfOldestRequest"] = waiting[0].waited_s
         source = Source(region=record.region, endpoint=record.name, variant="")
         for name, value in values.items():
             self._metrics.observe(source, name, value)

@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 KIND = "sagemaker:async-invocation"
@@ -42,6 +42,16 @@ class AsyncRequest:
     def endpoint_key(self) -> str:
         """Key of the endpoint's record."""
         return f"{self.region}/{self.endpoint}"
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds since it came."""
+        return (datetime.now(UTC) - self.received).total_seconds()
+
+    @property
+    def expired(self) -> bool:
+        """Whether it has waited for longer than it may."""
+        return self.waited_s > self.ttl_s
 
     def told(self) -> dict[str, str]:
         """The request as notifications tell it."""
