@@ -10,6 +10,7 @@ checked (status and body), because a fast error is no result.
 
 import argparse
 import asyncio
+import gc
 import json
 import math
 import sys
@@ -163,6 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--warmup", type=float, default=1.0)
     options = parser.parse_args(argv)
+    gc.disable()  # its pauses here would be measured as the server's
     request = http_request(options.host, options.port, options.path, options.content_type, options.body.read_bytes())
     result = asyncio.run(
         generate(

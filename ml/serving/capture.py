@@ -95,8 +95,11 @@ class Capture:
             time.time(),
         )
         # Packed one at a time: many at once would hold the interpreter while requests wait, as would a large one here.
-        taken = marshal.dumps(exchange) if len(body) + len(reply.body) < _SMALL_BYTES else exchange
-        size = _size(taken)
+        size = len(body) + len(reply.body)
+        taken: bytes | tuple[Any, ...] = exchange
+        if size < _SMALL_BYTES:
+            taken = marshal.dumps(exchange)
+            size = len(taken)
         if self._taken_bytes - self._passed_bytes + size > MOST_WAITING_BYTES:
             self._left_out += 1
             return

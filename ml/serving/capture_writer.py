@@ -29,8 +29,8 @@ MOST_LINES = 10_000
 """Of one file; a full one is written at once."""
 MOST_BATCHES = 40
 """Read and not yet encoded; beyond, they wait in the server."""
-_AT_ONCE = 100
-_REST_S = 0.01
+_AT_ONCE = 50
+_REST_S = 0.005
 """Lines encoded in one go, and the pause after them: a long burst would hold a processor that a request needs."""
 _BEHIND = 8
 """Batches waiting, from which on there is no pause."""

@@ -108,9 +108,9 @@ def _plain_numbers(text: str, schema: InputSchema, header: bool | None) -> Table
         rows = [list(map(float, line.split(","))) for line in lines]
     except ValueError:
         return None
-    if not rows or any(len(row) != width for row in rows):
+    if set(map(len, rows)) != {width}:
         return None
-    return Table(schema.columns, rows)
+    return Table(schema.columns, rows, doubles=True)
 
 
 def _read(text: str) -> list[list[str]]:

@@ -60,6 +60,7 @@ class ServedModel:
         self._pyfunc = pyfunc_model
         self._mlflow_schema: Any = pyfunc_model.metadata.get_input_schema()
         self.schema: InputSchema | None = input_schema(pyfunc_model.metadata.signature)
+        self._width = len(self.schema.columns) if self.schema else None  # with no optional column left out
         self.masker = Masker(personal_columns([path, folder or path]), self.schema.names if self.schema else ())
         self._array_predict: Predict | None = array_predict(pyfunc_model, self.schema)
 
@@ -73,7 +74,7 @@ class ServedModel:
         if self._array_predict is None or self.schema is None:
             return None
         table = Table(self.schema.columns, probe_rows(self.schema.columns)[:1])
-        times = [self._timed(lambda: self._on_table(table), 1).seconds for _ in range(5)]
+        times = [self._timed(1, self._on_table, table).seconds for _ in range(5)]
         return min(times)
 
     def answer(self, body: bytes, content: ContentType) -> Answer:
@@ -89,11 +90,11 @@ class ServedModel:
         else:
             request = read_json(body, self.schema) if content.media == JSON else read_json_lines(body)
             table, params = to_table(request, self.schema), request.params
-        return self._timed(lambda: self._on_table(table, params), len(table.rows))
+        return self._timed(len(table.rows), self._on_table, table, params)
 
     def answer_table(self, table: Table) -> Answer:
         """The predictions for rows that have the model's types; raises as `answer` does."""
-        return self._timed(lambda: self._on_table(table), len(table.rows))
+        return self._timed(len(table.rows), self._on_table, table)
 
     @property
     def metadata(self) -> Any:
@@ -110,17 +111,17 @@ class ServedModel:
         params = {name: value for name, value in request.parameters.items() if name in names} or None
         if self.schema is not None:
             table = tensors_to_table(request.inputs, self.schema)
-            return self._timed(lambda: self._on_table(table, params), len(table.rows))
+            return self._timed(len(table.rows), self._on_table, table, params)
         if self._mlflow_schema is not None and self._mlflow_schema.is_tensor_spec():
             data = to_arrays(request.inputs, self._mlflow_schema)
         else:
             data = to_whatever(request.inputs)
         shape = request.inputs[0].shape
-        return self._timed(lambda: self._on_data(data, params), shape[0] if shape else 1)
+        return self._timed(shape[0] if shape else 1, self._on_data, data, params)
 
     def _on_table(self, table: Table, params: dict[str, Any] | None = None) -> Any:
         try:
-            if self._array_predict is not None and not params and self._is_whole(table):
+            if self._array_predict is not None and not params and len(table.columns) == self._width:
                 return self._array_predict(table.array())
             return self._on_data(table.frame(), params)
         except ValueError as error:
@@ -130,10 +131,6 @@ class ServedModel:
                 message = f"Row {row}, column {column.name!r}: the value is missing and the model takes none that is."
                 raise bad_input(message, row=row, column=column.name, expected=column.expected) from error
             raise
-
-    def _is_whole(self, table: Table) -> bool:
-        """Whether no optional column is left out."""
-        return self.schema is not None and len(table.columns) == len(self.schema.columns)
 
     def _on_data(self, data: Any, params: dict[str, Any] | None) -> Any:
         from mlflow.exceptions import MlflowException
@@ -158,7 +155,7 @@ class ServedModel:
         rows = len(data) if hasattr(data, "__len__") else 1
         if isinstance(data, dict):
             rows = max((len(column) for column in data.values() if hasattr(column, "__len__")), default=1)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        return self._timed(lambda: self._on_data(data, params), rows)
+        return self._timed(rows, self._on_data, data, params)
 
     def _tensor_from_csv(self, rows: list[list[float]]) -> Any:
         import numpy as np
@@ -184,9 +181,9 @@ class ServedModel:
         except MlflowException as error:
             raise bad_input(str(error.message)) from error
 
-    def _timed(self, predict: Callable[[], Any], rows: int) -> Answer:
+    def _timed(self, rows: int, predict: Callable[..., Any], *arguments: Any) -> Answer:
         begin = time.perf_counter()
-        predictions = predict()
+        predictions = predict(*arguments)
         return Answer(predictions, rows, time.perf_counter() - begin)
 
 

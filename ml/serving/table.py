@@ -13,11 +13,12 @@ class Table(NamedTuple):
     """Rows of typed values.
 
     columns: what the request brought, in the signature's order; an optional column may be absent. rows: one list a row,
-    one value a column.
+    one value a column. doubles: whether every column is known to be a double.
     """
 
     columns: tuple[Column, ...]
     rows: list[list[Any]]
+    doubles: bool = False
 
     def frame(self) -> Any:
         """A pandas.DataFrame with the types that MLflow's signature enforcement wants."""
@@ -43,8 +44,7 @@ class Table(NamedTuple):
         """
         import numpy as np
 
-        types = {column.type for column in self.columns}
-        if types == {"double"}:
+        if self.doubles or all(column.type == "double" for column in self.columns):
             return np.array(self.rows, dtype=np.float64, order="F")
         columns = [np.array([row[i] for row in self.rows], _NUMPY_TYPES[c.type]) for i, c in enumerate(self.columns)]
         return np.asfortranarray(np.column_stack(columns).astype(np.result_type(*columns), copy=False))
