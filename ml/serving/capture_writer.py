@@ -29,11 +29,6 @@ MOST_LINES = 10_000
 """Of one file; a full one is written at once."""
 MOST_BATCHES = 40
 """Read and not yet encoded; beyond, they wait in the server."""
-_AT_ONCE = 50
-_REST_S = 0.005
-"""Lines encoded in one go, and the pause after them: a long burst would hold a processor that a request needs."""
-_BEHIND = 8
-"""Batches waiting, from which on there is no pause."""
 NICENESS = 10
 """Where the machine is busy, requests come first."""
 LOST = "CapturesLost"
@@ -96,11 +91,7 @@ class Writer:
                 batch = batches.get(timeout=max(0.0, deadline - time.monotonic()))
                 if batch is None:
                     break
-                for start in range(0, len(batch), _AT_ONCE):
-                    some = batch[start : start + _AT_ONCE]
-                    self._lines.extend([line_of(Exchange(*each), self._masker) for each in some])
-                    if len(some) == _AT_ONCE and batches.qsize() < _BEHIND:
-                        time.sleep(_REST_S)
+                self._lines.extend([line_of(Exchange(*each), self._masker) for each in batch])
             except queue.Empty:
                 pass
             if len(self._lines) >= MOST_LINES or time.monotonic() >= deadline:
