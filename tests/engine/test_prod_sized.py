@@ -130,7 +130,8 @@ def boundaries_of_roles(checkout: Checkout) -> dict[str, str | None]:
     return {name: role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for name, role in roles.items()}
 
 
-@pytest.mark.parametrize("environment", [pytest.param("dev", marks=pytest.mark.full), "prod"])
+@pytest.mark.full
+@pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_an_environment_comes_up_whole_changes_and_leaves_nothing(services: Checkout, environment: str):
     stack = Stack(services, environment)
     boundary = ""
