@@ -21,11 +21,8 @@ from ml.environment import (
 )
 from ml.errors import ExitCode, NotFoundError, SpecError
 from ml.spec import load_spec
-from ml.spec.autoscale import unfit_for_autoscale
 from ml.spec.model import Deployment, EndpointInstance, as_text
 from ml.spec.rollout import CHALLENGER, MAIN, SHADOW, Rollout, Strategy
-from ml.spec.scale import unfit_for_scale
-from ml.spec.several import unfit_for_models
 from ml.targets.sagemaker import endpoints
 from ml.targets.sagemaker.asking import Asker
 from ml.targets.sagemaker.capturing import may_hold_personal_columns, refuse_what_cannot_be_masked
@@ -90,21 +87,7 @@ def deploy(
             scale=wanted.scale if wanted else None,
             autoscale=wanted.autoscale if wanted else None,
         )
-        if target.scale and (
-            unfit := unfit_for_scale(target.variant, target.rollout, target.capture_percent is not None)
-        ):
-            raise SpecError(unfit)
-        if target.autoscale and (
-            unfit := unfit_for_autoscale(
-                target.autoscale,
-                target.variant,
-                target.instance.count,
-                scales_copies=target.scale is not None,
-                queued=target.asynchronous is not None,
-            )
-        ):
-            raise SpecError(unfit)
-        if target.models and (unfit := unfit_for_models(variant=target.variant, rollout=target.rollout)):
+        if wanted and (unfit := wanted.unfit(target.variant, target.rollout)):
             raise SpecError(unfit)
         refuse_what_cannot_be_masked(target)
         notice_before(environment, contract, owner, target.endpoint)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.drift.columns import Kind
+from ml.drift.columns import Kind, label_of
 from ml.drift.comparison import Comparison, compare
 from ml.drift.errors import DriftError
 from ml.drift.profile import Profile
@@ -70,11 +70,11 @@ class Segments:
             self._profile(name).merge(profile)
 
     def parts(self, values: Any) -> dict[str, NDArray[np.intp]]:
-        """Which rows of a column `by` are in which of these segments."""
+        """Which rows of a column `by` are in which of these segments, by the segments' labels."""
         found: dict[str, list[NDArray[np.intp]]] = {}
         for name, rows in _groups(values).items():
             found.setdefault(name if name in (*self.profiles, MISSING) else OTHERS, []).append(rows)
-        return {name: np.concatenate(parts) for name, parts in found.items()}
+        return {label_of(self.by, name): np.concatenate(parts) for name, parts in found.items()}
 
     def _profile(self, name: str) -> Profile:
         own = [known for known in self.profiles if known not in (OTHERS, MISSING)]

@@ -108,18 +108,8 @@ def compare(
 def uploads(inventory: Inventory, read: Iterable[str], rules: Rules) -> list[Item]:
     """Uploads that no run has read. read: the S3 URIs of every run that anybody knows of."""
     known = [uri if uri.endswith("/") else f"{uri}/" for uri in read]
-    return [
-        Item(
-            action=Action.REMOVE,
-            kind=UPLOAD,
-            name=thing.name,
-            why="unread",
-            says="no run has read it",
-            thing=thing,
-        )
-        for thing in inventory.of(UPLOAD)
-        if rules.now - thing.created >= rules.young and not any(uri.startswith(thing.arn) for uri in known)
-    ]
+    unread = [thing for thing in inventory.of(UPLOAD) if not any(uri.startswith(thing.arn) for uri in known)]
+    return _removed(unread, rules, why="unread", says="no run has read it")
 
 
 def hosted(inventory: Inventory, rules: Rules) -> list[Item]:
@@ -127,17 +117,16 @@ def hosted(inventory: Inventory, rules: Rules) -> list[Item]:
     if "endpoint" in inventory.unseen:
         return []
     endpoints = {thing.name for thing in inventory.of("endpoint")}
+    left = [thing for thing in inventory.of(HOSTED) if thing.name not in endpoints]
+    return _removed(left, rules, why="unused", says="its endpoint is gone")
+
+
+def _removed(things: Iterable[Thing], rules: Rules, *, why: str, says: str) -> list[Item]:
+    """Those of things without an entry that are no longer young."""
     return [
-        Item(
-            action=Action.REMOVE,
-            kind=HOSTED,
-            name=thing.name,
-            why="unused",
-            says="its endpoint is gone",
-            thing=thing,
-        )
-        for thing in inventory.of(HOSTED)
-        if rules.now - thing.created >= rules.young and thing.name not in endpoints
+        Item(action=Action.REMOVE, kind=thing.kind, name=thing.name, why=why, says=says, thing=thing)
+        for thing in things
+        if rules.now - thing.created >= rules.young
     ]
 
 

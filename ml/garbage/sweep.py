@@ -12,6 +12,7 @@ from ml.errors import MlError
 from ml.garbage.compare import Action, Item
 from ml.garbage.things import HOSTED, JOB_KINDS, UPLOAD, Thing
 from ml.ledger import Closing, EntryKey, Ledger
+from ml.objects import remove_objects
 from ml.registry.aliases import AliasHistory
 from ml.targets.sagemaker import alarms, autoscaling, components
 from ml.targets.sagemaker.endpoints import BUSY, describe
@@ -110,9 +111,7 @@ class Sweep:
         folder = thing.name.partition("/")[0]
         s3.delete_object(Bucket=bucket, Key=MARKERS[folder].format(prefix.removesuffix("/")))
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            keys = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
-            if keys:
-                s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            remove_objects(s3, bucket, [entry["Key"] for entry in page.get("Contents", [])])
 
     def _adopt(self, item: Item) -> str:
         assert item.thing is not None

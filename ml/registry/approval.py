@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 
 from ml.audit import Line, recording
 from ml.aws import error_details
-from ml.copies import copy_object
 from ml.environment import Environment, readable_errors
 from ml.errors import EnvironmentNotReadyError, MlError
+from ml.objects import copy_object
 from ml.registry import packages
 from ml.registry.aliases import CHALLENGER, CHAMPION, Aliases, AliasHistory
 from ml.registry.evidence import Evidence, check

@@ -148,42 +148,41 @@ class Deployment(SpecModel):
         return self
 
     @model_validator(mode="after")
-    def _check_models(self) -> "Deployment":
-        if self.models and (
-            unfit := unfit_for_models(
-                variant=self.variant,
-                rollout=self.rollout,
-                guarded=self.rollback_on is not None,
-                captures=self.capture is not None,
-                scales=self.scale is not None,
-                queued=self.asynchronous is not None,
-            )
-        ):
-            raise ValueError(unfit)
-        return self
-
-    @model_validator(mode="after")
     def _check_rollout(self) -> "Deployment":
         if self.weight is not None and self.variant != CHALLENGER:
             raise ValueError("weight is of a challenger; say variant: challenger")
-        if self.scale and (unfit := unfit_for_scale(self.variant, self.rollout, self.capture is not None)):
-            raise ValueError(unfit)
-        if self.scale and self.instance.count != 1:
-            raise ValueError("instance.count: with scale there are as many machines as copies need; leave it out")
-        if self.autoscale and (
-            unfit := unfit_for_autoscale(
-                self.autoscale,
-                self.variant,
-                self.instance.count,
-                scales_copies=self.scale is not None,
-                queued=self.asynchronous is not None,
-            )
-        ):
+        if unfit := self.unfit(self.variant, self.rollout):
             raise ValueError(unfit)
         change = Change(counts={self.variant: self.instance.count}, types=(self.instance.type,))
         if found := problems(self.rollout, self.rollback_on, change):
             raise ValueError("; ".join(found))
         return self
+
+    def unfit(self, variant: str, rollout: Rollout) -> str:
+        """Why its kind of endpoint cannot have a model as this variant, taking over like this; "" where it can.
+
+        The command line may say other ones than the spec.
+        """
+        captures, queued, count = self.capture is not None, self.asynchronous is not None, self.instance.count
+        if self.models and (
+            unfit := unfit_for_models(
+                variant=variant,
+                rollout=rollout,
+                guarded=self.rollback_on is not None,
+                captures=captures,
+                scales=self.scale is not None,
+                queued=queued,
+            )
+        ):
+            return unfit
+        if self.scale and (unfit := unfit_for_scale(variant, rollout, captures)):
+            return unfit
+        if self.scale and count != 1:
+            return "instance.count: with scale there are as many machines as copies need; leave it out"
+        if self.autoscale:
+            scales = self.scale is not None
+            return unfit_for_autoscale(self.autoscale, variant, count, scales_copies=scales, queued=queued)
+        return ""
 
 
 class JobSpec(SpecModel):

@@ -24,10 +24,10 @@ def unfit_for_models(
     *,
     variant: str,
     rollout: Rollout,
-    guarded: bool = False,
-    captures: bool = False,
-    scales: bool = False,
-    queued: bool = False,
+    guarded: bool,
+    captures: bool,
+    scales: bool,
+    queued: bool,
 ) -> str:
     """Why a deployment cannot have several models, for people; "" where it can.
 

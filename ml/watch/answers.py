@@ -38,9 +38,9 @@ class Answers:
     def _segments_of(self, one: Asked) -> list[str]:
         names = [""] * one.count
         if self._segments is not None and self._segments.by in one.columns:
-            for name, rows in self._segments.parts(one.columns[self._segments.by]).items():
+            for label, rows in self._segments.parts(one.columns[self._segments.by]).items():
                 for row in rows:
-                    names[row] = f"{self._segments.by}={name}"
+                    names[row] = label
         return names
 
     def close(self) -> Any:

@@ -15,7 +15,6 @@ from typing import Any
 from ml.captures import PREDICTION, Body, UnreadableBodyError
 from ml.drift import Profile, SegmentedProfile
 from ml.drift.attributions import Attributions
-from ml.drift.columns import label_of
 from ml.drift.segmented import LEAST_ROWS
 from ml.drift.tables import is_missing
 from ml.errors import NotFoundError
@@ -184,11 +183,7 @@ def _segments(rows: Sequence[Row], profile: Profile) -> dict[str, list[int]]:
         return {}
     segments = profile.segments
     parts = segments.parts([row.get(segments.by) for row in rows])
-    return {
-        label_of(segments.by, name): sorted(places.tolist())
-        for name, places in sorted(parts.items())
-        if len(places) >= LEAST_ROWS
-    }
+    return {label: sorted(places.tolist()) for label, places in sorted(parts.items()) if len(places) >= LEAST_ROWS}
 
 
 def _plain(value: Any) -> Any:

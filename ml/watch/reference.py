@@ -134,8 +134,7 @@ def _parts(first: Profile, frame: Any) -> dict[str, Any]:
     """Which rows are in which segment. first: the profile of the window that made the segments."""
     if not isinstance(first, SegmentedProfile):
         return {}
-    by = first.segments.by
-    return {f"{by}={name}": rows for name, rows in first.segments.parts(frame[by]).items()}
+    return first.segments.parts(frame[first.segments.by])
 
 
 def aside(watch: Watch) -> set[str]:

@@ -7,7 +7,12 @@ import pytest
 from ml.errors import SpecError
 from ml.spec.autoscale import Autoscale
 from ml.spec.load import parse_spec
+from ml.targets.sagemaker.autoscaling import move_machines
 from ml.targets.sagemaker.variants import Running, Standing, Variant, lay_out
+from tests.unit.memory_s3 import environment as environment_of
+from tests.unit.memory_scaling import MemoryScaling
+from tests.unit.ml_contract import contract
+from tests.unit.test_rollouts import NAME, MemoryAlarms
 
 pytestmark = pytest.mark.unit
 SPEC = "name: trial\nteam: research\nentry_point: train.py\nimage: training:1\ndeploy: {{endpoint: tides, {0}}}\n"
@@ -57,3 +62,14 @@ def test_a_new_version_keeps_the_machines_that_load_or_clock_have_brought(runs: 
     assert after.count == (runs if kept else 2)
     (fixed,) = lay_out(variant("two", 2), before, None).expected
     assert fixed.count == 2
+
+
+def test_autoscale_false_leaves_the_alarm_that_wakes_an_endpoint_of_components():
+    cloudwatch, scaling = MemoryAlarms(), MemoryScaling()
+    environment = environment_of({"cloudwatch": cloudwatch, "application-autoscaling": scaling})
+    cloudwatch.put_metric_alarm(AlarmName=f"{NAME}/wake")
+    move_machines(environment, contract(), "research", NAME, "main", False)
+    assert set(cloudwatch.alarms) == {f"{NAME}/wake"}
+    scaling.targets = {f"endpoint/{NAME}/variant/main": {}}
+    move_machines(environment, contract(), "research", NAME, "main", False)
+    assert not cloudwatch.alarms

@@ -61,8 +61,9 @@ def move_machines(
     """What moves the machines of a variant in service, or that nothing does; made again it is what it was."""
     target = target_of(endpoint, variant)
     if autoscale is False:
-        deregister(environment, target)
-        alarms.remove(environment, endpoint, which=lambda name: name == wake_alarm(endpoint))
+        # What brings the copies of an endpoint of components is not of its machines, and stays.
+        if deregister(environment, target):
+            _remove_wake_alarm(environment, endpoint)
         return
     register(environment, contract, team, target, autoscale.min, autoscale.max)
     scaling: Any = environment.clients.client("application-autoscaling")
@@ -84,7 +85,7 @@ def move_machines(
         wake(environment, contract, team, endpoint, target, ("HasBacklogWithoutCapacity", "EndpointName"))
     else:
         _unless_missing(scaling.delete_scaling_policy, **target, PolicyName=f"{endpoint}-wake")
-        alarms.remove(environment, endpoint, which=lambda name: name == wake_alarm(endpoint))
+        _remove_wake_alarm(environment, endpoint)
     _follow_the_clock(scaling, target, autoscale)
 
 
@@ -131,7 +132,7 @@ def wake(
     )
     metric, dimension = seen_by
     environment.clients.client("cloudwatch").put_metric_alarm(
-        AlarmName=wake_alarm(endpoint),
+        AlarmName=_wake_alarm(endpoint),
         AlarmDescription=f"A call found {endpoint} at zero: this brings the first.",
         AlarmActions=[policy["PolicyARN"]],
         Namespace=alarms.NAMESPACE,
@@ -149,9 +150,12 @@ def wake(
     )
 
 
-def wake_alarm(endpoint: str) -> str:
-    """Name of the alarm that brings the first of what is at zero."""
+def _wake_alarm(endpoint: str) -> str:
     return f"{alarms.prefix_of(endpoint)}wake"
+
+
+def _remove_wake_alarm(environment: Environment, endpoint: str) -> None:
+    alarms.remove(environment, endpoint, which=lambda name: name == _wake_alarm(endpoint))
 
 
 def _metric(autoscale: Autoscale, endpoint: str) -> dict[str, Any] | None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml.aws import error_details
-from ml.copies import copy_object
 from ml.errors import MlError, NotFoundError
 from ml.names import job_of, model_name
+from ml.objects import copy_object, remove_objects
 from ml.targets.sagemaker.comparison import Difference
 from ml.write_once import Stored, WriteOnce
 from platform_contract import PlatformContract
@@ -24,8 +24,6 @@ SUFFIX = ".tar.gz"
 NO_TARGET = "missing a target model header"
 """Of InvokeEndpoint's message where a call does not say which model it is for
 (https://github.com/aws/sagemaker-tensorflow-serving-container/issues/166)."""
-_AT_ONCE = 1000
-"""Objects that DeleteObjects takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +107,7 @@ class Prefix:
         self._remove(self.keys())
 
     def _remove(self, keys: Iterable[str]) -> None:
-        named = [{"Key": f"{self._prefix}{key}"} for key in sorted(keys)]
-        for start in range(0, len(named), _AT_ONCE):
-            some = {"Objects": named[start : start + _AT_ONCE], "Quiet": True}
-            answer: Mapping[str, Any] = self._s3.delete_objects(Bucket=self._bucket, Delete=some)
-            for error in answer.get("Errors", ()):
-                raise MlError(f"s3://{self._bucket}/{error.get('Key')} stays: {error.get('Message')}")
+        remove_objects(self._s3, self._bucket, [f"{self._prefix}{key}" for key in keys])
 
     def differences(self, models: Iterable[Hosted]) -> list[Difference]:
         """What of the models is other than wanted."""

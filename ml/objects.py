@@ -1,5 +1,6 @@
-"""Copies of objects within S3."""
+"""Copying objects within S3, and removing them."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -9,6 +10,8 @@ from ml.errors import MlError, NotFoundError
 
 LARGEST_COPY = 5 * 1024**3
 """Bytes that one CopyObject takes: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
+MOST_REMOVED = 1000
+"""Objects that DeleteObjects takes: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
 
 def copy_object(s3: Any, source: str, target: str) -> None:
@@ -24,3 +27,13 @@ def copy_object(s3: Any, source: str, target: str) -> None:
     if size > LARGEST_COPY:
         raise MlError(f"{source} has {size} bytes; a copy of S3 takes {LARGEST_COPY}.")
     s3.copy_object(Bucket=to_bucket, Key=to_key, CopySource={"Bucket": bucket, "Key": key})
+
+
+def remove_objects(s3: Any, bucket: str, keys: Iterable[str]) -> None:
+    """Remove objects, as many at once as S3 takes. Raises MlError for one that S3 keeps."""
+    named = [{"Key": key} for key in sorted(keys)]
+    for start in range(0, len(named), MOST_REMOVED):
+        some = {"Objects": named[start : start + MOST_REMOVED], "Quiet": True}
+        answer: Mapping[str, Any] = s3.delete_objects(Bucket=bucket, Delete=some)
+        for error in answer.get("Errors", ()):
+            raise MlError(f"s3://{bucket}/{error.get('Key')} stays: {error.get('Message')}")
