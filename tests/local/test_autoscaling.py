@@ -1,6 +1,5 @@
 """Application Auto Scaling of endpoint variants on the AWS server, asked for with boto3."""
 
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from tests.local.sagemaker_load import Load
 from tests.local.sagemaker_server import SageMakerServer, eventually
+from tests.scaling_alarms import alarm_with
 
 pytestmark = pytest.mark.local
 WHERE = {
@@ -44,14 +44,6 @@ def track(server: SageMakerServer, **configuration: Any) -> dict[str, Any]:
         TargetTrackingScalingPolicyConfiguration={"TargetValue": 100.0, **metric, **configuration},
         **WHERE,
     )
-
-
-def alarm_with(server: SageMakerServer, alarm: str, value: float) -> None:
-    """What the alarm's own look would do after minutes of such a load."""
-    data = json.dumps({"version": "1.0", "recentDatapoints": [value]})
-    cloudwatch = server.client("cloudwatch")
-    for state in ("OK", "ALARM"):
-        cloudwatch.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason="load", StateReasonData=data)
 
 
 def test_a_policy_makes_its_two_alarms_and_scales_by_their_state(server: SageMakerServer) -> None:

@@ -1,6 +1,5 @@
 """Inference components on the AWS server, and an endpoint that scales to zero and wakes up, asked for with boto3."""
 
-import json
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.sagemaker_server import EACH_10_S, ROLE, SageMakerServer, eventually
+from tests.scaling_alarms import alarm_with
 
 pytestmark = pytest.mark.local
 TARGET = {
@@ -89,14 +89,6 @@ def scale_by(server: SageMakerServer, policy: str, kind: str, **configuration: A
     return server.client("application-autoscaling").put_scaling_policy(
         PolicyName=policy, PolicyType=kind, **{f"{kind}PolicyConfiguration": configuration}, **TARGET
     )
-
-
-def alarm_with(server: SageMakerServer, alarm: str, value: float) -> None:
-    """What the alarm's own look would do after minutes of such a load."""
-    data = json.dumps({"version": "1.0", "recentDatapoints": [value]})
-    cloudwatch = server.client("cloudwatch")
-    for state in ("OK", "ALARM"):
-        cloudwatch.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason="load", StateReasonData=data)
 
 
 def auto_scale(server: SageMakerServer) -> str:

@@ -119,6 +119,19 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         process.wait(30)
 
 
+@pytest.fixture
+def ml(request: pytest.FixtureRequest, platform: Platform) -> Iterator[Callable[..., str]]:
+    """Runs the `ml` command, which must end with `code`; what it says. The endpoint of the module's NAME goes after."""
+
+    def run(*words: object, code: int = 0) -> str:
+        result = platform.ml(*words, "--env", "local", timeout=400)
+        assert result.returncode == code, result.stdout + result.stderr
+        return result.stdout + result.stderr
+
+    yield run
+    platform.ml("stop", "--endpoint", request.module.NAME, "--env", "local", timeout=300)
+
+
 @pytest.fixture(scope="session")
 def tracking(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real MLflow server, where the contract's tracking ARN leads on this machine. Its address."""

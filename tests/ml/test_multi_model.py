@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +41,6 @@ flavors:
   python_function: {loader_module: number_loader, data: number.txt, code: code, python_version: 3.11.0}
 ''')
 """
-
-
-@pytest.fixture
-def ml(platform: Platform) -> Iterator[Ml]:
-    def run(*words: object, code: int = 0) -> str:
-        result = platform.ml(*words, "--env", "local", timeout=400)
-        assert result.returncode == code, result.stdout + result.stderr
-        return result.stdout + result.stderr
-
-    yield run
-    platform.ml("stop", "--endpoint", NAME, "--env", "local", timeout=300)
 
 
 def keys(platform: Platform) -> list[str]:

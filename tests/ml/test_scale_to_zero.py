@@ -1,14 +1,14 @@
 """An endpoint of development that scales to zero, by the `ml` command on the local platform."""
 
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.ml.number_model import LOADER, TRAIN
+from tests.scaling_alarms import alarm_with, tracking_alarm
 
 pytestmark = [pytest.mark.ml, pytest.mark.timeout(600)]
 
@@ -19,32 +19,8 @@ NAME = "research-naps"
 ASLEEP = 11
 
 
-@pytest.fixture
-def ml(platform: Platform) -> Iterator[Ml]:
-    def run(*words: object, code: int = 0) -> str:
-        result = platform.ml(*words, "--env", "local", timeout=400)
-        assert result.returncode == code, result.stdout + result.stderr
-        return result.stdout + result.stderr
-
-    yield run
-    platform.ml("stop", "--endpoint", NAME, "--env", "local", timeout=300)
-
-
-def alarm_with(platform: Platform, name: str, value: float) -> None:
-    """What the alarm's own look would do after minutes of such a load."""
-    data = json.dumps({"version": "1.0", "recentDatapoints": [value]})
-    for state in ("OK", "ALARM"):
-        platform.client("cloudwatch").set_alarm_state(
-            AlarmName=name, StateValue=state, StateReason="load", StateReasonData=data
-        )
-
-
 def scale_in(platform: Platform) -> None:
-    policies = platform.client("application-autoscaling").describe_scaling_policies(
-        ServiceNamespace="sagemaker", ResourceId=f"inference-component/{NAME}"
-    )
-    (tracking,) = [one for one in policies["ScalingPolicies"] if one["PolicyType"] == "TargetTrackingScaling"]
-    low = next(one["AlarmName"] for one in tracking["Alarms"] if "-AlarmLow-" in one["AlarmName"])
+    low = tracking_alarm(platform, f"inference-component/{NAME}", "Low")
     deadline = time.monotonic() + 60
     # A look at the alarm may find it otherwise meanwhile; and copies answer until they are gone.
     while copies(platform) != 0:
